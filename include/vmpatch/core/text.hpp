@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vmpatch {
+
+/// Makes text from a guest or an image safe for a terminal and one line: control characters, DEL, invalid UTF-8,
+/// C1 controls and bidirectional overrides become \xHH or \u{HHHH}; a backslash becomes \\.
+[[nodiscard]] std::string escape_untrusted(std::string_view text);
+
+/// 1.5 GiB, 300 KiB, 17 B.
+[[nodiscard]] std::string format_size(std::uint64_t bytes);
+
+[[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
+[[nodiscard]] std::string_view trim(std::string_view text);
+
+/// Shell-style pattern (fnmatch without flags): * ? [].
+[[nodiscard]] bool matches_pattern(std::string_view pattern, const std::string& text);
+
+}  // namespace vmpatch
