@@ -1,0 +1,80 @@
+#pragma once
+// What was read from a guest. read_facts() is pure code over the Guest port: the same for every adapter.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/guest/guest.hpp"
+
+namespace vmpatch::guest {
+
+struct OsRelease {
+  std::string id, version_id, pretty_name, codename;
+};
+
+/// One entry of a package database. dpkg: /var/lib/dpkg/status and status.d.
+struct Package {
+  std::string name;
+  std::string version;
+  std::string arch;            ///< the distribution's word: amd64
+  std::string source;          ///< source package (the name itself when not given)
+  std::string source_version;  ///< Source: foo (1.0), else the version
+  std::string status;          ///< dpkg: "install ok installed"
+  [[nodiscard]] bool installed() const;  ///< third word is "installed"
+  [[nodiscard]] bool held() const;       ///< first word is "hold"
+};
+
+/// Parses dpkg status text; at most 200,000 packages. Malformed stanzas are failed with the line number.
+Result<std::vector<Package>> parse_dpkg_status(std::string_view text);
+
+struct MountEntry {
+  std::string what, where, type, options;
+};
+Result<std::vector<MountEntry>> parse_fstab(std::string_view text);
+Result<OsRelease> parse_os_release(std::string_view text);
+
+enum class MachineId { missing, empty, uninitialized, set };
+std::string_view to_string(MachineId state);
+
+/// What a patch must leave as it was (identity hygiene).
+struct Identity {
+  MachineId machine_id = MachineId::missing;
+  std::map<std::string, std::string> files;  ///< path → "sha256:…", "link:TARGET" or "absent" for machine-id, dbus machine-id,
+                                             ///< resolv.conf, hostname, policy-rc.d and every /etc/ssh/ssh_host_*_key
+  bool operator==(const Identity&) const = default;
+};
+
+struct Kernel {
+  std::string version;  ///< from /boot/vmlinuz-VERSION
+  bool initrd = false;
+  bool modules = false;  ///< /lib/modules/VERSION exists
+};
+
+struct Facts {
+  OsRelease os;
+  std::string arch;             ///< uname style, from the ELF header of the guest's /bin/sh or init: x86_64
+  std::string package_manager;  ///< "dpkg", "rpm", "apk", "pacman", "" = unknown
+  std::vector<Package> packages;
+  std::vector<std::string> half_configured;  ///< "name: status" of packages in between states, and pending triggers/updates
+  std::vector<MountEntry> mounts;
+  std::vector<Kernel> kernels;
+  std::string init;  ///< systemd, sysvinit, …, "" = unknown
+  Identity identity;
+  bool hibernated = false;  ///< filled by the opener (swap signatures S1SUSPEND…)
+  std::string access;       ///< Guest::access()
+
+  [[nodiscard]] const Package* find(std::string_view name) const;  ///< an installed one, any architecture
+};
+
+/// Errors: failed with the path; a missing os-release is not_found ("no operating system found").
+Result<Facts> read_facts(Guest& guest);
+Result<Identity> read_identity(Guest& guest);
+/// Differences for people, one a line: "machine-id: absent → sha256:…". Empty = unchanged.
+std::vector<std::string> identity_changes(const Identity& before, const Identity& after);
+
+Json to_json(const Facts& facts);
+
+}  // namespace vmpatch::guest

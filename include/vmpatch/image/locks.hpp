@@ -1,0 +1,29 @@
+#pragma once
+// QEMU's own image locks (block/file-posix.c): open-file-description locks at byte 100 + permission and 200 + "does not
+// share". Held on every layer of a machine while a run works on it, so that QEMU refuses to start the machine.
+
+#include <vector>
+
+#include "vmpatch/core/unique_fd.hpp"
+#include "vmpatch/image/chain.hpp"
+
+namespace vmpatch::image {
+
+/// Who uses an image now, from a lock probe (F_OFD_GETLK) that changes nothing.
+enum class Usage { free, read, written };
+Result<Usage> probe_usage(int fd);
+
+class ChainLock {
+ public:
+  /// Locks bytes 100 (consistent read) and 201 (unshare write) for reading on own descriptions of every layer.
+  /// A running QEMU that writes the top layer: Errc::busy naming the layer. Backing layers may be read by others.
+  static Result<ChainLock> acquire(const Chain& chain);
+  ChainLock(ChainLock&&) = default;
+  ChainLock& operator=(ChainLock&&) = default;
+
+ private:
+  ChainLock() = default;
+  std::vector<UniqueFd> held_;
+};
+
+}  // namespace vmpatch::image

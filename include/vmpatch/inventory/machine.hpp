@@ -1,0 +1,98 @@
+#pragma once
+// The machine model: what libvirt and the disks say together.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/image/chain.hpp"
+
+namespace vmpatch::inventory {
+
+namespace fs = std::filesystem;
+
+enum class State { running, paused, pmsuspended, saved, shutoff, hibernated, crashed, unknown };
+std::string_view to_string(State state);
+
+struct Disk {
+  std::string target;                    ///< vda; "image" for a bare one
+  std::string device = "disk";           ///< disk, lun, cdrom, floppy
+  std::optional<fs::path> source;        ///< file or block path; empty = none or not a local file
+  std::string source_kind;               ///< file, block, volume, network, … as in the XML
+  std::optional<std::string> format;     ///< driver type of the XML, as written
+  bool read_only = false;
+  bool shareable = false;
+  bool transient = false;
+  /// <backingStore> of the XML, nearest first; nullopt = not given (libvirt follows the header).
+  std::optional<std::vector<std::pair<fs::path, image::Format>>> configured_chain;
+  /// Filled by load_chains(): layers top first, or why not.
+  struct LayerInfo {
+    fs::path path;
+    image::Format format = image::Format::raw;
+    std::uint64_t file_size = 0, virtual_size = 0;
+  };
+  std::vector<LayerInfo> layers;
+  std::string problem;  ///< why the chain could not be read; empty = fine
+};
+
+/// vm-patch's own metadata element in a domain: <vm-patch xmlns="https://vm-patch.org/domain/1" role="template"
+/// group="web" criticality="high" exposure="internet"/>.
+struct Metadata {
+  std::string role, group, criticality, exposure;
+};
+
+struct Machine {
+  std::string host;      ///< libvirt URI, or "file" for a bare image
+  std::string uuid;      ///< libvirt's, or named_uuid("image:" + canonical path)
+  std::string name;      ///< hostile text
+  State state = State::unknown;
+  bool persistent = true;
+  bool managed_save = false;
+  bool has_snapshots = false;   ///< libvirt snapshots or internal ones
+  bool bare = false;            ///< named with -a
+  std::string domain_type;      ///< kvm, qemu, test, …
+  Metadata metadata;
+  std::vector<Disk> disks;
+  std::vector<std::string> children;       ///< images or machines whose backing file is one of this machine's layers
+  std::vector<std::string> shared_with;    ///< other machines that name one of its top layers
+  bool is_template = false;
+  std::string problem;                     ///< why it could not be read fully
+
+  [[nodiscard]] bool dormant() const { return state == State::shutoff && !managed_save; }
+  [[nodiscard]] bool suspended() const;
+};
+
+/// Pure: reads disks, metadata, uuid, name, type out of domain XML (libxml2: no network, no entities, 4 MiB, depth 64).
+Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
+
+struct Orphan {
+  std::string host;
+  std::string pool;
+  fs::path path;
+  std::uint64_t file_size = 0;
+};
+
+/// One host's answer, or its failure: a host that does not answer is a row, not the end.
+struct HostInventory {
+  std::string host;
+  std::string problem;  ///< empty = answered
+  std::vector<Machine> machines;
+  std::vector<Orphan> orphans;
+  std::vector<fs::path> pool_dirs;  ///< canonical folders of active pools: allowed for backing files
+};
+
+struct Inventory {
+  std::vector<HostInventory> hosts;
+  [[nodiscard]] bool complete() const;  ///< no host failed
+};
+
+Json to_json(const Machine& machine);
+/// Schema "vm-patch/inventory/v1" (README in src/inventory).
+Json to_json(const Inventory& inventory);
+
+}  // namespace vmpatch::inventory

@@ -1,0 +1,54 @@
+#pragma once
+// The Source port: where machines come from.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vmpatch/core/log.hpp"
+#include "vmpatch/inventory/machine.hpp"
+
+namespace vmpatch::inventory {
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// Everything of this host. Never fails: see HostInventory::problem.
+  virtual HostInventory list() = 0;
+  /// One machine by name or UUID, fresh. not_found names the host; a name that is ambiguous is refused.
+  virtual Result<Machine> find(const std::string& name_or_uuid) = 0;
+  [[nodiscard]] virtual std::string host() const = 0;
+};
+
+/// Any libvirt URI. The connection is made at the first call, read-only where libvirt allows it.
+std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log);
+
+/// Bare images (-a FILE with --format). `find` accepts the path.
+struct BareImage {
+  fs::path path;
+  image::Format format;
+};
+std::unique_ptr<Source> make_bare_source(std::vector<BareImage> images);
+/// Every *.qcow2, *.img, *.raw below folders: format by the file name's end, never by content.
+std::unique_ptr<Source> make_folder_source(std::vector<fs::path> folders);
+
+struct ChainOptions {
+  std::vector<fs::path> allowed_dirs;       ///< besides the pools and the image's own folder
+  std::vector<std::string> template_names;  ///< name patterns of the policy
+};
+
+/// Reads every chain's headers (through image::Chain), then finds children, shared disks, templates and orphans over all
+/// hosts together. Problems stay with their disk. A state of `shutoff` becomes `running` where QEMU holds a lock on the
+/// top layer of a bare image.
+void load_lineage(Inventory& inventory, const ChainOptions& options);
+
+/// The chain of one disk by the rules of DESIGN §3 (format as the XML says, configured backing, allowed folders).
+/// Errc::refused when the XML gives no format, the source is not a local file or block device, or the screen refuses.
+Result<image::Chain> open_disk_chain(const Machine& machine, const Disk& disk, const std::vector<fs::path>& allowed_dirs);
+
+/// Why the machine's disks must not be written, in order of importance; empty = they may (DESIGN §4 step 1): state other
+/// than dormant, saved memory, disks shared, image with children (a template: publish instead), disk without format,
+/// transient disks, network disks, no disk, unreadable chain. Each entry is one full message with a remedy.
+std::vector<std::string> write_obstacles(const Machine& machine);
+
+}  // namespace vmpatch::inventory

@@ -1,0 +1,58 @@
+#pragma once
+// The gate's small window: reads the ledger read-only, keeps custody records in an own file (custody.sqlite) so that a hook
+// never waits for a writer of the ledger.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vmpatch/ledger/records.hpp"
+
+namespace vmpatch::ledger {
+
+struct GateFacts {
+  std::optional<Attestation> attestation;  ///< without envelope
+  std::optional<Run> unfinished_run;       ///< newest one that is not final
+  std::vector<Override> overrides;         ///< neither used nor expired
+  Json policy;                             ///< as published; null = never published
+  Json policy_origin;
+};
+
+/// Errc::not_found when there is no ledger.
+Result<GateFacts> read_gate_facts(const std::filesystem::path& ledger, const std::string& machine_uuid, Time now);
+
+/// The life of one allowed start.
+struct Custody {
+  std::string machine_uuid;
+  std::string boot_id;
+  Time opened{};
+  bool started = false;
+  std::optional<Time> closed;
+  Json identities;  ///< at opening; when closed: the last ones
+  std::string operation;  ///< prepare or restore
+};
+
+class CustodyStore {
+ public:
+  static Result<std::unique_ptr<CustodyStore>> open(const std::filesystem::path& file);
+  virtual ~CustodyStore() = default;
+  virtual Result<std::optional<Custody>> last(const std::string& machine_uuid) = 0;
+  /// Replaces the machine's record. Durable on return.
+  virtual Result<void> put(const Custody& custody) = 0;
+  /// Identities at the moment a machine's memory was saved.
+  virtual Result<void> put_saved(const std::string& machine_uuid, const Json& identities, Time time) = 0;
+  virtual Result<std::optional<Json>> saved(const std::string& machine_uuid) = 0;
+  /// A decision or an event of the hook, appended to a hash chain of its own (audit verify checks both).
+  virtual Result<void> record(const std::string& action, const std::string& subject, const Json& data, Time time) = 0;
+  virtual Result<std::vector<AuditRow>> records(std::int64_t first, std::size_t limit) = 0;
+  virtual Result<std::int64_t> verify() = 0;
+  /// An override is used once: true for the first caller only.
+  virtual Result<void> use_override(const std::string& override_id, Time time) = 0;
+  virtual Result<std::vector<std::string>> used_overrides() = 0;
+  /// Machines whose identity changed without attestation: to be read again by `vm-patch scan` or `verify`.
+  virtual Result<void> queue_rescan(const std::string& machine_uuid, const std::string& reason, Time time) = 0;
+};
+
+}  // namespace vmpatch::ledger

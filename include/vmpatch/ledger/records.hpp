@@ -1,0 +1,83 @@
+#pragma once
+// What the ledger keeps (DESIGN §4, §5). Times are UTC.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vmpatch/core/clock.hpp"
+#include "vmpatch/core/digest.hpp"
+#include "vmpatch/core/json.hpp"
+
+namespace vmpatch::ledger {
+
+enum class RunState { planned, leased, staged, patched, verified, committing, committed, attested, discarded, failed, quarantined };
+std::string_view to_string(RunState state);
+Result<RunState> parse_run_state(std::string_view text);
+/// The one table of legal transitions: forward by one; any unfinished state up to `verified` → discarded or failed;
+/// committing → committed or quarantined; committed → attested; quarantined → committing (redo) or discarded.
+[[nodiscard]] bool may_follow(RunState from, RunState to);
+/// attested, discarded, failed: nothing left to do.
+[[nodiscard]] bool is_final(RunState state);
+
+/// The process that holds a run: pid + start time + boot id name it for ever.
+struct Holder {
+  std::int64_t pid = 0;
+  std::uint64_t start_time = 0;
+  std::string boot_id;
+  bool operator==(const Holder&) const = default;
+};
+
+struct Run {
+  std::string id;            ///< UUID
+  std::string kind;          ///< "apply" or "rollback"
+  std::string machine_uuid;
+  std::string machine_name;
+  std::string host;
+  std::string recipe_id;
+  std::uint32_t recipe_version = 0;
+  std::string recipe_digest;  ///< hex
+  RunState state = RunState::planned;
+  Holder holder;
+  std::uint32_t recovery_attempts = 0;
+  Time created{}, updated{};
+  std::string error;  ///< why it failed or was discarded
+  /// What recovery needs: disks [{target, layers[{path, format}], overlay, undo, identity before}], and the report
+  /// (versions before and after, kept conffiles, …). Schema in src/engine/README.md.
+  Json detail;
+};
+
+struct AuditRow {
+  std::int64_t sequence = 0;
+  Time time{};
+  std::string actor;   ///< user name (uid), SUDO_USER where set
+  std::string action;  ///< "run.committing", "gate.deny", "key.trust", …
+  std::string subject; ///< machine UUID, run id, key id, …
+  Json data;
+  Digest previous, digest;  ///< digest = sha256 over canonical bytes of all other fields and `previous`
+};
+
+/// A signed statement: these disk identities met these recipes at this time.
+struct Attestation {
+  std::string machine_uuid;
+  std::string machine_name;
+  std::string run_id;
+  Time time{};
+  Json identities;  ///< {"vda": DiskIdentity JSON, …}
+  Json satisfied;   ///< [{"id","version","digest"}]: every recipe that holds on this machine
+  std::string envelope;  ///< DSSE JSON, signed by this host's attestation key
+};
+
+struct Override {
+  std::string id;
+  std::string machine_uuid;
+  Json identities;
+  std::string reason;
+  std::string actor;
+  Time created{}, expires{};
+  std::optional<Time> used;
+};
+
+}  // namespace vmpatch::ledger

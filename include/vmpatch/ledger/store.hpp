@@ -1,0 +1,77 @@
+#pragma once
+// The Store port. One SQLite file in WAL mode with synchronous=FULL; every method is one transaction, durable on return.
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vmpatch/ledger/records.hpp"
+
+namespace vmpatch::ledger {
+
+struct RunFilter {
+  std::optional<std::string> machine_uuid;
+  std::optional<std::string> run_id;
+  bool unfinished_only = false;
+  std::size_t limit = 1000;  ///< newest first
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// Inserts a run in state `planned` with its audit row.
+  virtual Result<void> create_run(const Run& run) = 0;
+  /// Takes the machine's lease for the run's holder: one unfinished run a machine. Errc::busy names the holder if its
+  /// process lives; Errc::recovery_needed when it is dead. State becomes `leased`.
+  virtual Result<void> lease(const std::string& run_id, const Holder& holder) = 0;
+  /// Moves on, if `may_follow` and the state still is `from`; writes `detail` (merge-patched into the stored one) and the
+  /// audit row in the same transaction.
+  virtual Result<void> advance(const std::string& run_id, RunState from, RunState to, const Json& detail,
+                               const std::string& error) = 0;
+  /// A recoverer takes over a dead holder's run; counts the attempt.
+  virtual Result<void> adopt(const std::string& run_id, const Holder& holder) = 0;
+  virtual Result<std::vector<Run>> runs(const RunFilter& filter) = 0;
+
+  /// Final step: attestation, gate view, state `attested` and audit row in one transaction.
+  virtual Result<void> attest(const std::string& run_id, const Attestation& attestation) = 0;
+  /// Attestation without a run (verify on an already compliant machine).
+  virtual Result<void> attest_checked(const Attestation& attestation) = 0;
+  virtual Result<std::optional<Attestation>> attestation(const std::string& machine_uuid) = 0;
+  virtual Result<std::vector<Attestation>> attestations() = 0;
+
+  /// Highest version of a recipe that was ever used here, with its digest; 0 = never.
+  struct Seen {
+    std::uint32_t version = 0;
+    std::string digest;
+  };
+  virtual Result<Seen> seen_recipe(const std::string& recipe_id) = 0;
+  /// Never lowers.
+  virtual Result<void> note_recipe(const std::string& recipe_id, std::uint32_t version, const std::string& digest) = 0;
+
+  virtual Result<void> add_override(const Override& entry) = 0;
+  virtual Result<std::vector<Override>> overrides(const std::string& machine_uuid) = 0;
+
+  /// The policy as the gate sees it (canonical JSON of policy::Policy) and what file it came from.
+  virtual Result<void> publish_policy(const Json& policy, const Json& origin) = 0;
+  virtual Result<std::optional<std::pair<Json, Json>>> published_policy() = 0;
+
+  virtual Result<void> audit(const std::string& action, const std::string& subject, const Json& data) = 0;
+  /// In order of sequence, from `first`.
+  virtual Result<std::vector<AuditRow>> audit_rows(std::int64_t first, std::size_t limit) = 0;
+  /// Recomputes the chain: Errc::untrusted with the first sequence that does not fit. Value: number of rows.
+  virtual Result<std::int64_t> verify_audit() = 0;
+};
+
+/// Opens or creates; migrates to the newest schema. Errors: failed; refused when the schema is newer than this program,
+/// or the folder is writable by others.
+Result<std::unique_ptr<Store>> open_store(const std::filesystem::path& file, const Clock& clock);
+
+/// This process as a holder, and whether a holder's process still lives.
+Result<Holder> this_holder();
+[[nodiscard]] bool is_alive(const Holder& holder);
+
+}  // namespace vmpatch::ledger

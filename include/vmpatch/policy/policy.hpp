@@ -1,0 +1,71 @@
+#pragma once
+// Groups, baselines and limits from vm-patch.yaml (schema vm-patch/config/v1). An empty or missing file means defaults.
+//
+//   schema: vm-patch/config/v1
+//   state_dir: /var/lib/vm-patch
+//   connect: [qemu:///system]
+//   allow_backing: [/srv/images]
+//   templates: ["tmpl-*"]                # name patterns
+//   attestation_key: …                   # default STATE/keys/attest
+//   jobs: 2
+//   space_reserve: 1GiB                  # free space kept on the state dir's file system
+//   undo_keep: 7d                        # how long undo images stay
+//   boot_proof: false
+//   groups:
+//     - name: web
+//       match: {names: ["web*"], uuids: [...], metadata_groups: [web]}   # any of
+//       baseline:
+//         attested: true                 # an attestation whose identities hold
+//         max_age: 30d                   # of the attestation
+//         recipes: {debian-12-openssl: 3}   # id: lowest version
+//       on_error: closed                 # or open: what an internal failure of the gate means
+//       action: deny                     # or warn (record only)
+// The first group that matches counts. A machine in no group has no baseline.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vmpatch/core/clock.hpp"
+#include "vmpatch/core/json.hpp"
+
+namespace vmpatch::policy {
+
+struct Baseline {
+  bool attested = false;
+  std::optional<Seconds> max_age;
+  std::map<std::string, std::uint32_t> recipes;
+  [[nodiscard]] bool empty() const { return !attested && !max_age && recipes.empty(); }
+};
+
+struct Group {
+  std::string name;
+  std::vector<std::string> names, uuids, metadata_groups;
+  Baseline baseline;
+  bool closed_on_error = true;
+  bool deny = true;
+};
+
+struct Policy {
+  std::optional<std::filesystem::path> state_dir;
+  std::vector<std::string> connect;
+  std::vector<std::filesystem::path> allow_backing;
+  std::vector<std::string> templates;
+  unsigned jobs = 2;
+  std::uint64_t space_reserve = 1ULL << 30U;  ///< bytes
+  Seconds undo_keep{7 * 86400};
+  std::vector<Group> groups;
+};
+
+/// Errc::usage with file, line, column.
+Result<Policy> parse_policy(std::string_view yaml, std::string_view file_name);
+/// A missing file that was named is an error; an empty path gives defaults.
+Result<Policy> load_policy(const std::filesystem::path& file);
+
+/// What the gate needs, as published in the ledger (groups only). Schema vm-patch/gate-policy/v1.
+Json gate_policy_json(const Policy& policy);
+
+}  // namespace vmpatch::policy

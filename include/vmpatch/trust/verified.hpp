@@ -1,0 +1,32 @@
+#pragma once
+// Proof by type: only verification makes a Verified<T>.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace vmpatch::trust {
+
+class Verifier;
+
+/// A key that signed, by its id (sha256 of the public key's DER SubjectPublicKeyInfo, 64 hex digits), and its role.
+struct Signer {
+  std::string key_id;
+  std::string role;
+  std::string name;  ///< comment of the keyring entry, for people
+};
+
+template <class T>
+class Verified {
+ public:
+  [[nodiscard]] const T& get() const { return value_; }
+  [[nodiscard]] const std::vector<Signer>& signers() const { return signers_; }
+
+ private:
+  friend class Verifier;
+  Verified(T value, std::vector<Signer> signers) : value_(std::move(value)), signers_(std::move(signers)) {}
+  T value_;
+  std::vector<Signer> signers_;
+};
+
+}  // namespace vmpatch::trust
