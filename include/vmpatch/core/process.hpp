@@ -28,14 +28,15 @@ struct Credentials {
 std::optional<Credentials> worker_credentials();
 
 struct Command {
-  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH unless it has a slash
+  std::vector<std::string> argv;  ///< argv[0] is looked up in our PATH unless it has a slash
   std::string input;              ///< standard input; nothing = /dev/null
   std::optional<std::map<std::string, std::string>> env;  ///< replaces the whole environment
   std::map<std::string, std::string> extra_env;           ///< added to it
   std::optional<Credentials> run_as;
-  std::optional<std::filesystem::path> cwd;
-  std::vector<std::pair<int, rlim_t>> limits;      ///< {RLIMIT_AS, bytes}, …
-  std::vector<std::pair<int, int>> descriptors;    ///< {ours, number in the child}; all others are closed
+  std::optional<std::filesystem::path> cwd;        ///< entered as the user of run_as
+  std::vector<std::pair<int, rlim_t>> limits;      ///< {RLIMIT_AS, bytes}, …; a stricter hard limit stays
+  std::vector<std::pair<int, int>> descriptors;    ///< {ours, number in the child, at most 250}; all others
+                                                   ///< are closed; 0 to 2 replace that stream
   std::chrono::milliseconds timeout{60'000};       ///< run() only; then SIGKILL and Errc::timeout
   std::size_t max_output = 1U << 20U;              ///< per stream; more is cut and noted in CommandOutput
   bool no_new_privileges = true;
@@ -48,7 +49,8 @@ struct CommandOutput {
   bool truncated = false;
 };
 
-/// Runs to the end and collects output. A non-zero exit is not an error here; not starting is.
+/// Runs to the end and collects output. A non-zero exit is not an error here; not starting is (not_found: no such
+/// program). What the program leaves behind in its process group is killed.
 Result<CommandOutput> run(const Command& command);
 /// run(), and a non-zero exit is Errc::failed with the last line of stderr.
 Result<CommandOutput> run_checked(const Command& command);
@@ -66,8 +68,9 @@ class Child {
   ~Child();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  /// Exit code (128 + signal) once it has ended; Errc::timeout when it has not by then.
+  /// Exit code (128 + signal) once it has ended, and pid() is -1 from then on; Errc::timeout when it has not by then.
   Result<int> wait(std::chrono::milliseconds timeout);
+  /// SIGKILL to its whole process group; wait() still has to follow, or the destructor.
   void kill();
 
  private:
