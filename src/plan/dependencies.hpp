@@ -1,0 +1,23 @@
+#pragma once
+// Debian relationship fields (policy 7.1): "a (>= 1) | b, c:any [amd64]".
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vmpatch/recipe/recipe.hpp"
+
+namespace vmpatch::plan {
+
+struct Relation {
+  std::string name;
+  std::optional<recipe::VersionBound> bound;
+};
+/// Alternatives of one comma-separated entry.
+using Relations = std::vector<Relation>;
+
+/// Lenient on what it does not know: an entry that cannot be read is left to dpkg, which refuses it.
+std::vector<Relations> parse_relations(std::string_view field);
+
+}  // namespace vmpatch::plan

@@ -1,0 +1,184 @@
+#include <map>
+#include <set>
+
+#include "plan/dependencies.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/plan/plan.hpp"
+
+namespace vmpatch::plan {
+namespace {
+
+using ByName = std::multimap<std::string, const PayloadPackage*>;
+
+std::string control_field(const recipe::DebPackage& deb, const std::string& field) {
+  const auto found = deb.control.find(field);
+  return found == deb.control.end() ? std::string() : found->second;
+}
+
+bool same_architecture(const guest::Package& installed, const recipe::DebPackage& deb) {
+  return installed.arch == deb.architecture() || installed.arch == "all" || deb.architecture() == "all";
+}
+
+const guest::Package* find_installed(const guest::Facts& facts, const recipe::DebPackage& deb) {
+  for (const auto& package : facts.packages) {
+    if (package.name == deb.name() && package.installed() && same_architecture(package, deb)) return &package;
+  }
+  return nullptr;
+}
+
+class Selector {
+ public:
+  Selector(VersionScheme scheme, const recipe::Recipe& recipe, const std::vector<const PayloadPackage*>& offered,
+           const guest::Facts& facts)
+      : scheme_(scheme), recipe_(recipe), offered_(offered), facts_(facts) {
+    for (const auto* payload : offered_) by_name_.emplace(payload->deb.name(), payload);
+    for (const auto& package : facts_.packages) {
+      if (package.installed()) installed_.emplace(package.name, &package);
+    }
+  }
+
+  Selection select() {
+    for (const auto* payload : offered_) {
+      const auto* installed = find_installed(facts_, payload->deb);
+      const bool wanted = installed != nullptr ? older(*installed, payload->deb) && !installed->held()
+                                               : !recipe_.applies_to.packages.contains(payload->deb.name());
+      if (wanted) chosen_.insert(payload);
+    }
+    while (add_dependencies()) {
+    }
+    return result();
+  }
+
+ private:
+  bool older(const guest::Package& installed, const recipe::DebPackage& deb) const {
+    return compare_versions(scheme_, installed.version, deb.version()) < 0;
+  }
+
+  bool fits(const Relation& relation, const std::string& version) const {
+    return !relation.bound || in_bounds(scheme_, version, *relation.bound);
+  }
+
+  bool provided(const Relation& relation, std::string_view provides) const {
+    for (const auto& alternatives : parse_relations(provides)) {
+      for (const auto& offer : alternatives) {
+        if (offer.name == relation.name && (!relation.bound || (offer.bound && fits(relation, offer.bound->version)))) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  // A chosen payload replaces what is installed under its name, so the installed version no longer counts then.
+  bool holds(const Relation& relation) const {
+    for (const auto* payload : chosen_) {
+      if (payload->deb.name() == relation.name && fits(relation, payload->deb.version())) return true;
+      if (provided(relation, control_field(payload->deb, "Provides"))) return true;
+    }
+    const auto [first, last] = installed_.equal_range(relation.name);
+    for (auto it = first; it != last; ++it) {
+      if (!replaced(*it->second) && fits(relation, it->second->version)) return true;
+    }
+    return false;
+  }
+
+  bool replaced(const guest::Package& installed) const {
+    for (const auto* payload : chosen_) {
+      if (payload->deb.name() == installed.name && same_architecture(installed, payload->deb)) return true;
+    }
+    return false;
+  }
+
+  static std::vector<Relations> needs(const recipe::DebPackage& deb) {
+    auto relations = parse_relations(control_field(deb, "Pre-Depends"));
+    for (auto& more : parse_relations(control_field(deb, "Depends"))) relations.push_back(std::move(more));
+    return relations;
+  }
+
+  static bool any(const Relations& alternatives, auto&& predicate) {
+    for (const auto& relation : alternatives) {
+      if (predicate(relation)) return true;
+    }
+    return false;
+  }
+
+  bool add_dependencies() {
+    for (const auto* payload : std::set(chosen_)) {
+      for (const auto& alternatives : needs(payload->deb)) {
+        if (any(alternatives, [&](const Relation& r) { return holds(r); })) continue;
+        if (any(alternatives, [&](const Relation& r) { return choose(r); })) return true;
+      }
+    }
+    return false;
+  }
+
+  bool choose(const Relation& relation) {
+    const auto [first, last] = by_name_.equal_range(relation.name);
+    for (auto it = first; it != last; ++it) {
+      if (fits(relation, it->second->deb.version()) && !chosen_.contains(it->second)) {
+        chosen_.insert(it->second);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  Selection result() const {
+    Selection selection;
+    for (const auto* payload : offered_) {
+      const auto& deb = payload->deb;
+      const auto* installed = find_installed(facts_, deb);
+      if (chosen_.contains(payload)) {
+        selection.changes.push_back({deb.name(), deb.architecture(), payload->payload,
+                                     installed != nullptr ? installed->version : std::string(), deb.version()});
+        report_unmet(deb, selection);
+      } else {
+        selection.skipped.push_back(fmt::format("{}: {}", deb.name(), why_skipped(installed, deb)));
+      }
+    }
+    return selection;
+  }
+
+  std::string why_skipped(const guest::Package* installed, const recipe::DebPackage& deb) const {
+    if (installed == nullptr) return "not installed on this machine";
+    const auto version = escape_untrusted(installed->version);
+    if (installed->held() && older(*installed, deb)) return fmt::format("{} is held by its administrator", version);
+    return fmt::format("{} is installed, not older than {}", version, deb.version());
+  }
+
+  // Provides of installed packages are not in Facts; a relation that only they meet is left to dpkg's own check.
+  void report_unmet(const recipe::DebPackage& deb, Selection& selection) const {
+    for (const auto& alternatives : needs(deb)) {
+      if (any(alternatives, [&](const Relation& r) { return holds(r); })) continue;
+      const auto& first = alternatives.front();
+      if (!first.bound || !installed_.contains(first.name)) continue;
+      selection.unmet_dependencies.push_back(
+          fmt::format("{} {} needs {} {}, which neither the guest nor the bundle has; add that package to the recipe",
+                      deb.name(), deb.version(), first.name, first.bound->text()));
+    }
+  }
+
+  VersionScheme scheme_;
+  const recipe::Recipe& recipe_;
+  const std::vector<const PayloadPackage*>& offered_;
+  const guest::Facts& facts_;
+  ByName by_name_;
+  std::multimap<std::string, const guest::Package*> installed_;
+  std::set<const PayloadPackage*> chosen_;
+};
+
+}  // namespace
+
+Selection select_packages(VersionScheme scheme, const recipe::Recipe& recipe, const recipe::step::Packages& step,
+                          const std::vector<PayloadPackage>& payloads, const guest::Facts& facts) {
+  std::vector<const PayloadPackage*> offered;
+  for (const auto& name : step.install) {
+    for (const auto& payload : payloads) {
+      if (payload.payload == name) offered.push_back(&payload);
+    }
+  }
+  return Selector(scheme, recipe, offered, facts).select();
+}
+
+}  // namespace vmpatch::plan

@@ -1,0 +1,60 @@
+#include "vmpatch/plan/versions.hpp"
+
+#include <memory>
+
+// libsolv's C structures have a member that is a keyword of C++20.
+#define requires solv_requires
+extern "C" {
+#include <solv/evr.h>
+#include <solv/pool.h>
+}
+#undef requires
+
+#include "vmpatch/core/format.hpp"
+
+namespace vmpatch::plan {
+namespace {
+
+struct FreePool {
+  void operator()(Pool* pool) const { pool_free(pool); }
+};
+using PoolPtr = std::unique_ptr<Pool, FreePool>;
+
+// A pool is not safe to share between threads, and cheap enough to have one a thread.
+Pool* pool_of(VersionScheme scheme) {
+  thread_local PoolPtr deb;
+  thread_local PoolPtr rpm;
+  PoolPtr& pool = scheme == VersionScheme::deb ? deb : rpm;
+  if (!pool) {
+    pool.reset(pool_create());
+    pool_setdisttype(pool.get(), scheme == VersionScheme::deb ? DISTTYPE_DEB : DISTTYPE_RPM);
+  }
+  return pool.get();
+}
+
+}  // namespace
+
+Result<VersionScheme> version_scheme(std::string_view package_manager) {
+  if (package_manager == "dpkg") return VersionScheme::deb;
+  if (package_manager == "rpm") return VersionScheme::rpm;
+  return fail(Errc::unsupported, "version order of package manager '{}' is not known", package_manager);
+}
+
+int compare_versions(VersionScheme scheme, const std::string& a, const std::string& b) {
+  return pool_evrcmp_str(pool_of(scheme), a.c_str(), b.c_str(), EVRCMP_COMPARE);
+}
+
+bool in_bounds(VersionScheme scheme, const std::string& version, const recipe::VersionBound& bound) {
+  const int order = compare_versions(scheme, version, bound.version);
+  using Op = recipe::VersionBound::Op;
+  switch (bound.op) {
+    case Op::lt: return order < 0;
+    case Op::le: return order <= 0;
+    case Op::eq: return order == 0;
+    case Op::ge: return order >= 0;
+    case Op::gt: return order > 0;
+  }
+  return false;
+}
+
+}  // namespace vmpatch::plan
