@@ -22,7 +22,7 @@ struct GuestDisk {
 struct OpenRequest {
   std::vector<GuestDisk> disks;                    ///< in the order of the machine's XML; all of ONE machine
   std::optional<image::NbdExport> payload_disk;    ///< read-only ISO 9660 (appliance, writable open only)
-  std::filesystem::path work_dir;                  ///< 0700, of this run; a folder for the worker is made in it
+  std::filesystem::path work_dir;                  ///< of this run, passable for the worker (0711); a folder for the worker is made in it
   std::filesystem::path cache_dir;                 ///< supermin appliance, KVM answer; shared between runs
   int log_fd = -1;                                 ///< the appliance's messages
   Seconds timeout{600};                            ///< for launching; each call has its own limit
