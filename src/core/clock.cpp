@@ -23,7 +23,8 @@ std::optional<unsigned> number(std::string_view text, std::size_t at, std::size_
 }
 
 Error bad_time(std::string_view text) {
-  return fail(Errc::usage, "not a date or time: '{}'; write 2026-11-01 or 2026-11-01T10:20:30Z", escape_untrusted(text));
+  return fail(Errc::usage, "not a date or time: '{}'; write 2026-11-01 or 2026-11-01T10:20:30Z",
+              escape_untrusted(text));
 }
 
 Error bad_duration(std::string_view text) {
@@ -76,11 +77,20 @@ Result<Seconds> parse_duration(std::string_view text) {
   if (text.size() < 2) return bad_duration(text);
   std::int64_t unit = 0;
   switch (text.back()) {
-    case 's': unit = 1; break;
-    case 'm': unit = 60; break;
-    case 'h': unit = 3600; break;
-    case 'd': unit = 86400; break;
-    default: return bad_duration(text);
+    case 's':
+      unit = 1;
+      break;
+    case 'm':
+      unit = 60;
+      break;
+    case 'h':
+      unit = 3600;
+      break;
+    case 'd':
+      unit = 86400;
+      break;
+    default:
+      return bad_duration(text);
   }
   // The limit keeps `now + duration` and nanoseconds away from overflow: about 100 years.
   constexpr std::int64_t limit = std::int64_t{36500} * 86400;

@@ -10,10 +10,14 @@ namespace {
 
 std::string_view word(Level level) {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: return "error";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      return "error";
   }
   return "error";
 }
@@ -25,8 +29,8 @@ void write_line(int fd, const std::string& line) { static_cast<void>(write_all(f
 
 void StderrLog::write(Level level, std::string_view line) {
   if (level < threshold_) return;
-  const std::string text = level == Level::info ? fmt::format("vm-patch: {}\n", line)
-                                                : fmt::format("vm-patch: {}: {}\n", word(level), line);
+  const std::string text =
+      level == Level::info ? fmt::format("vm-patch: {}\n", line) : fmt::format("vm-patch: {}: {}\n", word(level), line);
   const std::lock_guard lock(mutex_);
   write_line(STDERR_FILENO, text);
 }

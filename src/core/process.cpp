@@ -144,7 +144,8 @@ std::optional<Credentials> worker_credentials() {
     std::vector<char> buffer(64U << 10U);
     passwd entry{};
     passwd* found = nullptr;
-    if (::getpwnam_r(name, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr && found->pw_uid != 0) {
+    if (::getpwnam_r(name, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr &&
+        found->pw_uid != 0) {
       return Credentials{found->pw_uid, found->pw_gid};
     }
   }
@@ -172,8 +173,9 @@ Result<CommandOutput> run(const Command& command) {
   if (!ended) return ended.error().in(name);
   if (!*ended) {
     const double seconds = std::chrono::duration<double>(command.timeout).count();
-    return make_error(Errc::timeout,
-                      with_last_line(fmt::format("{} did not end within {:g} s and was killed", name, seconds), err.take()));
+    return make_error(
+        Errc::timeout,
+        with_last_line(fmt::format("{} did not end within {:g} s and was killed", name, seconds), err.take()));
   }
   if (!code) return code.error().in(name);
   return CommandOutput{*code, out.take(), err.take(), out.truncated() || err.truncated()};

@@ -7,15 +7,24 @@ namespace vmpatch {
 
 std::string_view to_string(Errc code) {
   switch (code) {
-    case Errc::failed: return "failed";
-    case Errc::not_found: return "not_found";
-    case Errc::unsupported: return "unsupported";
-    case Errc::timeout: return "timeout";
-    case Errc::usage: return "usage";
-    case Errc::refused: return "refused";
-    case Errc::untrusted: return "untrusted";
-    case Errc::busy: return "busy";
-    case Errc::recovery_needed: return "recovery_needed";
+    case Errc::failed:
+      return "failed";
+    case Errc::not_found:
+      return "not_found";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::timeout:
+      return "timeout";
+    case Errc::usage:
+      return "usage";
+    case Errc::refused:
+      return "refused";
+    case Errc::untrusted:
+      return "untrusted";
+    case Errc::busy:
+      return "busy";
+    case Errc::recovery_needed:
+      return "recovery_needed";
   }
   return "failed";
 }
@@ -25,12 +34,18 @@ int exit_code(Errc code) {
     case Errc::failed:
     case Errc::not_found:
     case Errc::unsupported:
-    case Errc::timeout: return 1;
-    case Errc::usage: return 2;
-    case Errc::refused: return 4;
-    case Errc::untrusted: return 5;
-    case Errc::busy: return 6;
-    case Errc::recovery_needed: return 7;
+    case Errc::timeout:
+      return 1;
+    case Errc::usage:
+      return 2;
+    case Errc::refused:
+      return 4;
+    case Errc::untrusted:
+      return 5;
+    case Errc::busy:
+      return 6;
+    case Errc::recovery_needed:
+      return 7;
   }
   return 1;
 }

@@ -57,14 +57,22 @@ constexpr int max_descriptor = 250;
 
 std::string_view describe(Step step) {
   switch (step) {
-    case Step::group: return "cannot make a process group";
-    case Step::descriptors: return "cannot pass file descriptors";
-    case Step::user: return "cannot change to the unprivileged user";
-    case Step::parent: return "the parent is gone";
-    case Step::privileges: return "cannot give up privileges";
-    case Step::folder: return "cannot enter the working folder";
-    case Step::limits: return "cannot set resource limits";
-    case Step::exec: return "cannot execute it";
+    case Step::group:
+      return "cannot make a process group";
+    case Step::descriptors:
+      return "cannot pass file descriptors";
+    case Step::user:
+      return "cannot change to the unprivileged user";
+    case Step::parent:
+      return "the parent is gone";
+    case Step::privileges:
+      return "cannot give up privileges";
+    case Step::folder:
+      return "cannot enter the working folder";
+    case Step::limits:
+      return "cannot set resource limits";
+    case Step::exec:
+      return "cannot execute it";
   }
   return "cannot execute it";
 }
@@ -86,7 +94,8 @@ Result<std::string> find_program(const std::string& name) {
       return candidate;
     }
   }
-  return fail(Errc::not_found, "cannot run {}: no such program in PATH ({}); install it", escape_untrusted(name), folders);
+  return fail(Errc::not_found, "cannot run {}: no such program in PATH ({}); install it", escape_untrusted(name),
+              folders);
 }
 
 std::vector<std::string> make_environment(const Command& command) {
@@ -112,7 +121,8 @@ Result<std::vector<Mapping>> make_mappings(const Command& command, const Standar
   for (const auto& [ours, theirs] : command.descriptors) {
     const bool twice = std::any_of(mappings.begin(), mappings.end(), [&](const Mapping& m) { return m.to == theirs; });
     if (ours < 0 || theirs < 0 || theirs > max_descriptor || twice) {
-      return fail(Errc::failed, "cannot pass descriptor {} as {} to {}", ours, theirs, escape_untrusted(command.argv[0]));
+      return fail(Errc::failed, "cannot pass descriptor {} as {} to {}", ours, theirs,
+                  escape_untrusted(command.argv[0]));
     }
     mappings.push_back({ours, theirs});
   }

@@ -80,9 +80,7 @@ Result<Digest> sha256_fd(int fd, std::uint64_t max_bytes) {
   }
 }
 
-std::string Digest::hex() const {
-  return to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
+std::string Digest::hex() const { return to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()}); }
 
 Result<Digest> Digest::parse(std::string_view hex) {
   if (hex.size() != 64) return fail(Errc::failed, "not a SHA-256 digest: {} characters instead of 64", hex.size());
@@ -124,8 +122,8 @@ std::string to_base64(std::string_view bytes) {
     const std::string_view part = bytes.substr(0, piece);
     const std::size_t begin = text.size();
     text.resize(begin + (part.size() + 2) / 3 * 4 + 1);  // with its NUL
-    const int length =
-        EVP_EncodeBlock(unsigned_bytes(text.data() + begin), unsigned_bytes(part.data()), static_cast<int>(part.size()));
+    const int length = EVP_EncodeBlock(unsigned_bytes(text.data() + begin), unsigned_bytes(part.data()),
+                                       static_cast<int>(part.size()));
     text.resize(begin + static_cast<std::size_t>(length));
   }
   return text;

@@ -21,14 +21,32 @@ TEST(ParseTime, reads_what_format_time_writes) {
   }
 }
 
-TEST(ParseTime, a_date_is_midnight) { EXPECT_EQ(format_time(parse_time("2024-02-29").value()), "2024-02-29T00:00:00Z"); }
+TEST(ParseTime, a_date_is_midnight) {
+  EXPECT_EQ(format_time(parse_time("2024-02-29").value()), "2024-02-29T00:00:00Z");
+}
 
 TEST(ParseTime, anything_else_is_refused) {
-  for (const char* text :
-       {"", "2026", "2026-11-1", "2026-13-01", "2026-00-10", "2025-02-29", "2026-11-31", "2026/11/01", "26-11-01T1:2:3Z",
-        "2026-11-01T10:20:30", "2026-11-01T10:20:30z", "2026-11-01 10:20:30Z", "2026-11-01T24:00:00Z",
-        "2026-11-01T10:60:00Z", "2026-11-01T10:20:60Z", "2026-11-01T10:20:30+00:00", "2026-11-01T+1:20:30Z",
-        " 2026-11-01", "-026-11-01", "1600-01-01", "9999-01-01"}) {
+  for (const char* text : {"",
+                           "2026",
+                           "2026-11-1",
+                           "2026-13-01",
+                           "2026-00-10",
+                           "2025-02-29",
+                           "2026-11-31",
+                           "2026/11/01",
+                           "26-11-01T1:2:3Z",
+                           "2026-11-01T10:20:30",
+                           "2026-11-01T10:20:30z",
+                           "2026-11-01 10:20:30Z",
+                           "2026-11-01T24:00:00Z",
+                           "2026-11-01T10:60:00Z",
+                           "2026-11-01T10:20:60Z",
+                           "2026-11-01T10:20:30+00:00",
+                           "2026-11-01T+1:20:30Z",
+                           " 2026-11-01",
+                           "-026-11-01",
+                           "1600-01-01",
+                           "9999-01-01"}) {
     EXPECT_FALSE(parse_time(text)) << text;
   }
 }
@@ -65,7 +83,9 @@ TEST(Clock, fixed_clock_moves_only_when_set) {
   EXPECT_EQ(clock.now(), at(20));
 }
 
-TEST(Clock, system_clock_is_after_this_was_written) { EXPECT_GT(SystemClock().now(), parse_time("2024-01-01").value()); }
+TEST(Clock, system_clock_is_after_this_was_written) {
+  EXPECT_GT(SystemClock().now(), parse_time("2024-01-01").value());
+}
 
 }  // namespace
 }  // namespace vmpatch

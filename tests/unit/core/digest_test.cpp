@@ -66,8 +66,12 @@ TEST(Hex, odd_length_and_wrong_digits_are_errors) {
 }
 
 TEST(Base64, known_answers_of_rfc_4648) {
-  const std::pair<std::string, std::string> rows[] = {{"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},
-                                                      {"foo", "Zm9v"},    {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
+  const std::pair<std::string, std::string> rows[] = {{"", ""},
+                                                      {"f", "Zg=="},
+                                                      {"fo", "Zm8="},
+                                                      {"foo", "Zm9v"},
+                                                      {"foob", "Zm9vYg=="},
+                                                      {"fooba", "Zm9vYmE="},
                                                       {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, coded] : rows) {
     EXPECT_EQ(to_base64(plain), coded);
@@ -84,8 +88,8 @@ TEST(Base64, pieces_of_a_long_text_join) {
 }
 
 TEST(Base64, decoding_is_strict) {
-  for (const char* text : {"Zg", "Zg=", "Zg===", "====", "=", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", " Zm9", "\nZm9vZg==", "Zm9v    ",
-                           "Zg==Zg==", "Z===", "Zm-_", "Z=g=", "Zm9v\nZm9v", "Zm9v-END"}) {
+  for (const char* text : {"Zg", "Zg=", "Zg===", "====", "=", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", " Zm9",
+                           "\nZm9vZg==", "Zm9v    ", "Zg==Zg==", "Z===", "Zm-_", "Z=g=", "Zm9v\nZm9v", "Zm9v-END"}) {
     EXPECT_FALSE(from_base64(text)) << text;
   }
 }

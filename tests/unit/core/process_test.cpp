@@ -1,6 +1,7 @@
 #include "vmpatch/core/process.hpp"
 
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,10 +15,10 @@
 namespace vmpatch {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
 using test::Scratch;
 using test::TestPipe;
+using testing::HasSubstr;
+using testing::Not;
 
 Command shell(std::string script) {
   Command command;
@@ -167,7 +168,8 @@ TEST(Run, our_own_signal_mask_is_kept) {
   ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
   ASSERT_TRUE(run(shell("true")).has_value());
   ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
-  for (int number = 1; number < NSIG; ++number) EXPECT_EQ(::sigismember(&before, number), ::sigismember(&after, number));
+  for (int number = 1; number < NSIG; ++number)
+    EXPECT_EQ(::sigismember(&before, number), ::sigismember(&after, number));
 }
 
 TEST(RunDescriptors, only_the_standard_ones_are_passed) {
@@ -206,12 +208,28 @@ TEST(RunDescriptors, a_descriptor_may_take_the_place_of_a_stream) {
 }
 
 TEST(RunDescriptors, wrong_numbers_are_errors) {
-  for (const auto& wrong : std::vector<std::vector<std::pair<int, int>>>{{{-1, 5}}, {{0, -1}}, {{0, 5}, {1, 5}}, {{999, 5}}}) {
+  for (const auto& wrong :
+       std::vector<std::vector<std::pair<int, int>>>{{{-1, 5}}, {{0, -1}}, {{0, 5}, {1, 5}}, {{999, 5}}}) {
     Command command = shell("true");
     command.descriptors = wrong;
     EXPECT_FALSE(run(command));
   }
 }
+
+/// Puts this process (root) into one more group for a while.
+class SupplementaryGroup {
+ public:
+  explicit SupplementaryGroup(gid_t group) : before_(static_cast<std::size_t>(::getgroups(0, nullptr))) {
+    EXPECT_EQ(::getgroups(static_cast<int>(before_.size()), before_.data()), static_cast<int>(before_.size()));
+    EXPECT_EQ(::setgroups(1, &group), 0);
+  }
+  SupplementaryGroup(const SupplementaryGroup&) = delete;
+  SupplementaryGroup& operator=(const SupplementaryGroup&) = delete;
+  ~SupplementaryGroup() { EXPECT_EQ(::setgroups(before_.size(), before_.data()), 0); }
+
+ private:
+  std::vector<gid_t> before_;
+};
 
 TEST(RunAs, root_becomes_exactly_the_worker_and_others_stay_themselves) {
   const auto worker = worker_credentials();
@@ -220,6 +238,7 @@ TEST(RunAs, root_becomes_exactly_the_worker_and_others_stay_themselves) {
     ASSERT_TRUE(worker.has_value());
     EXPECT_NE(worker->uid, 0U);
     command.run_as = worker;
+    const SupplementaryGroup extra(4711);  // must not reach the child
     EXPECT_EQ(output_of(command),
               fmt::format("{}\n{}\n{}\nCapEff:\t0000000000000000\n", worker->uid, worker->gid, worker->gid));
     EXPECT_EQ(::geteuid(), 0U);

@@ -10,8 +10,8 @@
 namespace vmpatch {
 namespace {
 
-constexpr Errc all_codes[] = {Errc::failed, Errc::not_found, Errc::unsupported, Errc::timeout,        Errc::usage,
-                              Errc::refused, Errc::untrusted, Errc::busy,       Errc::recovery_needed};
+constexpr Errc all_codes[] = {Errc::failed,  Errc::not_found, Errc::unsupported, Errc::timeout,        Errc::usage,
+                              Errc::refused, Errc::untrusted, Errc::busy,        Errc::recovery_needed};
 
 Result<int> half(int value) {
   if (value % 2 != 0) return fail(Errc::refused, "{} is odd", value);

@@ -9,7 +9,9 @@ namespace {
 
 using namespace std::string_literals;
 
-TEST(EscapeUntrusted, printable_text_stays) { EXPECT_EQ(escape_untrusted("web01 – Größe 日本 😀"), "web01 – Größe 日本 😀"); }
+TEST(EscapeUntrusted, printable_text_stays) {
+  EXPECT_EQ(escape_untrusted("web01 – Größe 日本 😀"), "web01 – Größe 日本 😀");
+}
 
 TEST(EscapeUntrusted, control_characters_are_escaped) {
   EXPECT_EQ(escape_untrusted("a\x1b[31mb\r\0\x7f"s), "a\\x1B[31mb\\x0D\\x00\\x7F");
@@ -31,15 +33,15 @@ TEST(EscapeUntrusted, bidirectional_and_line_controls_are_escaped) {
 TEST(EscapeUntrusted, invalid_utf8_is_escaped_byte_by_byte) {
   EXPECT_EQ(escape_untrusted("\x80"), "\\x80");
   EXPECT_EQ(escape_untrusted("\xFF\xFE"), "\\xFF\\xFE");
-  EXPECT_EQ(escape_untrusted("\xC3"), "\\xC3");                                  // cut off
-  EXPECT_EQ(escape_untrusted("\xE2\x82z"), "\\xE2\\x82z");                       // cut off in the middle
-  EXPECT_EQ(escape_untrusted("\xC0\xAF"), "\\xC0\\xAF");                         // overlong, two bytes
-  EXPECT_EQ(escape_untrusted("\xE0\x9F\xBF"), "\\xE0\\x9F\\xBF");                // overlong, three
-  EXPECT_EQ(escape_untrusted("\xF0\x8F\xBF\xBF"), "\\xF0\\x8F\\xBF\\xBF");       // overlong, four
-  EXPECT_EQ(escape_untrusted("\xED\xA0\x80"), "\\xED\\xA0\\x80");                // surrogate
-  EXPECT_EQ(escape_untrusted("\xF4\x90\x80\x80"), "\\xF4\\x90\\x80\\x80");       // above U+10FFFF
-  EXPECT_EQ(escape_untrusted("\xF4\x8F\xBF\xBF"), "\xF4\x8F\xBF\xBF");           // U+10FFFF itself
-  EXPECT_EQ(escape_untrusted("\xED\x9F\xBF"), "\xED\x9F\xBF");                   // last before the surrogates
+  EXPECT_EQ(escape_untrusted("\xC3"), "\\xC3");                             // cut off
+  EXPECT_EQ(escape_untrusted("\xE2\x82z"), "\\xE2\\x82z");                  // cut off in the middle
+  EXPECT_EQ(escape_untrusted("\xC0\xAF"), "\\xC0\\xAF");                    // overlong, two bytes
+  EXPECT_EQ(escape_untrusted("\xE0\x9F\xBF"), "\\xE0\\x9F\\xBF");           // overlong, three
+  EXPECT_EQ(escape_untrusted("\xF0\x8F\xBF\xBF"), "\\xF0\\x8F\\xBF\\xBF");  // overlong, four
+  EXPECT_EQ(escape_untrusted("\xED\xA0\x80"), "\\xED\\xA0\\x80");           // surrogate
+  EXPECT_EQ(escape_untrusted("\xF4\x90\x80\x80"), "\\xF4\\x90\\x80\\x80");  // above U+10FFFF
+  EXPECT_EQ(escape_untrusted("\xF4\x8F\xBF\xBF"), "\xF4\x8F\xBF\xBF");      // U+10FFFF itself
+  EXPECT_EQ(escape_untrusted("\xED\x9F\xBF"), "\xED\x9F\xBF");              // last before the surrogates
 }
 
 TEST(FormatSize, picks_the_unit_and_one_decimal) {
