@@ -3,6 +3,7 @@
 function(vmpatch_add_module)
   cmake_parse_arguments(M "" "NAME" "SOURCES;DEPS;PRIVATE_LIBS" ${ARGN})
   add_library(vmpatch_${M_NAME} STATIC ${M_SOURCES})
+  target_include_directories(vmpatch_${M_NAME} PRIVATE ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(vmpatch_${M_NAME} PUBLIC vmpatch_flags PRIVATE ${M_PRIVATE_LIBS})
   foreach(dep IN LISTS M_DEPS)
     target_link_libraries(vmpatch_${M_NAME} PUBLIC vmpatch_${dep})
