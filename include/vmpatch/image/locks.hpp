@@ -13,11 +13,15 @@ namespace vmpatch::image {
 enum class Usage { free, read, written };
 Result<Usage> probe_usage(int fd);
 
+/// Who else may use the top layer: `readers` for looking at a machine, `nobody` for a run that will write it (a running
+/// machine on top of it, or another ChainLock, is then Errc::busy).
+enum class Sharing { readers, nobody };
+
 class ChainLock {
  public:
   /// Locks bytes 100 (consistent read) and 201 (unshare write) for reading on own descriptions of every layer.
   /// A running QEMU that writes the top layer: Errc::busy naming the layer. Backing layers may be read by others.
-  static Result<ChainLock> acquire(const Chain& chain);
+  static Result<ChainLock> acquire(const Chain& chain, Sharing top = Sharing::readers);
   ChainLock(ChainLock&&) = default;
   ChainLock& operator=(ChainLock&&) = default;
 

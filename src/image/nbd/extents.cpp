@@ -1,0 +1,154 @@
+#include "vmpatch/image/extents.hpp"
+
+#include <libnbd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::image {
+namespace {
+
+constexpr const char* allocation_depth = "qemu:allocation-depth";
+constexpr std::uint64_t chunk_size = 4U << 20U;
+// One status request; 32-bit lengths in the protocol.
+constexpr std::uint64_t status_window = 1ULL << 30U;
+
+struct Close {
+  void operator()(nbd_handle* handle) const { nbd_close(handle); }
+};
+using Handle = std::unique_ptr<nbd_handle, Close>;
+
+Error nbd_error(const NbdExport& disk, std::string_view what) {
+  const char* reason = nbd_get_error();
+  return fail(Errc::failed, "{} export {}: {}", what, escape_untrusted(disk.name),
+              escape_untrusted(reason == nullptr ? "no reason given" : reason));
+}
+
+Result<Handle> connect(const NbdExport& disk, const char* meta_context) {
+  Handle nbd(nbd_create());
+  if (!nbd) return nbd_error(disk, "prepare a connection to");
+  const bool ready = nbd_set_export_name(nbd.get(), disk.name.c_str()) == 0 &&
+                     (meta_context == nullptr || nbd_add_meta_context(nbd.get(), meta_context) == 0) &&
+                     nbd_connect_unix(nbd.get(), disk.socket.c_str()) == 0;
+  if (!ready) return nbd_error(disk, "connect to");
+  const std::int64_t size = nbd_get_size(nbd.get());
+  if (size < 0 || static_cast<std::uint64_t>(size) != disk.size) {
+    return fail(Errc::failed, "export {} has {} bytes instead of {}", escape_untrusted(disk.name), size, disk.size);
+  }
+  return nbd;
+}
+
+Result<void> read_chunk(nbd_handle* nbd, const NbdExport& disk, std::vector<char>& buffer, std::uint64_t offset) {
+  if (nbd_pread(nbd, buffer.data(), buffer.size(), offset, 0) != 0) return nbd_error(disk, "read");
+  return {};
+}
+
+/// Calls `step(offset, length)` for pieces of at most one chunk.
+template <class Step>
+Result<void> for_each_chunk(const std::vector<Extent>& extents, Step step) {
+  for (const Extent& extent : extents) {
+    for (std::uint64_t done = 0; done < extent.length;) {
+      const std::uint64_t length = std::min(chunk_size, extent.length - done);
+      VMPATCH_CHECK(step(extent.offset + done, length));
+      done += length;
+    }
+  }
+  return {};
+}
+
+struct Collector {
+  std::vector<Extent> extents;
+  std::uint64_t next = 0;  ///< end of what has been reported
+  std::uint64_t end = 0;   ///< of the disk
+
+  void add(std::uint64_t length, bool held) {
+    // QEMU may report beyond what was asked for, never beyond the disk; a forged answer is cut.
+    length = std::min(length, end - next);
+    if (held && !extents.empty() && extents.back().offset + extents.back().length == next) {
+      extents.back().length += length;
+    } else if (held && length > 0) {
+      extents.push_back({next, length});
+    }
+    next += length;
+  }
+};
+
+int collect(void* data, const char* context, std::uint64_t /*offset*/, std::uint32_t* entries, std::size_t count,
+            int* /*error*/) {
+  auto& collector = *static_cast<Collector*>(data);
+  if (std::strcmp(context, allocation_depth) != 0) return 0;
+  for (std::size_t i = 0; i + 1 < count; i += 2) collector.add(entries[i], entries[i + 1] == 1);
+  return 0;
+}
+
+}  // namespace
+
+Result<std::vector<Extent>> held_extents(const NbdExport& overlay) {
+  VMPATCH_TRY(const Handle nbd, connect(overlay, allocation_depth));
+  if (nbd_can_meta_context(nbd.get(), allocation_depth) != 1) {
+    return fail(Errc::unsupported, "export {} does not tell which clusters its top image holds",
+                escape_untrusted(overlay.name));
+  }
+  Collector collector;
+  collector.end = overlay.size;
+  while (collector.next < collector.end) {
+    const std::uint64_t before = collector.next;
+    const nbd_extent_callback callback{collect, &collector, nullptr};
+    const std::uint64_t length = std::min(status_window, collector.end - before);
+    if (nbd_block_status(nbd.get(), length, before, callback, 0) != 0) return nbd_error(overlay, "read the clusters of");
+    if (collector.next == before) {
+      return fail(Errc::failed, "export {} told nothing about offset {}", escape_untrusted(overlay.name), before);
+    }
+  }
+  return std::move(collector.extents);
+}
+
+Result<void> copy_extents(const NbdExport& from, const NbdExport& to, const std::vector<Extent>& extents,
+                          const Progress& progress) {
+  VMPATCH_TRY(const Handle source, connect(from, nullptr));
+  VMPATCH_TRY(const Handle target, connect(to, nullptr));
+  const std::uint64_t total = total_length(extents);
+  std::uint64_t done = 0;
+  std::vector<char> buffer;
+  VMPATCH_CHECK(for_each_chunk(extents, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
+    buffer.resize(length);
+    VMPATCH_CHECK(read_chunk(source.get(), from, buffer, offset));
+    if (nbd_pwrite(target.get(), buffer.data(), buffer.size(), offset, 0) != 0) return nbd_error(to, "write");
+    done += length;
+    if (progress) progress(done, total);
+    return {};
+  }));
+  if (nbd_flush(target.get(), 0) != 0) return nbd_error(to, "flush");
+  if (nbd_shutdown(target.get(), 0) != 0) return nbd_error(to, "disconnect from");
+  return {};
+}
+
+Result<void> compare_extents(const NbdExport& a, const NbdExport& b, const std::vector<Extent>& extents) {
+  VMPATCH_TRY(const Handle first, connect(a, nullptr));
+  VMPATCH_TRY(const Handle second, connect(b, nullptr));
+  std::vector<char> left;
+  std::vector<char> right;
+  return for_each_chunk(extents, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
+    left.resize(length);
+    right.resize(length);
+    VMPATCH_CHECK(read_chunk(first.get(), a, left, offset));
+    VMPATCH_CHECK(read_chunk(second.get(), b, right, offset));
+    const auto [at, other] = std::mismatch(left.begin(), left.end(), right.begin());
+    if (at == left.end()) return {};
+    return fail(Errc::failed, "exports {} and {} differ at offset {}", escape_untrusted(a.name), escape_untrusted(b.name),
+                offset + static_cast<std::uint64_t>(at - left.begin()));
+  });
+}
+
+std::uint64_t total_length(const std::vector<Extent>& extents) {
+  std::uint64_t sum = 0;
+  for (const Extent& extent : extents) sum += extent.length;
+  return sum;
+}
+
+}  // namespace vmpatch::image

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "image/qemu/worker.hpp"
+#include "vmpatch/image/block_server.hpp"
+
+namespace vmpatch::image {
+
+/// Runs block-commit of node `overlay` into its backing node and waits for the end. Errc::timeout when it stands still for
+/// ten minutes.
+Result<void> run_commit_job(Worker& worker, const std::string& overlay, const Progress& progress);
+
+}  // namespace vmpatch::image

@@ -1,0 +1,69 @@
+#include "image/qemu/nodes.hpp"
+
+#include <optional>
+
+#include "image/open_file.hpp"
+
+namespace vmpatch::image {
+
+Result<void> NodeBuilder::add(NodeStack& stack, const Source& source) {
+  const int id = next_++;
+  stack.fdsets.push_back(id);
+  const Json set{{"fdset-id", id}};
+  VMPATCH_CHECK(worker_.execute("add-fd", set, source.read_only));
+  const bool writable = source.read_write >= 0;
+  if (writable) {
+    VMPATCH_CHECK(worker_.execute("add-fd", set, source.read_write));
+  }
+
+  // locking off: the locks are ours (locks.hpp), and QEMU's would collide with them.
+  const Json file{{"driver", source.block_device ? "host_device" : "file"},
+                  {"filename", fmt::format("/dev/fdset/{}", id)},
+                  {"locking", "off"},
+                  {"read-only", !writable},
+                  {"auto-read-only", false},
+                  {"discard", "unmap"}};
+  const std::string name = fmt::format("node{}", id);
+  Json node{{"driver", to_string(source.format)}, {"node-name", name},      {"read-only", !writable},
+            {"auto-read-only", false},            {"discard", "unmap"},     {"detect-zeroes", "off"},
+            {"file", file}};
+  if (source.format == Format::qcow2) {
+    node["backing"] = stack.nodes.empty() ? Json(nullptr) : Json(stack.top());
+    // A killed commit must not leave the dirty bit behind: the header screen would refuse the redo.
+    if (writable) node["lazy-refcounts"] = false;
+  }
+  VMPATCH_CHECK(worker_.execute("blockdev-add", node));
+  stack.nodes.push_back(name);
+  return {};
+}
+
+Result<void> NodeBuilder::add_chain(NodeStack& stack, const Chain& chain, int top_writable) {
+  for (auto layer = chain.layers().rbegin(); layer != chain.layers().rend(); ++layer) {
+    const bool top = &*layer == &chain.top();
+    const Source source{layer->format, layer->block_device, layer->fd.get(), top ? top_writable : -1};
+    if (auto added = add(stack, source); !added) return added.error().in("image " + shown(layer->path));
+  }
+  return {};
+}
+
+Result<void> NodeBuilder::add_own(NodeStack& stack, const OwnImage& image, bool writable) {
+  const Source source{Format::qcow2, false, image.read_only.get(), writable ? image.read_write.get() : -1};
+  if (auto added = add(stack, source); !added) return added.error().in("image " + shown(image.path));
+  return {};
+}
+
+Result<void> NodeBuilder::remove(NodeStack& stack) {
+  std::optional<Error> first;
+  const auto note = [&](const auto& result) {
+    if (!result && !first) first = result.error();
+  };
+  for (auto node = stack.nodes.rbegin(); node != stack.nodes.rend(); ++node) {
+    note(worker_.execute("blockdev-del", Json{{"node-name", *node}}));
+  }
+  for (const int id : stack.fdsets) note(worker_.execute("remove-fd", Json{{"fdset-id", id}}));
+  stack = NodeStack{};
+  if (first) return *first;
+  return {};
+}
+
+}  // namespace vmpatch::image

@@ -1,0 +1,117 @@
+#include "image/qemu/worker.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::image {
+namespace {
+
+constexpr std::chrono::milliseconds start_timeout{30'000};
+constexpr std::chrono::milliseconds end_timeout{120'000};  // closing flushes caches to the disk
+constexpr int monitor_fd = 3;
+
+Command qemu_command(int monitor) {
+  Command command;
+  command.argv = {"qemu-system-x86_64", "-machine", "none", "-nodefaults", "-no-user-config", "-display", "none",
+                  "-sandbox", "on,spawn=deny,elevateprivileges=deny,obsolete=deny,resourcecontrol=deny",
+                  "-chardev", fmt::format("socket,id=monitor,fd={}", monitor_fd),
+                  "-mon", "chardev=monitor,mode=control"};
+  command.env = std::map<std::string, std::string>{{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_ALL", "C"}};
+  command.run_as = worker_credentials();
+  command.cwd = "/";
+  command.descriptors = {{monitor, monitor_fd}};
+  // A forged image may ask for gigabytes (FACTS: qemu-img info on hostile images).
+  command.limits = {{RLIMIT_AS, rlim_t{4} << 30U}, {RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}};
+  return command;
+}
+
+}  // namespace
+
+Worker::Worker(Child child, Qmp qmp, UniqueFd messages, int log_fd)
+    : child_(std::move(child)), qmp_(std::move(qmp)), messages_(std::move(messages)), log_fd_(log_fd) {}
+
+Result<Worker> Worker::start(int log_fd) {
+  std::array<int, 2> sockets{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
+    return errno_error(errno, "make the monitor socket for QEMU");
+  }
+  UniqueFd ours(sockets[0]);
+  UniqueFd theirs(sockets[1]);
+  // Non-blocking on both ends: a QEMU that floods its log loses messages, instead of filling memory or stopping.
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) return errno_error(errno, "make the log pipe for QEMU");
+  UniqueFd reader(pipe[0]);
+  UniqueFd writer(pipe[1]);
+
+  auto child = Child::start(qemu_command(theirs.get()), writer.get());
+  if (!child) return child.error().in("start the block server");
+  theirs.reset();
+  writer.reset();
+  Worker worker(std::move(*child), Qmp(std::move(ours)), std::move(reader), log_fd);
+  if (auto ready = worker.qmp_.negotiate(start_timeout); !ready) {
+    return worker.explain(ready.error()).in("start the block server");
+  }
+  return worker;
+}
+
+std::string Worker::take_messages() {
+  std::string text;
+  std::array<char, 4096> chunk;
+  for (ssize_t n = 0; text.size() < (256U << 10U) && (n = ::read(messages_.get(), chunk.data(), chunk.size())) > 0;) {
+    text.append(chunk.data(), static_cast<std::size_t>(n));
+  }
+  std::string joined;
+  for (const auto raw : split(text, '\n')) {
+    if (trim(raw).empty()) continue;
+    last_line_ = escape_untrusted(trim(raw));
+    joined += (joined.empty() ? "" : "; ") + last_line_;
+    if (log_fd_ >= 0) static_cast<void>(write_all(log_fd_, "qemu: " + last_line_ + "\n").has_value());
+  }
+  return joined;
+}
+
+Error Worker::explain(const Error& error) {
+  static_cast<void>(take_messages());
+  if (!qmp_.broken() || error.code == Errc::timeout) return error;
+  // The socket closes a moment before the process can be reaped.
+  const auto code = child_.wait(std::chrono::milliseconds(2'000));
+  static_cast<void>(take_messages());
+  if (!code) return error;
+  return fail(Errc::failed, "the block server (QEMU) ended with code {}: {}", *code,
+              last_line_.empty() ? "it left no message" : last_line_);
+}
+
+Result<Json> Worker::execute(std::string_view command, const Json& arguments, int pass_fd) {
+  auto reply = qmp_.execute(command, arguments, pass_fd);
+  if (!reply) return explain(reply.error());
+  return reply;
+}
+
+Result<void> Worker::wait_for_event(std::chrono::milliseconds timeout) {
+  auto waited = qmp_.wait_for_event(timeout);
+  if (!waited) return explain(waited.error());
+  return waited;
+}
+
+Result<void> Worker::quit() {
+  // The reply may be lost when QEMU is quick; the exit code tells.
+  if (auto reply = qmp_.execute("quit"); !reply && !qmp_.broken()) return reply.error();
+  const auto code = child_.wait(end_timeout);
+  const std::string messages = take_messages();
+  if (!code) return code.error().in("end the block server");
+  if (*code != 0) {
+    return fail(Errc::failed, "the block server (QEMU) ended with code {}: {}", *code,
+                messages.empty() ? last_line_ : messages);
+  }
+  return {};
+}
+
+}  // namespace vmpatch::image
