@@ -3,6 +3,7 @@
 // never waits for a writer of the ledger.
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,13 +32,32 @@ struct Custody {
   bool started = false;
   std::optional<Time> closed;
   Json identities;  ///< at opening; when closed: the last ones
-  std::string operation;  ///< prepare or restore
+  std::string operation;  ///< prepare, restore or started (a snapshot revert that was first seen there)
+  /// Every change of the disks since the last attestation happened under an unbroken custody. An override or a group without
+  /// baseline lets a machine start, but does not make this true.
+  bool unbroken = false;
+  /// Started, but the end was never seen (host crash, hook missing for a while): `release` does not close it any more.
+  bool lost = false;
+};
+
+struct Rescan {
+  std::string machine_uuid;
+  std::string reason;
+  Time time{};
+};
+
+struct CustodyOptions {
+  int busy_timeout_ms = 5000;
+  bool checkpoint = true;  ///< false: leave copying the WAL back to somebody with more time
 };
 
 class CustodyStore {
  public:
-  static Result<std::unique_ptr<CustodyStore>> open(const std::filesystem::path& file);
+  static Result<std::unique_ptr<CustodyStore>> open(const std::filesystem::path& file,
+                                                    const CustodyOptions& options = {});
   virtual ~CustodyStore() = default;
+  /// Every call that `work` makes is one transaction: all or nothing, durable on return.
+  virtual Result<void> together(const std::function<Result<void>()>& work) = 0;
   virtual Result<std::optional<Custody>> last(const std::string& machine_uuid) = 0;
   /// Replaces the machine's record. Durable on return.
   virtual Result<void> put(const Custody& custody) = 0;
@@ -48,11 +68,13 @@ class CustodyStore {
   virtual Result<void> record(const std::string& action, const std::string& subject, const Json& data, Time time) = 0;
   virtual Result<std::vector<AuditRow>> records(std::int64_t first, std::size_t limit) = 0;
   virtual Result<std::int64_t> verify() = 0;
-  /// An override is used once: true for the first caller only.
+  /// An override is used once: success for the first caller only, Errc::refused afterwards.
   virtual Result<void> use_override(const std::string& override_id, Time time) = 0;
   virtual Result<std::vector<std::string>> used_overrides() = 0;
   /// Machines whose identity changed without attestation: to be read again by `vm-patch scan` or `verify`.
   virtual Result<void> queue_rescan(const std::string& machine_uuid, const std::string& reason, Time time) = 0;
+  /// Oldest first. An entry is done when the machine has an attestation that is newer.
+  virtual Result<std::vector<Rescan>> rescans() = 0;
 };
 
 }  // namespace vmpatch::ledger

@@ -1,0 +1,96 @@
+#pragma once
+// SQLite behind Result. One Database is one connection; callers serialise its use.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "vmpatch/core/clock.hpp"
+#include "vmpatch/core/json.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace vmpatch::ledger {
+
+class Statement {
+ public:
+  Statement(Statement&& other) noexcept;
+  Statement& operator=(Statement&&) = delete;
+  ~Statement();
+
+  /// Parameters in order: integers, times (as ns), optional times, text (kept alive by the caller until the last step).
+  template <class... Values>
+  Statement& bind(const Values&... values) {
+    (bind_one(values), ...);
+    return *this;
+  }
+  /// True: a row is there.
+  Result<bool> step();
+  /// step() that gives no row.
+  Result<void> run();
+
+  [[nodiscard]] std::int64_t integer(int column) const;
+  [[nodiscard]] Time time(int column) const;
+  [[nodiscard]] bool is_null(int column) const;
+  [[nodiscard]] std::string text(int column) const;
+  Result<Json> json(int column) const;
+
+ private:
+  friend class Database;
+  Statement(sqlite3* connection, sqlite3_stmt* statement, std::string file)
+      : connection_(connection), statement_(statement), file_(std::move(file)) {}
+  void bind_one(std::int64_t value);
+  void bind_one(std::string_view value);
+  void bind_one(const std::string& value) { bind_one(std::string_view(value)); }
+  void bind_one(const char* value) { bind_one(std::string_view(value)); }
+  void bind_one(Time value) { bind_one(std::int64_t{value.time_since_epoch().count()}); }
+  void bind_one(const std::optional<Time>& value);
+
+  sqlite3* connection_;
+  sqlite3_stmt* statement_;
+  std::string file_;
+  int next_ = 1;
+  bool bind_failed_ = false;
+};
+
+class Database {
+ public:
+  enum class Mode { read_only, read_write };
+  struct Options {
+    Mode mode = Mode::read_write;
+    int busy_timeout_ms = 5000;
+  };
+  /// read_write: creates the file 0600 in a folder 0700 (an existing folder that others may write is Errc::refused), WAL,
+  /// synchronous=FULL, foreign keys. read_only: the file must exist (Errc::not_found).
+  static Result<Database> open(const std::filesystem::path& file, const Options& options);
+  Database(Database&& other) noexcept;
+  Database& operator=(Database&&) = delete;
+  ~Database();
+
+  Result<Statement> prepare(std::string_view sql);
+  /// One or more statements without parameters.
+  Result<void> execute(const std::string& sql);
+  /// `work` between BEGIN IMMEDIATE and COMMIT; ROLLBACK when it fails. Inside another transaction() it joins that one.
+  Result<void> transaction(const std::function<Result<void>()>& work);
+  Result<std::int64_t> user_version();
+  /// Rows that the last statement changed.
+  [[nodiscard]] std::int64_t changes() const;
+  /// Copies the WAL into the database as far as nobody is in the way; 0 turns automatic copying off.
+  Result<void> set_auto_checkpoint(int pages);
+  [[nodiscard]] const std::string& file() const { return file_; }
+
+ private:
+  Database(sqlite3* connection, std::string file) : connection_(connection), file_(std::move(file)) {}
+  Error error(int code, std::string_view what) const;
+
+  sqlite3* connection_;
+  std::string file_;
+  bool in_transaction_ = false;
+};
+
+}  // namespace vmpatch::ledger
