@@ -1,0 +1,29 @@
+#include "engine/assessment.hpp"
+#include "engine/unmet.hpp"
+
+namespace vmpatch::engine {
+
+Result<Assessment> assess_fully(const Environment& environment, const Job& job, const inventory::Machine& machine) {
+  Assessment assessment;
+  const auto obstacles = inventory::write_obstacles(machine);
+  std::vector<std::string> unmet;
+  if (obstacles.empty()) {
+    environment.observer.step(machine, "reading the guest");
+    VMPATCH_TRY(auto reading, Reading::open(environment, machine));
+    VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
+    unmet = std::move(findings.unmet);
+    assessment.facts = reading.facts();
+    VMPATCH_TRY(assessment.identities, identify(reading.disks()));
+    VMPATCH_CHECK(reading.finish());
+  }
+  assessment.plan = plan::make_plan(job.recipe.get(), job.recipe.digest(), job.packages,
+                                    {machine, obstacles, assessment.facts, unmet});
+  return assessment;
+}
+
+Result<plan::Plan> assess(const Environment& environment, const Job& job, const inventory::Machine& machine) {
+  VMPATCH_TRY(auto assessment, assess_fully(environment, job, machine));
+  return std::move(assessment.plan);
+}
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "engine/disks.hpp"
+#include "vmpatch/engine/engine.hpp"
+
+namespace vmpatch::engine {
+
+/// A plan with what it rests on. `facts` and `identities` are empty when obstacles kept the disks from being read.
+struct Assessment {
+  plan::Plan plan;
+  std::optional<guest::Facts> facts;
+  Identities identities;
+};
+
+Result<Assessment> assess_fully(const Environment& environment, const Job& job, const inventory::Machine& machine);
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,235 @@
+#include "engine/run.hpp"
+
+#include <fcntl.h>
+
+#include "engine/attest.hpp"
+#include "engine/patch.hpp"
+#include "engine/payload_files.hpp"
+#include "engine/verification.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/core/uuid.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+using ledger::RunState;
+
+ledger::Run new_run(const Environment& environment, const Job& job, const inventory::Machine& machine) {
+  ledger::Run run;
+  run.id = random_uuid();
+  run.kind = "apply";
+  run.machine_uuid = machine.uuid;
+  run.machine_name = machine.name;
+  run.host = machine.host;
+  run.recipe_id = job.recipe.get().id;
+  run.recipe_version = job.recipe.get().version;
+  run.recipe_digest = job.recipe.digest().hex();
+  run.created = run.updated = environment.clock.now();
+  run.detail = Json::object();
+  return run;
+}
+
+std::string join(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "; ")); }
+
+}  // namespace
+
+Run::Run(const Environment& environment, const Job& job, const inventory::Machine& machine, Assessment assessment)
+    : environment_(environment),
+      job_(job),
+      machine_(machine),
+      assessment_(std::move(assessment)),
+      record_(environment, new_run(environment, job, machine)),
+      started_(environment.clock.now()) {
+  report_.run_id = record_.run().id;
+  report_.plan = assessment_.plan;
+}
+
+Result<Report> Run::execute() {
+  VMPATCH_CHECK(check_space());
+  VMPATCH_CHECK(open_log());
+  VMPATCH_CHECK(record_.create());
+  if (auto done = run_phases(); !done) return end_failed(done.error());
+  return report_;
+}
+
+Result<void> Run::run_phases() {
+  VMPATCH_CHECK(lease());
+  VMPATCH_CHECK(stage());
+  VMPATCH_CHECK(patch());
+  VMPATCH_CHECK(verify());
+  VMPATCH_CHECK(commit());
+  return attest();
+}
+
+Result<void> Run::open_log() {
+  VMPATCH_CHECK(make_dirs(environment_.places.logs, 0700));
+  const auto path = environment_.places.logs / (record_.run().id + ".log");
+  log_fd_ = UniqueFd(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
+  if (!log_fd_) return errno_error(errno, path.string());
+  log_.emplace(log_fd_.get(), environment_.log);
+  return {};
+}
+
+Result<void> Run::check_space() const {
+  VMPATCH_CHECK(make_dirs(environment_.places.runs, 0700));
+  VMPATCH_TRY(const auto room, free_space(environment_.places.runs));
+  const auto needed = assessment_.plan.space_needed + environment_.space_reserve;
+  if (room >= needed) return {};
+  return fail(Errc::refused, "machine {}: {} are free for the overlay in {}, {} are needed (with the reserve of {}); make room or use another --state-dir",
+              escape_untrusted(machine_.name), format_size(room), environment_.places.runs.string(), format_size(needed),
+              format_size(environment_.space_reserve));
+}
+
+// The lease first, then QEMU's locks, and only then the machine's state again: whatever it was while planning, from here on
+// nobody can start it or write its disks without noticing us.
+Result<void> Run::lease() {
+  step("taking the lease");
+  VMPATCH_CHECK(record_.lease());
+  VMPATCH_TRY(auto disks, open_disks(machine_, environment_.allowed_dirs));
+  VMPATCH_TRY(locks_, lock_disks(disks));
+  VMPATCH_TRY(const auto now, environment_.reread(machine_));
+  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
+    return fail(Errc::refused, "machine {}: {}", escape_untrusted(machine_.name), join(obstacles));
+  }
+  VMPATCH_TRY(const auto identities, identify(disks));
+  if (const auto difference = first_difference(assessment_.identities, identities); !difference.empty()) {
+    return fail(Errc::busy, "machine {}: {} since it was planned; plan again", escape_untrusted(machine_.name), difference);
+  }
+  recorded_ = record_disks(disks, record_.work_dir(), record_.undo_dir());
+  for (auto& disk : disks) staged_.push_back({std::move(disk), {}});
+  return {};
+}
+
+Result<void> Run::stage() {
+  step("making the overlay");
+  VMPATCH_TRY(scratch_, Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
+  Json disks = Json::array();
+  for (const auto& disk : recorded_) disks.push_back(to_json(disk));
+  Json dirs = Json::array();
+  for (const auto& dir : environment_.allowed_dirs) dirs.push_back(dir.string());
+  VMPATCH_CHECK(record_.advance(RunState::staged, {{"disks", disks},
+                                                   {"allowed_dirs", dirs},
+                                                   {"scratch", scratch_->path().string()},
+                                                   {"before", to_json(assessment_.identities)}}));
+  VMPATCH_CHECK(make_dirs(record_.work_dir(), 0700));
+  for (std::size_t i = 0; i < staged_.size(); ++i) {
+    const auto& chain = staged_[i].disk.chain;
+    VMPATCH_TRY(staged_[i].overlay, image::create_own_image(recorded_[i].overlay, chain.virtual_size(), &chain.top()));
+  }
+  VMPATCH_TRY(const auto files, payload_files(job_, environment_.payloads, assessment_.plan, record_.work_dir()));
+  if (!files.empty()) {
+    const auto path = record_.work_dir() / "payloads.iso";
+    VMPATCH_CHECK(write_payload_disk(path, files));
+    VMPATCH_TRY(payload_disk_, image::Chain::open(path, image::Format::raw, {}));
+  }
+  VMPATCH_TRY(server_, image::BlockServer::start({scratch_->path() / "nbd", log_fd_.get()}));
+  return {};
+}
+
+Result<guest::OpenRequest> Run::export_overlays(const std::string& suffix, bool writable) {
+  guest::OpenRequest request;
+  for (const auto& staged : staged_) {
+    VMPATCH_TRY(auto source, server_->export_overlay(staged.disk.chain, staged.overlay, staged.disk.target + suffix, writable));
+    request.disks.push_back({std::move(source), !writable});
+  }
+  request.work_dir = scratch_->path();
+  request.cache_dir = environment_.places.cache;
+  request.log_fd = log_fd_.get();
+  return request;
+}
+
+Result<void> Run::remove_exports(const std::string& suffix) {
+  for (const auto& staged : staged_) VMPATCH_CHECK(server_->remove(staged.disk.target + suffix));
+  return {};
+}
+
+Result<void> Run::patch() {
+  step("launching the appliance");
+  VMPATCH_TRY(auto request, export_overlays("-write", true));
+  if (payload_disk_) {
+    VMPATCH_TRY(request.payload_disk, server_->export_chain(*payload_disk_, "payloads"));
+  }
+  VMPATCH_TRY(auto guest, environment_.opener.open_write(request));
+  VMPATCH_TRY(auto patched, patch_guest(environment_, job_, machine_, *assessment_.facts, *guest, payload_disk_.has_value(), *log_));
+  guest.reset();
+  report_.kept_conffiles = std::move(patched.kept_conffiles);
+  VMPATCH_CHECK(remove_exports("-write"));
+  if (payload_disk_) VMPATCH_CHECK(server_->remove("payloads"));
+  return record_.advance(RunState::patched);
+}
+
+Result<void> Run::verify() {
+  step("verifying the overlay");
+  VMPATCH_TRY(const auto request, export_overlays("-verify", false));
+  VMPATCH_TRY(auto guest, environment_.opener.open_read(request));
+  VMPATCH_TRY(const auto facts, read_guest_facts(*guest, machine_));
+  VMPATCH_TRY(auto proof, prove(job_, environment_.payloads, assessment_.plan, *assessment_.facts, *guest, facts));
+  VMPATCH_CHECK(guest->finish());
+  guest.reset();
+  VMPATCH_CHECK(remove_exports("-verify"));
+  if (!proof.failures.empty()) {
+    return fail(Errc::failed, "machine {}: verification failed: {}", escape_untrusted(machine_.name), join(proof.failures));
+  }
+  report_.checks = std::move(proof.checks);
+  report_.checks.emplace_back("file systems: clean");
+  return record_.advance(RunState::verified, {{"report", to_json(report_)}});
+}
+
+Result<void> Run::commit() {
+  step("saving what will be overwritten");
+  const image::Progress progress = [&](std::uint64_t done, std::uint64_t total) {
+    environment_.observer.progress(machine_, done, total);
+  };
+  for (std::size_t i = 0; i < staged_.size(); ++i) {
+    VMPATCH_CHECK(capture_undo(*server_, staged_[i], recorded_[i].undo, progress));
+  }
+  const auto& run = record_.run();
+  VMPATCH_TRY(auto kept, still_satisfied(environment_, machine_, assessment_.identities));
+  satisfied_ = with_recipe(std::move(kept), run.recipe_id, run.recipe_version, run.recipe_digest);
+  VMPATCH_CHECK(environment_.store.note_recipe(run.recipe_id, run.recipe_version, run.recipe_digest));
+  step("committing");
+  VMPATCH_CHECK(record_.advance(RunState::committing, {{"satisfied", satisfied_}, {"undo", record_.undo_dir().string()}}));
+  for (const auto& staged : staged_) {
+    VMPATCH_TRY(const auto bytes, commit_overlay(*server_, staged, progress));
+    report_.changed_bytes += bytes;
+  }
+  VMPATCH_CHECK(server_->stop());
+  server_.reset();
+  return {};
+}
+
+Result<void> Run::attest() {
+  step("attesting");
+  std::vector<OpenDisk> disks;
+  for (auto& staged : staged_) disks.push_back(std::move(staged.disk));
+  VMPATCH_TRY(const auto after, identify(disks));
+  report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
+  VMPATCH_CHECK(record_.advance(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}));
+  const auto& run = record_.run();
+  VMPATCH_TRY(const auto attestation,
+              make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, satisfied_));
+  VMPATCH_CHECK(record_.attest(attestation));
+  return remove_tree(record_.work_dir());
+}
+
+Error Run::end_failed(const Error& error) {
+  server_.reset();
+  const auto state = record_.run().state;
+  if (state == RunState::committing || state == RunState::committed) {
+    log_->error("{}", error.message);
+    return fail(Errc::recovery_needed, "machine {}: interrupted while {}: {}; run 'vm-patch recover'",
+                escape_untrusted(machine_.name), ledger::to_string(state), error.message);
+  }
+  log_->debug("run {} failed: {}", record_.run().id, error.message);
+  if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
+    return noted.error().in(error.message);
+  }
+  for (const auto& dir : {record_.work_dir(), record_.undo_dir()}) {
+    if (auto removed = remove_tree(dir); !removed) return removed.error().in(error.message);
+  }
+  return error;
+}
+
+}  // namespace vmpatch::engine

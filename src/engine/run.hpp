@@ -1,0 +1,49 @@
+#pragma once
+// One run on one machine (DESIGN §4): the object holds everything that must live until the end, phases are its methods.
+
+#include "engine/assessment.hpp"
+#include "engine/commit.hpp"
+#include "engine/run_record.hpp"
+
+namespace vmpatch::engine {
+
+class Run {
+ public:
+  Run(const Environment& environment, const Job& job, const inventory::Machine& machine, Assessment assessment);
+  Result<Report> execute();
+
+ private:
+  Result<void> lease();
+  Result<void> stage();
+  Result<void> patch();
+  Result<void> verify();
+  Result<void> commit();
+  Result<void> attest();
+  Result<void> run_phases();
+  Result<void> open_log();
+  Result<void> check_space() const;
+  Result<guest::OpenRequest> export_overlays(const std::string& suffix, bool writable);
+  Result<void> remove_exports(const std::string& suffix);
+  /// After a failure: ledger, overlay, undo. What is committing stays for recovery.
+  Error end_failed(const Error& error);
+  void step(std::string_view text) { environment_.observer.step(machine_, text); }
+
+  const Environment& environment_;
+  const Job& job_;
+  const inventory::Machine& machine_;
+  Assessment assessment_;
+  RunRecord record_;
+  Report report_;
+  Time started_;
+  Json satisfied_;
+  UniqueFd log_fd_;
+  std::optional<FileLog> log_;
+  std::optional<Scratch> scratch_;
+  std::vector<image::ChainLock> locks_;
+  std::vector<StagedDisk> staged_;
+  std::vector<RecordedDisk> recorded_;
+  std::optional<image::Chain> payload_disk_;
+  std::optional<image::BlockServer> server_;
+};
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,34 @@
+#include "engine/steps/step.hpp"
+#include "engine/unmet.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+// Each script runs once, in the order of names; one that fails stays and is tried at the next boot.
+constexpr const char* unit_text =
+    "[Unit]\n"
+    "Description=Scripts that vm-patch left for the first boot\n"
+    "ConditionDirectoryNotEmpty=/var/lib/vm-patch/firstboot.d\n"
+    "After=local-fs.target network-online.target\n"
+    "Wants=network-online.target\n"
+    "\n"
+    "[Service]\n"
+    "Type=oneshot\n"
+    "ExecStart=/bin/sh -c 'for script in /var/lib/vm-patch/firstboot.d/*; do case \"$script\" in *.done) continue;; esac; "
+    "\"$script\" && mv \"$script\" \"$script.done\" || failed=1; done; exit ${failed:-0}'\n"
+    "\n"
+    "[Install]\n"
+    "WantedBy=multi-user.target\n";
+
+}  // namespace
+
+Result<void> apply_firstboot(const StepContext& context, const recipe::step::Firstboot& step) {
+  const std::string units = "/etc/systemd/system";
+  VMPATCH_CHECK(context.guest.make_dirs("/var/lib/vm-patch/firstboot.d"));
+  VMPATCH_CHECK(place_payload(context, step.payload, firstboot_script(step), 0755));
+  VMPATCH_CHECK(context.guest.write(units + "/" + firstboot_unit, unit_text));
+  VMPATCH_CHECK(context.guest.make_dirs(units + "/multi-user.target.wants"));
+  return context.guest.symlink(units + "/" + firstboot_unit, units + "/multi-user.target.wants/" + firstboot_unit);
+}
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,50 @@
+#include "engine/steps/step.hpp"
+#include "vmpatch/core/format.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+constexpr Seconds dpkg_limit{3600};
+
+std::vector<std::string> dpkg_command(const recipe::step::Packages& step) {
+  // Syncing file by file is pointless on an overlay that is flushed as a whole before anybody believes in it.
+  return {"dpkg", "--force-unsafe-io",
+          step.conffiles == recipe::Conffiles::keep ? "--force-confold" : "--force-confnew", "--install"};
+}
+
+Result<void> audit(const StepContext& context, std::string_view when) {
+  VMPATCH_TRY(const auto result, context.guest.command({"dpkg", "--audit"}, quiet_environment(), Seconds(120)));
+  if (result.exit_code == 0 && result.output.empty()) return {};
+  return fail(Errc::failed, "dpkg --audit is not content {}: {}", when, result.output.substr(0, 300));
+}
+
+Result<void> check_room(const StepContext& context, const std::vector<plan::PackageChange>& changes) {
+  std::uint64_t kibibytes = 0;
+  for (const auto& payload : context.job.packages) {
+    for (const auto& change : changes) {
+      const auto size = payload.deb.control.find("Installed-Size");
+      if (change.payload != payload.payload || size == payload.deb.control.end()) continue;
+      kibibytes += std::strtoull(size->second.c_str(), nullptr, 10);
+    }
+  }
+  VMPATCH_TRY(const auto room, context.guest.free_space("/usr"));
+  if (room >= kibibytes * 1024) return {};
+  return fail(Errc::refused, "the guest has {} KiB free below /usr, the packages unpack to {} KiB; make room in the guest",
+              room / 1024, kibibytes);
+}
+
+}  // namespace
+
+Result<void> apply_packages(const StepContext& context, const recipe::step::Packages& step) {
+  const auto selection = plan::select_packages(plan::VersionScheme::deb, context.job.recipe.get(), step,
+                                               context.job.packages, context.facts);
+  if (selection.changes.empty()) return {};
+  VMPATCH_CHECK(check_room(context, selection.changes));
+  VMPATCH_CHECK(audit(context, "before the patch"));
+  auto command = dpkg_command(step);
+  for (const auto& change : selection.changes) command.push_back(context.payload_dir + "/" + change.payload);
+  VMPATCH_CHECK(run_in_guest(context, command, dpkg_limit, "dpkg --install"));
+  return audit(context, "after the patch");
+}
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,71 @@
+#include "engine/steps/step.hpp"
+
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+Result<void> dispatch(const StepContext& context, const recipe::Step& step) {
+  struct Visitor {
+    const StepContext& context;
+    Result<void> operator()(const recipe::step::Packages& s) const { return apply_packages(context, s); }
+    Result<void> operator()(const recipe::step::File& s) const { return apply_file(context, s); }
+    Result<void> operator()(const recipe::step::Edit& s) const { return apply_edit(context, s); }
+    Result<void> operator()(const recipe::step::Service& s) const { return apply_service(context, s); }
+    Result<void> operator()(const recipe::step::Unarchive& s) const { return apply_unarchive(context, s); }
+    Result<void> operator()(const recipe::step::Run& s) const { return apply_run(context, s); }
+    Result<void> operator()(const recipe::step::Firstboot& s) const { return apply_firstboot(context, s); }
+  };
+  return std::visit(Visitor{context}, step);
+}
+
+std::string last_lines(const std::string& output) {
+  constexpr std::size_t most = 400;
+  const auto tail = trim(output.size() > most ? std::string_view(output).substr(output.size() - most) : output);
+  return escape_untrusted(tail);
+}
+
+}  // namespace
+
+Result<void> apply_step(const StepContext& context, const recipe::Step& step) {
+  auto done = dispatch(context, step);
+  if (!done) return done.error().in(fmt::format("step '{}'", recipe::describe(step)));
+  return done;
+}
+
+std::string plain_tar_name(const std::string& payload) { return payload + ".plain-tar"; }
+
+std::map<std::string, std::string> quiet_environment() {
+  return {{"DEBIAN_FRONTEND", "noninteractive"},
+          {"DEBCONF_NONINTERACTIVE_SEEN", "true"},
+          {"DEBCONF_NOWARNINGS", "yes"},
+          {"UCF_FORCE_CONFFOLD", "1"},      // ucf(1): keep the admin's version, as for conffiles
+          {"NEEDRESTART_SUSPEND", "1"},     // needrestart(1)
+          {"SYSTEMD_OFFLINE", "1"},         // systemctl(1): never talk to a manager
+          {"LC_ALL", "C.UTF-8"}};
+}
+
+Result<void> run_in_guest(const StepContext& context, const std::vector<std::string>& argv, Seconds timeout,
+                          std::string_view what) {
+  VMPATCH_TRY(const auto result, context.guest.command(argv, quiet_environment(), timeout));
+  for (const auto line : split(result.output, '\n')) {
+    if (!trim(line).empty()) context.log.debug("guest: {}", escape_untrusted(line));
+  }
+  if (result.exit_code != 0) {
+    return fail(Errc::failed, "{} ended with exit code {}: {}", what, result.exit_code, last_lines(result.output));
+  }
+  return {};
+}
+
+Result<void> place_payload(const StepContext& context, const std::string& payload, const std::string& path, unsigned mode) {
+  const auto fresh = path + ".vm-patch-new";
+  // cp from the payload disk, so that size is no limit; the disk was written from verified content.
+  VMPATCH_CHECK(run_in_guest(context, {"cp", "--", context.payload_dir + "/" + payload, fresh}, Seconds(600), "cp"));
+  VMPATCH_CHECK(context.guest.chown(fresh, 0, 0));
+  VMPATCH_CHECK(context.guest.chmod(fresh, mode));
+  return context.guest.rename(fresh, path);
+}
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,199 @@
+#include "engine/unmet.hpp"
+
+#include "engine/archive/contents.hpp"
+#include "engine/guest_names.hpp"
+#include "engine/unit_state.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+/// Asks one guest, one recipe; collects findings.
+class Questioner {
+ public:
+  Questioner(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts)
+      : job_(job), recipe_(job.recipe.get()), payloads_(payloads), guest_(guest), facts_(facts) {}
+
+  Result<Findings> ask() {
+    for (const auto& step : recipe_.steps) {
+      VMPATCH_CHECK(std::visit([&](const auto& s) { return ask_step(s); }, step));
+    }
+    for (const auto& check : recipe_.verify) {
+      VMPATCH_CHECK(std::visit([&](const auto& c) { return ask_check(c); }, check));
+    }
+    return std::move(findings_);
+  }
+
+ private:
+  void note(bool holds, std::string text) { (holds ? findings_.held : findings_.unmet).push_back(std::move(text)); }
+
+  Result<void> ask_step(const recipe::step::Packages& step) {
+    if (facts_.package_manager != "dpkg") {
+      note(false, "the guest has no dpkg database");
+      return {};
+    }
+    const auto selection = plan::select_packages(plan::VersionScheme::deb, recipe_, step, job_.packages, facts_);
+    for (const auto& change : selection.changes) {
+      note(false, fmt::format("package {} is {}, wanted {}", change.name,
+                              change.is_new() ? "not installed" : escape_untrusted(change.from), change.to));
+    }
+    if (selection.changes.empty()) note(true, fmt::format("packages: {} need no change", step.install.size()));
+    return {};
+  }
+
+  Result<void> ask_step(const recipe::step::File& step) {
+    recipe::check::File check{step.path, step.absent, std::nullopt, step.mode, step.owner, step.group, step.content};
+    if (step.payload) check.sha256 = recipe_.find_payload(*step.payload)->sha256;
+    return ask_check(check);
+  }
+
+  Result<void> ask_step(const recipe::step::Edit& step) {
+    for (const auto& [node, wanted] : step.set) {
+      VMPATCH_TRY(const auto value, guest_.augeas_get(step.path, step.lens, node));
+      note(value == wanted, fmt::format("{}: {} is {}, wanted '{}'", step.path, node,
+                                        value ? "'" + escape_untrusted(*value) + "'" : "not set", wanted));
+    }
+    for (const auto& node : step.remove) {
+      VMPATCH_TRY(const auto value, guest_.augeas_get(step.path, step.lens, node));
+      note(!value, fmt::format("{}: {} is {}", step.path, node, value ? "still set" : "not set"));
+    }
+    return {};
+  }
+
+  Result<void> ask_step(const recipe::step::Service& step) {
+    return ask_check(recipe::check::Service{step.name, step.state});
+  }
+
+  Result<void> ask_step(const recipe::step::Unarchive& step) {
+    VMPATCH_TRY(const auto fd, payloads_.open_verified(*recipe_.find_payload(step.payload)));
+    VMPATCH_TRY(const auto entries, list_archive(fd.get(), step.payload));
+    std::vector<std::string> paths;
+    std::vector<const ArchiveEntry*> files;
+    for (const auto& entry : entries) {
+      if (entry.kind != ArchiveEntry::Kind::regular) continue;
+      paths.push_back(step.into + "/" + entry.path);
+      files.push_back(&entry);
+    }
+    VMPATCH_TRY(const auto digests, guest_.digests(paths));
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < files.size(); ++i) different += digests[i] == files[i]->sha256 ? 0 : 1;
+    for (const auto& entry : entries) {
+      if (entry.kind == ArchiveEntry::Kind::regular) continue;
+      VMPATCH_TRY(const bool same, same_entry(step.into + "/" + entry.path, entry));
+      different += same ? 0 : 1;
+    }
+    note(different == 0, fmt::format("{}: {} of {} members of {} are in place", step.into, entries.size() - different,
+                                     entries.size(), step.payload));
+    return {};
+  }
+
+  Result<bool> same_entry(const std::string& path, const ArchiveEntry& entry) {
+    const auto stat = guest_.lstat(path);
+    if (!stat && stat.error().code != Errc::not_found) return stat.error();
+    if (!stat) return false;
+    if (entry.kind == ArchiveEntry::Kind::directory) return stat->kind == guest::FileKind::directory;
+    if (stat->kind != guest::FileKind::symlink) return false;
+    VMPATCH_TRY(const auto target, guest_.readlink(path));
+    return target == entry.target;
+  }
+
+  // What a script did can only be told by the recipe's own checks, which the parser demands.
+  Result<void> ask_step(const recipe::step::Run&) { return {}; }
+
+  Result<void> ask_step(const recipe::step::Firstboot& step) {
+    recipe::check::File check;
+    check.path = firstboot_script(step);
+    check.sha256 = recipe_.find_payload(step.payload)->sha256;
+    // A script that ran at the first boot is set aside by the unit; that counts as done.
+    const auto done = guest_.lstat(check.path + ".done");
+    if (done) {
+      note(true, fmt::format("{} has run", check.path));
+      return {};
+    }
+    if (done.error().code != Errc::not_found) return done.error();
+    VMPATCH_CHECK(ask_check(check));
+    return ask_check(recipe::check::Service{firstboot_unit, recipe::step::UnitState::enabled});
+  }
+
+  Result<void> ask_check(const recipe::check::Package& check) {
+    VMPATCH_TRY(const auto scheme, plan::version_scheme(facts_.package_manager));
+    const auto* package = facts_.find(check.name);
+    if (package == nullptr) {
+      // An upgrade of a package that this guest does not have is not missing: see plan::select_packages.
+      const bool optional = recipe_.applies_to.packages.contains(check.name);
+      note(optional, fmt::format("package {} is not installed{}", check.name, optional ? ", nothing to upgrade" : ""));
+      return {};
+    }
+    note(plan::in_bounds(scheme, package->version, check.bound),
+         fmt::format("package {} is {}, wanted {}", check.name, escape_untrusted(package->version), check.bound.text()));
+    return {};
+  }
+
+  Result<void> ask_check(const recipe::check::Service& check) {
+    VMPATCH_TRY(const auto unit, read_unit(guest_, check.name));
+    const bool met = holds(unit, check.state);
+    note(met, fmt::format("unit {} is {}{}", check.name, met ? "" : "not ", word(check.state)));
+    return {};
+  }
+
+  Result<void> ask_check(const recipe::check::File& check) {
+    const auto stat = check.absent ? guest_.lstat(check.path) : guest_.stat(check.path);
+    if (!stat && stat.error().code != Errc::not_found) return stat.error();
+    if (check.absent || !stat) {
+      const bool absent = !stat;
+      note(absent == check.absent, fmt::format("{} is {}", check.path, absent ? "absent" : "there"));
+      return {};
+    }
+    VMPATCH_CHECK(ask_content(check));
+    return ask_attributes(check, *stat);
+  }
+
+  Result<void> ask_content(const recipe::check::File& check) {
+    auto wanted = check.sha256;
+    if (check.content) wanted = sha256(*check.content);
+    if (!wanted) return {};
+    VMPATCH_TRY(const auto digests, guest_.digests({check.path}));
+    const bool same = digests.at(0) == wanted;
+    note(same, fmt::format("{} has {} content", check.path, same ? "the wanted" : "other"));
+    return {};
+  }
+
+  Result<void> ask_attributes(const recipe::check::File& check, const guest::FileStat& stat) {
+    if (check.mode) {
+      note(stat.mode == *check.mode, fmt::format("{} has mode {:04o}, wanted {:04o}", check.path, stat.mode, *check.mode));
+    }
+    if (check.owner) {
+      VMPATCH_TRY(const auto uid, find_user(guest_, *check.owner));
+      note(stat.uid == uid, fmt::format("{} belongs to user {}, wanted {}", check.path, stat.uid, *check.owner));
+    }
+    if (check.group) {
+      VMPATCH_TRY(const auto gid, find_group(guest_, *check.group));
+      note(stat.gid == gid, fmt::format("{} belongs to group {}, wanted {}", check.path, stat.gid, *check.group));
+    }
+    if (!check.mode && !check.owner && !check.group && !check.sha256 && !check.content) {
+      note(true, fmt::format("{} is there", check.path));
+    }
+    return {};
+  }
+
+  const Job& job_;
+  const recipe::Recipe& recipe_;
+  const recipe::PayloadStore& payloads_;
+  guest::Guest& guest_;
+  const guest::Facts& facts_;
+  Findings findings_;
+};
+
+}  // namespace
+
+std::string firstboot_script(const recipe::step::Firstboot& step) {
+  return "/var/lib/vm-patch/firstboot.d/" + step.payload;
+}
+
+Result<Findings> ask_steps_and_checks(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,
+                                      const guest::Facts& facts) {
+  return Questioner(job, payloads, guest, facts).ask();
+}
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,24 @@
+#pragma once
+// Every step's counterpart and every check of a recipe, asked of a guest as it is now.
+
+#include <string>
+#include <vector>
+
+#include "vmpatch/engine/engine.hpp"
+
+namespace vmpatch::engine {
+
+/// Outcome of asking: `unmet` names what does not hold, `held` what does (one line each, safe for a terminal).
+struct Findings {
+  std::vector<std::string> unmet;
+  std::vector<std::string> held;
+};
+
+Result<Findings> ask_steps_and_checks(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,
+                                      const guest::Facts& facts);
+
+/// Where firstboot scripts live in the guest.
+std::string firstboot_script(const recipe::step::Firstboot& step);
+inline constexpr const char* firstboot_unit = "vm-patch-firstboot.service";
+
+}  // namespace vmpatch::engine

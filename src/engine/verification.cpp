@@ -1,0 +1,106 @@
+#include "engine/verification.hpp"
+
+#include <algorithm>
+
+#include "engine/delivered.hpp"
+#include "engine/unmet.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+constexpr std::size_t most_named = 10;
+
+std::string name_some(const std::vector<std::string>& all) {
+  std::vector<std::string> some(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), most_named)));
+  return fmt::format("{}{}", fmt::join(some, ", "), all.size() > most_named ? ", …" : "");
+}
+
+void check_database(const plan::Plan& plan, const guest::Facts& after, Proof& proof) {
+  for (const auto& package : after.half_configured) {
+    proof.failures.push_back(fmt::format("package database is not in order: {}", escape_untrusted(package)));
+  }
+  for (const auto& change : plan.packages) {
+    const bool there = std::any_of(after.packages.begin(), after.packages.end(), [&](const guest::Package& package) {
+      return package.name == change.name && package.version == change.to && package.installed();
+    });
+    if (!there) proof.failures.push_back(fmt::format("package {} is not installed in version {}", change.name, change.to));
+  }
+  proof.checks.push_back(fmt::format("package database: {} packages, {} changed", after.packages.size(), plan.packages.size()));
+}
+
+/// Paths that the recipe itself names: a change there is wanted.
+bool named_by_recipe(const recipe::Recipe& recipe, const std::string& change) {
+  for (const auto& step : recipe.steps) {
+    const auto* file = std::get_if<recipe::step::File>(&step);
+    if (file != nullptr && change.starts_with(file->path + ":")) return true;
+  }
+  return false;
+}
+
+void check_hygiene(const recipe::Recipe& recipe, const guest::Facts& before, const guest::Facts& after, Proof& proof) {
+  for (const auto& change : guest::identity_changes(before.identity, after.identity)) {
+    if (!named_by_recipe(recipe, change)) {
+      proof.failures.push_back(fmt::format("the machine's identity changed: {}", escape_untrusted(change)));
+    }
+  }
+  proof.checks.push_back(fmt::format("identity: {} files as before", after.identity.files.size()));
+}
+
+Result<std::string> read_grub(guest::Guest& guest) {
+  auto text = guest.read("/boot/grub/grub.cfg", 4U << 20U);
+  if (!text && text.error().code == Errc::not_found) return std::string();
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> check_boot(const guest::Facts& before, const guest::Facts& after, std::string_view grub_cfg) {
+  std::vector<std::string> failures;
+  const bool initrds = std::any_of(before.kernels.begin(), before.kernels.end(), [](const auto& k) { return k.initrd; });
+  if (after.kernels.empty() && !before.kernels.empty()) failures.emplace_back("no kernel is left in /boot");
+  for (const auto& kernel : after.kernels) {
+    const auto version = escape_untrusted(kernel.version);
+    if (!kernel.modules) failures.push_back(fmt::format("kernel {} has no modules", version));
+    if (initrds && !kernel.initrd) failures.push_back(fmt::format("kernel {} has no initrd", version));
+    if (!grub_cfg.empty() && grub_cfg.find(kernel.version) == std::string_view::npos) {
+      failures.push_back(fmt::format("kernel {} has no entry in grub.cfg", version));
+    }
+  }
+  // What was wrong before the patch is not the patch's failure.
+  std::erase_if(failures, [&](const std::string& failure) {
+    return std::any_of(before.kernels.begin(), before.kernels.end(), [&](const auto& kernel) {
+      return failure.find(" " + escape_untrusted(kernel.version) + " ") != std::string::npos &&
+             ((!kernel.modules && failure.ends_with("modules")) || (!kernel.initrd && failure.ends_with("initrd")));
+    });
+  });
+  return failures;
+}
+
+Result<Proof> prove(const Job& job, const recipe::PayloadStore& payloads, const plan::Plan& plan,
+                    const guest::Facts& before, guest::Guest& guest, const guest::Facts& after) {
+  Proof proof;
+  check_database(plan, after, proof);
+
+  VMPATCH_TRY(const auto delivered, compare_delivered(job, payloads, guest, after));
+  if (!delivered.different.empty()) {
+    proof.failures.push_back(fmt::format("{} files are not what their packages deliver: {}", delivered.different.size(),
+                                         name_some(delivered.different)));
+  }
+  proof.checks.push_back(fmt::format("delivered files: {} compared by sha256", delivered.compared));
+
+  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, payloads, guest, after));
+  proof.failures.insert(proof.failures.end(), findings.unmet.begin(), findings.unmet.end());
+  proof.checks.insert(proof.checks.end(), findings.held.begin(), findings.held.end());
+
+  VMPATCH_TRY(const auto grub, read_grub(guest));
+  const auto boot = check_boot(before, after, grub);
+  proof.failures.insert(proof.failures.end(), boot.begin(), boot.end());
+  proof.checks.push_back(fmt::format("boot entries: {} kernels", after.kernels.size()));
+
+  check_hygiene(job.recipe.get(), before, after, proof);
+  return proof;
+}
+
+}  // namespace vmpatch::engine

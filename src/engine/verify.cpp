@@ -1,0 +1,54 @@
+#include "engine/attest.hpp"
+#include "engine/delivered.hpp"
+#include "engine/disks.hpp"
+#include "engine/unmet.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/engine.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+Result<VerifyReport> ask(const Environment& environment, const Job& job, Reading& reading) {
+  VerifyReport report;
+  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
+  report.unmet = std::move(findings.unmet);
+  report.checks = std::move(findings.held);
+  const auto unfit = plan::applicability(job.recipe.get(), reading.facts());
+  report.applicable = unfit.empty() || report.unmet.empty();
+  if (!report.applicable) {
+    report.unmet = unfit;
+    return report;
+  }
+  VMPATCH_TRY(const auto delivered, compare_delivered(job, environment.payloads, reading.guest(), reading.facts()));
+  for (const auto& path : delivered.different) report.unmet.push_back(path + " is not what its package delivers");
+  for (const auto& package : reading.facts().half_configured) {
+    report.unmet.push_back("package database is not in order: " + escape_untrusted(package));
+  }
+  report.checks.push_back(fmt::format("delivered files: {} compared by sha256", delivered.compared));
+  return report;
+}
+
+}  // namespace
+
+Result<VerifyReport> verify(const Environment& environment, const Job& job, const inventory::Machine& machine) {
+  if (const auto obstacles = inventory::write_obstacles(machine); !obstacles.empty()) {
+    return fail(Errc::refused, "machine {}: {}", escape_untrusted(machine.name), fmt::join(obstacles, "; "));
+  }
+  environment.observer.step(machine, "reading the guest");
+  VMPATCH_TRY(auto reading, Reading::open(environment, machine));
+  VMPATCH_TRY(auto report, ask(environment, job, reading));
+  VMPATCH_TRY(const auto identities, identify(reading.disks()));
+  VMPATCH_CHECK(reading.finish());
+  if (!report.applicable || !report.unmet.empty()) return report;
+
+  const auto& recipe = job.recipe.get();
+  VMPATCH_TRY(auto satisfied, still_satisfied(environment, machine, identities));
+  satisfied = with_recipe(std::move(satisfied), recipe.id, recipe.version, job.recipe.digest().hex());
+  VMPATCH_TRY(const auto attestation, make_attestation(environment, machine.uuid, machine.name, "", identities, satisfied));
+  VMPATCH_CHECK(environment.store.attest_checked(attestation));
+  report.attested = true;
+  return report;
+}
+
+}  // namespace vmpatch::engine
