@@ -1,0 +1,90 @@
+#pragma once
+// A real ledger in a folder of its own, and one run to play with.
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <string>
+
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/uuid.hpp"
+#include "vmpatch/ledger/gate_view.hpp"
+#include "vmpatch/ledger/store.hpp"
+
+namespace vmpatch::ledger {
+
+using LedgerRun = Run;  // ::testing::Test has a private Run
+
+class LedgerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("vm-patch-ledger-" + random_uuid());
+    store_ = open();
+  }
+  void TearDown() override {
+    store_.reset();
+    ASSERT_TRUE(remove_tree(folder_));
+  }
+
+  [[nodiscard]] std::filesystem::path file() const { return folder_ / "ledger.sqlite"; }
+  std::unique_ptr<Store> open() {
+    auto store = open_store(file(), clock_);
+    EXPECT_TRUE(store) << (store ? "" : store.error().message);
+    return store ? std::move(*store) : nullptr;
+  }
+  static LedgerRun make_run(const std::string& machine = "machine-1") {
+    LedgerRun run;
+    run.id = random_uuid();
+    run.kind = "apply";
+    run.machine_uuid = machine;
+    run.machine_name = "web01";
+    run.host = "qemu:///system";
+    run.recipe_id = "debian-12-openssl";
+    run.recipe_version = 3;
+    run.recipe_digest = "00ff";
+    run.holder = *this_holder();
+    run.detail = {{"disks", Json::array()}};
+    return run;
+  }
+  static Attestation make_attestation(const std::string& machine, const std::string& run_id, const std::string& envelope) {
+    Attestation attestation;
+    attestation.machine_uuid = machine;
+    attestation.machine_name = "web01";
+    attestation.run_id = run_id;
+    attestation.identities = {{"vda", 1}};
+    attestation.satisfied = Json::array();
+    attestation.envelope = envelope;
+    return attestation;
+  }
+  LedgerRun added(const std::string& machine = "machine-1") {
+    const LedgerRun run = make_run(machine);
+    EXPECT_TRUE(store_->create_run(run));
+    return run;
+  }
+  LedgerRun only_run(const std::string& id) {
+    const auto runs = store_->runs({.machine_uuid = {}, .run_id = id});
+    EXPECT_TRUE(runs);
+    EXPECT_EQ(runs->size(), 1U);
+    return runs->at(0);
+  }
+  /// Straight to SQLite, past the Store.
+  void sql(const std::string& text, const char* file_name = "ledger.sqlite") {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open((folder_ / file_name).c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, text.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    sqlite3_close(db);
+  }
+
+  std::filesystem::path folder_;
+  FixedClock clock_{*parse_time("2026-11-01T10:00:00Z")};
+  std::unique_ptr<Store> store_;
+};
+
+inline Holder dead_holder() {
+  Holder holder = *this_holder();
+  holder.start_time += 1;
+  return holder;
+}
+
+}  // namespace vmpatch::ledger

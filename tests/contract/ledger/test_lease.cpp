@@ -1,0 +1,183 @@
+// Leases between real processes, and a process killed while it writes.
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
+
+#include "contract/ledger/fixture.hpp"
+
+namespace vmpatch::ledger {
+namespace {
+
+class LeaseTest : public LedgerTest {
+ protected:
+  /// SQLite connections must not cross a fork: close ours first.
+  pid_t fork_child(const std::function<int(Store&)>& work) {
+    store_.reset();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto store = open_store(file(), clock_);
+      ::_exit(store ? work(**store) : 99);
+    }
+    return child;
+  }
+  static int exit_of(pid_t child) {
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+};
+
+TEST_F(LeaseTest, held_by_a_living_process_is_busy_and_names_it) {
+  const LedgerRun first = added();
+  const LedgerRun second = added();
+  ASSERT_TRUE(store_->lease(first.id, *this_holder()));
+  const auto leased = store_->lease(second.id, *this_holder());
+  ASSERT_FALSE(leased);
+  EXPECT_EQ(leased.error().code, Errc::busy);
+  EXPECT_NE(leased.error().message.find(first.id), std::string::npos);
+  EXPECT_NE(leased.error().message.find("web01"), std::string::npos);
+  EXPECT_NE(leased.error().message.find(std::to_string(::getpid())), std::string::npos);
+}
+
+TEST_F(LeaseTest, held_by_a_dead_process_needs_recovery) {
+  const LedgerRun first = added();
+  const LedgerRun second = added();
+  ASSERT_TRUE(store_->lease(first.id, dead_holder()));
+  const auto leased = store_->lease(second.id, *this_holder());
+  ASSERT_FALSE(leased);
+  EXPECT_EQ(leased.error().code, Errc::recovery_needed);
+  EXPECT_NE(leased.error().message.find(first.id), std::string::npos);
+  EXPECT_NE(leased.error().message.find("vm-patch recover"), std::string::npos);
+}
+
+TEST_F(LeaseTest, other_machine_is_free) {
+  const LedgerRun first = added("m-1");
+  const LedgerRun second = added("m-2");
+  ASSERT_TRUE(store_->lease(first.id, *this_holder()));
+  EXPECT_TRUE(store_->lease(second.id, *this_holder()));
+}
+
+TEST_F(LeaseTest, finished_run_gives_the_lease_back) {
+  const LedgerRun first = added();
+  const LedgerRun second = added();
+  ASSERT_TRUE(store_->lease(first.id, *this_holder()));
+  ASSERT_TRUE(store_->advance(first.id, RunState::leased, RunState::failed, {}, "no"));
+  EXPECT_TRUE(store_->lease(second.id, *this_holder()));
+}
+
+TEST_F(LeaseTest, quarantined_machine_needs_recovery_whoever_lives) {
+  const LedgerRun first = added();
+  const LedgerRun second = added();
+  ASSERT_TRUE(store_->lease(first.id, *this_holder()));
+  using enum RunState;
+  ASSERT_TRUE(store_->advance(first.id, leased, staged, {}, ""));
+  ASSERT_TRUE(store_->advance(first.id, staged, patched, {}, ""));
+  ASSERT_TRUE(store_->advance(first.id, patched, verified, {}, ""));
+  ASSERT_TRUE(store_->advance(first.id, verified, committing, {}, ""));
+  ASSERT_TRUE(store_->advance(first.id, committing, quarantined, {}, "redo failed"));
+  const auto leased_second = store_->lease(second.id, *this_holder());
+  ASSERT_FALSE(leased_second);
+  EXPECT_EQ(leased_second.error().code, Errc::recovery_needed);
+}
+
+TEST_F(LeaseTest, the_database_itself_refuses_a_second_holder) {
+  const LedgerRun first = added();
+  const LedgerRun second = added();
+  ASSERT_TRUE(store_->lease(first.id, *this_holder()));
+  store_.reset();
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db, "UPDATE runs SET state = 'leased'", nullptr, nullptr, nullptr), SQLITE_CONSTRAINT);
+  sqlite3_close(db);
+}
+
+TEST_F(LeaseTest, of_many_racing_processes_one_wins) {
+  constexpr int racers = 6;
+  std::vector<std::string> ids;
+  for (int i = 0; i < racers; ++i) ids.push_back(added().id);
+  int gate[2];
+  ASSERT_EQ(::pipe(gate), 0);
+  std::vector<pid_t> children;
+  for (const std::string& id : ids) {
+    children.push_back(fork_child([&](Store& store) {
+      ::close(gate[1]);
+      char byte = 0;
+      static_cast<void>(::read(gate[0], &byte, 1));  // returns when the parent closes its end
+      const auto leased = store.lease(id, *this_holder());
+      if (leased) ::pause();  // alive as long as the others try
+      return leased.error().code == Errc::busy ? 6 : 98;
+    }));
+  }
+  ::close(gate[0]);
+  ::close(gate[1]);
+  int busy = 0;
+  for (int i = 0; i < racers - 1; ++i) {
+    int status = 0;
+    const pid_t ended = ::wait(&status);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 6) ++busy;
+    std::erase(children, ended);
+  }
+  EXPECT_EQ(busy, racers - 1);
+  ASSERT_EQ(children.size(), 1U);
+  ::kill(children.front(), SIGKILL);
+  EXPECT_EQ(exit_of(children.front()), 128 + SIGKILL);
+  store_ = open();
+  EXPECT_EQ(*store_->verify_audit(), racers + 1);
+}
+
+TEST_F(LeaseTest, adopt_counts_and_refuses_the_living) {
+  const LedgerRun run = added();
+  ASSERT_TRUE(store_->lease(run.id, dead_holder()));
+  ASSERT_TRUE(store_->adopt(run.id, *this_holder()));
+  EXPECT_EQ(only_run(run.id).recovery_attempts, 1U);
+  EXPECT_EQ(only_run(run.id).holder, *this_holder());
+  Holder other = *this_holder();
+  other.pid = 1;
+  const auto adopted = store_->adopt(run.id, other);
+  ASSERT_FALSE(adopted);
+  EXPECT_EQ(adopted.error().code, Errc::busy);
+}
+
+TEST_F(LeaseTest, finished_run_cannot_be_adopted) {
+  const LedgerRun run = added();
+  ASSERT_TRUE(store_->advance(run.id, RunState::planned, RunState::failed, {}, "no"));
+  EXPECT_EQ(store_->adopt(run.id, *this_holder()).error().code, Errc::refused);
+}
+
+/// Killed again and again in the middle of advance(): state, detail and audit row always agree.
+TEST_F(LeaseTest, kill_in_the_middle_of_advance_leaves_all_or_nothing) {
+  int stopped_in_between = 0;
+  for (int round = 0; round < 40; ++round) {
+    const std::string machine = "m-" + std::to_string(round);
+    const LedgerRun run = added(machine);
+    ASSERT_TRUE(store_->lease(run.id, dead_holder()));
+    const pid_t child = fork_child([&](Store& store) {
+      using enum RunState;
+      RunState from = leased;
+      for (const RunState to : {staged, patched, verified, committing, committed}) {
+        if (!store.advance(run.id, from, to, {{"at", to_string(to)}}, "")) return 97;
+        from = to;
+      }
+      return 0;
+    });
+    ::usleep(static_cast<useconds_t>(500 + round * 300));
+    ::kill(child, SIGKILL);
+    exit_of(child);
+    store_ = open();
+    const LedgerRun after = only_run(run.id);
+    if (after.state != RunState::leased && after.state != RunState::committed) ++stopped_in_between;
+    if (after.state != RunState::leased) {
+      EXPECT_EQ(after.detail.at("at"), to_string(after.state));
+    }
+    ASSERT_TRUE(store_->verify_audit());
+    const auto rows = store_->audit_rows(1, 100'000);
+    EXPECT_EQ(rows->back().action, fmt::format("run.{}", to_string(after.state)));
+  }
+  RecordProperty("stopped_in_between", stopped_in_between);
+}
+
+}  // namespace
+}  // namespace vmpatch::ledger
