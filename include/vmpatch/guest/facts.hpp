@@ -63,7 +63,7 @@ struct Facts {
   std::vector<Kernel> kernels;
   std::string init;  ///< systemd, sysvinit, …, "" = unknown
   Identity identity;
-  bool hibernated = false;  ///< filled by the opener (swap signatures S1SUSPEND…)
+  bool hibernated = false;  ///< Guest::hibernated() (swap signatures S1SUSPEND…)
   std::string access;       ///< Guest::access()
 
   [[nodiscard]] const Package* find(std::string_view name) const;  ///< an installed one, any architecture

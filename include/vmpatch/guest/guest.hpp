@@ -51,6 +51,8 @@ class Guest {
                                                         const std::string& node) = 0;
   /// "direct" or "appliance", and the reason of the choice for inspect -v.
   [[nodiscard]] virtual std::string access() const = 0;
+  /// A swap device or swap file of the guest holds a hibernated system: its disks must not be written.
+  [[nodiscard]] virtual bool hibernated() const { return false; }
   /// Orderly end (unmount, shut down); an error means that writes may be lost. The destructor only aborts.
   virtual Result<void> finish() = 0;
 };

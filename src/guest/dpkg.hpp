@@ -1,0 +1,19 @@
+#pragma once
+// The dpkg database beyond the public parser. Format: deb-control(5), dpkg's lib/dpkg/parse.c.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vmpatch/guest/facts.hpp"
+
+namespace vmpatch::guest {
+
+/// Like parse_dpkg_status(), for /var/lib/dpkg/status.d (images without dpkg): a stanza without a Status field is
+/// "install ok installed" there.
+Result<std::vector<Package>> parse_dpkg_stanzas(std::string_view text, std::string_view default_status);
+
+/// "name: status" of every package that is neither absent nor wholly installed, or that dpkg marked as broken.
+std::vector<std::string> half_configured_packages(const std::vector<Package>& packages);
+
+}  // namespace vmpatch::guest
