@@ -6,9 +6,12 @@ namespace vmpatch::trust {
 
 std::string_view to_string(KeyType type) {
   switch (type) {
-    case KeyType::ed25519: return "ed25519";
-    case KeyType::ecdsa_p256: return "ecdsa-p256";
-    case KeyType::rsa_pss: return "rsa-pss";
+    case KeyType::ed25519:
+      return "ed25519";
+    case KeyType::ecdsa_p256:
+      return "ecdsa-p256";
+    case KeyType::rsa_pss:
+      return "rsa-pss";
   }
   return "unknown";
 }

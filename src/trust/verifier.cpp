@@ -24,8 +24,8 @@ Result<const TrustedKey*> check_signature(const Keyring& keyring, Time now, cons
   if (entry->expires && now >= *entry->expires)
     return fail(Errc::untrusted, "the key expired on {}", format_time(*entry->expires));
   if (!entry->certificate_pem.empty())
-    VMPATCH_CHECK(check_certificate(entry->certificate_pem, entry->key->id(), keyring.authorities_pem,
-                                    keyring.crls_pem, now));
+    VMPATCH_CHECK(
+        check_certificate(entry->certificate_pem, entry->key->id(), keyring.authorities_pem, keyring.crls_pem, now));
   if (!entry->key->verify_signature(signed_text, signature.signature))
     return make_error(Errc::untrusted, "wrong signature; the document was changed after signing");
   return entry;
@@ -48,7 +48,8 @@ Result<Verified<std::string>> Verifier::verify(const Envelope& envelope, std::st
   if (envelope.payload_type != payload_type)
     return fail(Errc::untrusted, "{}: payload type is '{}', but '{}' is needed", name,
                 escape_untrusted(envelope.payload_type), payload_type);
-  if (envelope.signatures.empty()) return fail(Errc::untrusted, "{}: unsigned; sign it with vm-patch recipe sign", name);
+  if (envelope.signatures.empty())
+    return fail(Errc::untrusted, "{}: unsigned; sign it with vm-patch recipe sign", name);
 
   const auto signed_text = pre_authentication_encoding(envelope.payload_type, envelope.payload);
   std::vector<Signer> signers;

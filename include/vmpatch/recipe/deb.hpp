@@ -1,6 +1,7 @@
 #pragma once
 // Debian binary packages (deb(5)): control fields and the digests of what they deliver, by libarchive. Bounded reads.
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,8 +34,9 @@ Result<DebPackage> read_deb(int fd, std::string_view name, bool with_files);
 
 /// A recipe from packages: id, version 1, title, issued now, expires after 90 days, applies_to (Debian release from
 /// `version_id`, arch, "installed and older" of each package), payloads with digest and size, one packages step in an order
-/// that dpkg accepts in one call, verify "name >= version" each; fixes from the CVE ids in the newest entries of
-/// changelogs (usr/share/doc/*/changelog.Debian.gz) that follow the installed version when it is known, else none.
+/// that dpkg accepts in one call, verify "name >= version" each. fixes are the CVE ids in the newest entry of each package's
+/// own changelog (usr/share/doc/PACKAGE/changelog.Debian.gz); older entries may name more that an outdated guest lacks, so
+/// the author reads the result. severity is high if there is any, else none.
 struct FromPackagesOptions {
   std::string id;
   std::string title;

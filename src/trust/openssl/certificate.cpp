@@ -71,13 +71,14 @@ Result<void> check_purpose(X509* leaf) {
 }  // namespace
 
 Result<void> check_certificate(std::string_view chain_pem, std::string_view key_id,
-                               const std::vector<std::string>& authorities_pem, const std::vector<std::string>& crls_pem,
-                               Time now) {
+                               const std::vector<std::string>& authorities_pem,
+                               const std::vector<std::string>& crls_pem, Time now) {
   VMPATCH_TRY(const X509Ptr leaf, first_certificate(chain_pem, "certificate in the trust file"));
   VMPATCH_TRY(const std::string certified, key_id_of(X509_get0_pubkey(leaf.get())));
   if (certified != key_id) return make_error(Errc::untrusted, "the certificate belongs to another key");
   if (authorities_pem.empty())
-    return make_error(Errc::untrusted, "the certificate has no authority; add its CA under authorities of the trust file");
+    return make_error(Errc::untrusted,
+                      "the certificate has no authority; add its CA under authorities of the trust file");
   VMPATCH_CHECK(check_purpose(leaf.get()));
 
   const StorePtr store(X509_STORE_new());

@@ -43,9 +43,15 @@ int no_password(char*, int, int, void*) { return -1; }
 Result<PkeyPtr> generate_pkey(KeyType type) {
   EVP_PKEY* key = nullptr;
   switch (type) {
-    case KeyType::ed25519: key = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"); break;
-    case KeyType::ecdsa_p256: key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"); break;
-    case KeyType::rsa_pss: key = EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{3072}); break;
+    case KeyType::ed25519:
+      key = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
+      break;
+    case KeyType::ecdsa_p256:
+      key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
+      break;
+    case KeyType::rsa_pss:
+      key = EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{3072});
+      break;
   }
   if (key == nullptr) return fail(Errc::failed, "generating a key of type {}: {}", to_string(type), openssl_reason());
   return PkeyPtr(key);

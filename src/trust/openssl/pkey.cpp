@@ -68,8 +68,7 @@ Result<std::string> key_id_of(EVP_PKEY* key) {
 Result<X509Ptr> first_certificate(std::string_view pem, std::string_view name) {
   VMPATCH_TRY(const BioPtr bio, memory_bio(pem));
   X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-  if (!certificate)
-    return fail(Errc::untrusted, "{}: not a readable PEM certificate ({})", name, openssl_reason());
+  if (!certificate) return fail(Errc::untrusted, "{}: not a readable PEM certificate ({})", name, openssl_reason());
   return certificate;
 }
 

@@ -26,9 +26,7 @@ class CertificateTest : public testing::Test {
   }
 
   [[nodiscard]] std::string path(const std::string& name) const { return (dir_ / name).string(); }
-  void write(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(write_file_atomic(dir_ / name, text));
-  }
+  void write(const std::string& name, const std::string& text) { ASSERT_TRUE(write_file_atomic(dir_ / name, text)); }
   [[nodiscard]] std::string text(const std::string& name) const {
     auto content = read_file(dir_ / name);
     EXPECT_TRUE(content) << name;
@@ -44,12 +42,12 @@ class CertificateTest : public testing::Test {
                         const std::string& days = "30") {
     openssl({"genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path(name + ".key")});
     openssl({"req", "-new", "-key", path(name + ".key"), "-subj", "/CN=" + name, "-out", path(name + ".csr")});
-    std::vector<std::string> sign = {"x509", "-req", "-in", path(name + ".csr"), "-extfile", path(extensions), "-days",
-                                     days, "-out", path(name + ".crt")};
-    const std::vector<std::string> by =
-        issuer.empty() ? std::vector<std::string>{"-signkey", path(name + ".key")}
-                       : std::vector<std::string>{"-CA", path(issuer + ".crt"), "-CAkey", path(issuer + ".key"),
-                                                  "-CAcreateserial"};
+    std::vector<std::string> sign = {"x509",  "-req", "-in",  path(name + ".csr"), "-extfile", path(extensions),
+                                     "-days", days,   "-out", path(name + ".crt")};
+    const std::vector<std::string> by = issuer.empty()
+                                            ? std::vector<std::string>{"-signkey", path(name + ".key")}
+                                            : std::vector<std::string>{"-CA", path(issuer + ".crt"), "-CAkey",
+                                                                       path(issuer + ".key"), "-CAcreateserial"};
     sign.insert(sign.end(), by.begin(), by.end());
     openssl(sign);
   }
@@ -135,8 +133,8 @@ TEST_F(CertificateTest, certificate_on_the_revocation_list_is_untrusted) {
   make_certificate("signer", "good.ext", "root");
   make_certificate("neighbour", "good.ext", "root");
   keyring_.authorities_pem = {text("root.crt")};
-  const std::vector<std::string> authority = {"-config", path("ca.cnf"), "-cert", path("root.crt"), "-keyfile",
-                                              path("root.key")};
+  const std::vector<std::string> authority = {"-config",        path("ca.cnf"), "-cert",
+                                              path("root.crt"), "-keyfile",     path("root.key")};
   std::vector<std::string> revoke = {"ca", "-revoke", path("neighbour.crt")};
   revoke.insert(revoke.end(), authority.begin(), authority.end());
   openssl(revoke);
@@ -152,8 +150,8 @@ TEST_F(CertificateTest, certificate_on_the_revocation_list_is_untrusted) {
 TEST_F(CertificateTest, certificate_without_a_list_of_its_issuer_is_untrusted_once_lists_are_in_use) {
   make_certificate("other", "root.ext", "");
   make_certificate("signer", "good.ext", "other");
-  std::vector<std::string> list = {"ca",  "-gencrl",        "-config",         path("ca.cnf"), "-cert",
-                                   path("root.crt"), "-keyfile", path("root.key"), "-out",          path("crl")};
+  std::vector<std::string> list = {"ca",       "-gencrl",        "-config", path("ca.cnf"), "-cert", path("root.crt"),
+                                   "-keyfile", path("root.key"), "-out",    path("crl")};
   openssl(list);
   keyring_.authorities_pem = {text("root.crt"), text("other.crt")};
   keyring_.crls_pem = {text("crl")};

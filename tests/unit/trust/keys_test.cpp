@@ -63,8 +63,8 @@ TEST(PrivateKey, missing_file_is_not_found) {
 
 TEST(PrivateKey, encrypted_key_is_named_as_such_and_asks_for_no_password) {
   const ScratchDir dir;
-  const auto made = test::run_tool({"openssl", "genpkey", "-algorithm", "ED25519", "-aes256", "-pass", "pass:x",
-                                          "-out", (dir / "key").string()});
+  const auto made = test::run_tool(
+      {"openssl", "genpkey", "-algorithm", "ED25519", "-aes256", "-pass", "pass:x", "-out", (dir / "key").string()});
   ASSERT_TRUE(made) << made.error().message;
   const auto loaded = PrivateKey::load(dir / "key");
   ASSERT_FALSE(loaded);
@@ -89,8 +89,9 @@ TEST(PublicKey, small_rsa_and_other_curves_are_untrusted) {
 }
 
 TEST(PublicKey, private_key_and_garbage_are_untrusted) {
-  for (const auto& text : {make_key().pem(), std::string("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
-                           std::string("hello"), std::string()}) {
+  for (const auto& text :
+       {make_key().pem(), std::string("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+        std::string("hello"), std::string()}) {
     const auto key = PublicKey::from_pem(text, "FILE");
     ASSERT_FALSE(key);
     EXPECT_EQ(key.error().code, Errc::untrusted);
@@ -101,8 +102,8 @@ TEST(PublicKey, id_is_the_digest_that_openssl_gives_for_the_public_key) {
   const ScratchDir dir;
   const auto key = make_key(KeyType::ecdsa_p256);
   ASSERT_TRUE(create_file(dir / "key.pub", key.public_key()->pem(), 0644));
-  ASSERT_TRUE(test::run_tool({"openssl", "pkey", "-pubin", "-in", (dir / "key.pub").string(), "-outform", "DER",
-                                    "-out", (dir / "der").string()}));
+  ASSERT_TRUE(test::run_tool({"openssl", "pkey", "-pubin", "-in", (dir / "key.pub").string(), "-outform", "DER", "-out",
+                              (dir / "der").string()}));
   const auto der = read_file(dir / "der");
   ASSERT_TRUE(der);
   EXPECT_EQ(sha256(*der).hex(), key.public_key()->id());

@@ -1,0 +1,32 @@
+#pragma once
+// A new file that appears whole or not at all, for content that is too big for write_file_atomic.
+
+#include <filesystem>
+
+#include "vmpatch/core/result.hpp"
+#include "vmpatch/core/unique_fd.hpp"
+
+namespace vmpatch::recipe {
+
+class AtomicOutput {
+ public:
+  /// A temporary file in the folder of `path`.
+  static Result<AtomicOutput> create(const std::filesystem::path& path);
+  AtomicOutput(AtomicOutput&& other) noexcept;
+  AtomicOutput& operator=(AtomicOutput&&) = delete;
+  /// Removes the temporary file unless commit() took it.
+  ~AtomicOutput();
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  /// Mode, fsync, rename to the final name, fsync of the folder.
+  Result<void> commit(unsigned mode);
+
+ private:
+  AtomicOutput(std::filesystem::path path, std::filesystem::path temporary, UniqueFd fd)
+      : path_(std::move(path)), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;  ///< empty once committed
+  UniqueFd fd_;
+};
+
+}  // namespace vmpatch::recipe
