@@ -24,20 +24,22 @@ struct Disk {
   std::string device = "disk";           ///< disk, lun, cdrom, floppy
   std::optional<fs::path> source;        ///< file or block path; empty = none or not a local file
   std::string source_kind;               ///< file, block, volume, network, … as in the XML
+  std::string pool, volume;              ///< kind volume only; the libvirt source resolves them into `source`
   std::optional<std::string> format;     ///< driver type of the XML, as written
   bool read_only = false;
   bool shareable = false;
   bool transient = false;
-  /// <backingStore> of the XML, nearest first; nullopt = not given (libvirt follows the header).
+  /// <backingStore> of the XML, nearest first; nullopt = not given (libvirt follows the header), empty = no backing file.
   std::optional<std::vector<std::pair<fs::path, image::Format>>> configured_chain;
-  /// Filled by load_chains(): layers top first, or why not.
+  /// Filled by load_lineage(): layers top first, or why not.
   struct LayerInfo {
     fs::path path;
     image::Format format = image::Format::raw;
     std::uint64_t file_size = 0, virtual_size = 0;
   };
   std::vector<LayerInfo> layers;
-  std::string problem;  ///< why the chain could not be read; empty = fine
+  std::string problem;  ///< why the chain could not be read or the disk not be used; empty = fine
+  [[nodiscard]] bool is_drive() const { return device == "disk" || device == "lun"; }
 };
 
 /// vm-patch's own metadata element in a domain: <vm-patch xmlns="https://vm-patch.org/domain/1" role="template"
@@ -51,15 +53,17 @@ struct Machine {
   std::string uuid;      ///< libvirt's, or named_uuid("image:" + canonical path)
   std::string name;      ///< hostile text
   State state = State::unknown;
+  bool local = true;            ///< its disks are files of this computer (false: a URI with another host's name)
   bool persistent = true;
   bool managed_save = false;
-  bool has_snapshots = false;   ///< libvirt snapshots or internal ones
+  bool has_snapshots = false;   ///< libvirt snapshots or internal ones (also those that hold memory)
   bool bare = false;            ///< named with -a
   std::string domain_type;      ///< kvm, qemu, test, …
   Metadata metadata;
   std::vector<Disk> disks;
-  std::vector<std::string> children;       ///< images or machines whose backing file is one of this machine's layers
-  std::vector<std::string> shared_with;    ///< other machines that name one of its top layers
+  std::vector<fs::path> other_files;       ///< kernel, initrd, loader, nvram of the XML: in use, but no disks
+  std::vector<std::string> children;       ///< machines or images that have a top layer of this machine among their backing files
+  std::vector<std::string> shared_with;    ///< other machines that name one of its top layers, unless both only read it
   bool is_template = false;
   std::string problem;                     ///< why it could not be read fully
 
@@ -67,9 +71,12 @@ struct Machine {
   [[nodiscard]] bool suspended() const;
 };
 
-/// Pure: reads disks, metadata, uuid, name, type out of domain XML (libxml2: no network, no entities, 4 MiB, depth 64).
+/// Pure: reads disks, metadata, uuid, name, type out of domain XML (libxml2: no network, no XInclude, 4 MiB, depth 64).
+/// Errc::refused: too large or deep, a document type, a disk target twice. Errc::failed: not well-formed, no domain, no
+/// name or UUID. A disk that nobody can patch (encrypted, mirrored, sliced) keeps that as its problem. Target: inventory_xml.
 Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
 
+/// An image of a storage pool.
 struct Orphan {
   std::string host;
   std::string pool;
@@ -82,7 +89,8 @@ struct HostInventory {
   std::string host;
   std::string problem;  ///< empty = answered
   std::vector<Machine> machines;
-  std::vector<Orphan> orphans;
+  std::vector<Orphan> volumes;      ///< every volume of the active local pools
+  std::vector<Orphan> orphans;      ///< those of them that nothing refers to: load_lineage()
   std::vector<fs::path> pool_dirs;  ///< canonical folders of active pools: allowed for backing files
 };
 

@@ -20,7 +20,8 @@ class Source {
   [[nodiscard]] virtual std::string host() const = 0;
 };
 
-/// Any libvirt URI. The connection is made at the first call, read-only where libvirt allows it.
+/// Any libvirt URI. The connection is made at the first call, read-only where libvirt allows it. A host that is silent
+/// for 15 s counts as not reachable; nothing is printed by libvirt itself. Target: inventory_libvirt.
 std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log);
 
 /// Bare images (-a FILE with --format). `find` accepts the path.
@@ -29,7 +30,8 @@ struct BareImage {
   image::Format format;
 };
 std::unique_ptr<Source> make_bare_source(std::vector<BareImage> images);
-/// Every *.qcow2, *.img, *.raw below folders: format by the file name's end, never by content.
+/// Every *.qcow2, *.img, *.raw below folders: format by the file name's end (.img is raw), never by content. Symlinks are
+/// not followed; at most 100,000 entries.
 std::unique_ptr<Source> make_folder_source(std::vector<fs::path> folders);
 
 struct ChainOptions {

@@ -1,0 +1,51 @@
+#include "inventory/names.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/inventory/source.hpp"
+
+namespace vmpatch::inventory {
+
+std::string shown_name(const Machine& machine) {
+  return (machine.bare ? "image " : "machine ") + escape_untrusted(machine.name);
+}
+
+std::string shown_disk(const Machine& machine, const Disk& disk) {
+  if (machine.bare) return shown_name(machine);
+  return "disk " + escape_untrusted(disk.target) + " of " + escape_untrusted(machine.name);
+}
+
+Result<void> check_usable(const Machine& machine, const Disk& disk) {
+  const std::string name = shown_disk(machine, disk);
+  if (!machine.local) {
+    return fail(Errc::refused, "{} is on {}, not on this computer; run vm-patch on that host", name, machine.host);
+  }
+  if (!disk.source) {
+    if (disk.source_kind == "volume" && !disk.problem.empty()) return fail(Errc::refused, "{}: {}", name, disk.problem);
+    return fail(Errc::refused, "{} is of kind {} without a local file or block device; vm-patch can only patch local images",
+                name, escape_untrusted(disk.source_kind));
+  }
+  if (!disk.format) {
+    return fail(Errc::refused, "{} has no format in its XML, and vm-patch never guesses one; add <driver name='qemu' type='qcow2'/> "
+                "or type='raw' with virsh edit", name);
+  }
+  if (auto format = image::parse_format(*disk.format); !format) return format.error().in(name);
+  return {};
+}
+
+Result<image::Chain> open_chain(const Disk& disk, const std::vector<fs::path>& allowed_dirs) {
+  VMPATCH_TRY(const auto format, image::parse_format(disk.format.value_or("")));
+  image::OpenPolicy policy;
+  policy.allowed_dirs = allowed_dirs;
+  policy.configured = disk.configured_chain;
+  return image::Chain::open(*disk.source, format, policy);
+}
+
+Result<image::Chain> open_disk_chain(const Machine& machine, const Disk& disk, const std::vector<fs::path>& allowed_dirs) {
+  VMPATCH_CHECK(check_usable(machine, disk));
+  if (!disk.problem.empty()) return fail(Errc::refused, "{}: {}", shown_disk(machine, disk), disk.problem);
+  auto chain = open_chain(disk, allowed_dirs);
+  if (!chain && !machine.bare) return chain.error().in(shown_disk(machine, disk));
+  return chain;
+}
+
+}  // namespace vmpatch::inventory

@@ -1,0 +1,85 @@
+#include "vmpatch/inventory/source.hpp"
+
+#include "inventory/libvirt/connection.hpp"
+#include "inventory/libvirt/machines.hpp"
+#include "inventory/libvirt/pools.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::inventory {
+namespace {
+
+using libvirt::ConnectPtr;
+using libvirt::Pulse;
+
+constexpr std::chrono::seconds silence_limit{15};
+
+/// Shared with the threads that use it: one that hangs keeps its connection alive.
+using Connection = std::shared_ptr<virConnect>;
+
+class LibvirtSource final : public Source {
+ public:
+  LibvirtSource(std::string uri, Log& log) : uri_(std::move(uri)), log_(log) {}
+
+  HostInventory list() override {
+    auto listed = load();
+    if (listed) return std::move(*listed);
+    forget_if_dead(listed.error());
+    HostInventory failed;
+    failed.host = uri_;
+    failed.problem = listed.error().message;
+    return failed;
+  }
+
+  Result<Machine> find(const std::string& name_or_uuid) override {
+    VMPATCH_CHECK(connect());
+    auto found = libvirt::run_bounded<Machine>(
+        silence_limit, "ask " + escape_untrusted(uri_),
+        [connection = connection_, uri = uri_, name_or_uuid](Pulse&) { return libvirt::load_machine(connection.get(), uri, name_or_uuid); });
+    if (!found) forget_if_dead(found.error());
+    return found;
+  }
+
+  [[nodiscard]] std::string host() const override { return uri_; }
+
+ private:
+  Result<HostInventory> load() {
+    VMPATCH_CHECK(connect());
+    return libvirt::run_bounded<HostInventory>(
+        silence_limit, "list " + escape_untrusted(uri_), [connection = connection_, uri = uri_](Pulse& pulse) -> Result<HostInventory> {
+          HostInventory host;
+          host.host = uri;
+          VMPATCH_TRY(host.machines, libvirt::load_machines(connection.get(), uri, pulse));
+          // The volumes of another computer cannot be looked at from here.
+          if (libvirt::is_local_uri(uri)) libvirt::load_pools(connection.get(), host, pulse);
+          return host;
+        });
+  }
+
+  Result<void> connect() {
+    if (connection_) return {};
+    log_.debug("connect to {}", escape_untrusted(uri_));
+    VMPATCH_TRY(connection_, libvirt::run_bounded<Connection>(
+                                 silence_limit, "connect to " + escape_untrusted(uri_), [uri = uri_](Pulse&) -> Result<Connection> {
+                                   VMPATCH_TRY(ConnectPtr opened, libvirt::open_connection(uri));
+                                   return Connection(std::move(opened));
+                                 }));
+    return {};
+  }
+
+  /// A daemon that was restarted is asked again on a new connection. The old one is closed by whoever still uses it.
+  void forget_if_dead(const Error& error) {
+    if (error.code == Errc::failed || error.code == Errc::timeout) connection_.reset();
+  }
+
+  std::string uri_;
+  Log& log_;
+  Connection connection_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log) {
+  return std::make_unique<LibvirtSource>(uri, log);
+}
+
+}  // namespace vmpatch::inventory

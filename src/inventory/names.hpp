@@ -1,0 +1,21 @@
+#pragma once
+// How machines and disks are called in messages, and which disks can be opened at all.
+
+#include <string>
+
+#include "vmpatch/inventory/machine.hpp"
+
+namespace vmpatch::inventory {
+
+/// machine NAME, or image PATH; escaped.
+[[nodiscard]] std::string shown_name(const Machine& machine);
+/// disk TARGET of machine NAME, or image PATH.
+[[nodiscard]] std::string shown_disk(const Machine& machine, const Disk& disk);
+
+/// Errc::refused, as open_disk_chain says, where the model alone tells that the disk cannot be opened.
+Result<void> check_usable(const Machine& machine, const Disk& disk);
+
+/// Only after check_usable(); messages name the image, not the disk.
+Result<image::Chain> open_chain(const Disk& disk, const std::vector<fs::path>& allowed_dirs);
+
+}  // namespace vmpatch::inventory

@@ -1,0 +1,83 @@
+#include <algorithm>
+
+#include "inventory/names.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/inventory/source.hpp"
+
+namespace vmpatch::inventory {
+namespace {
+
+constexpr std::size_t max_names = 5;
+
+std::string join(const std::vector<std::string>& names) {
+  std::string joined;
+  for (std::size_t i = 0; i < std::min(names.size(), max_names); ++i) {
+    joined += (i == 0 ? "" : ", ") + escape_untrusted(names[i]);
+  }
+  if (names.size() > max_names) joined += fmt::format(" and {} more", names.size() - max_names);
+  return joined;
+}
+
+std::string state_obstacle(const Machine& machine) {
+  const std::string name = shown_name(machine);
+  switch (machine.state) {
+    case State::shutoff: return {};
+    case State::running:
+      if (machine.bare) return name + " is being written by a running QEMU; shut that machine down first";
+      return name + " is running; shut it down first";
+    case State::paused: return name + " is paused, with its memory in use; resume it and shut it down first";
+    case State::pmsuspended: return name + " is suspended to RAM; wake it and shut it down first";
+    case State::saved: return {};  // said by the saved memory
+    case State::hibernated: return name + " is hibernated: its swap holds its memory; start it and shut it down first";
+    case State::crashed: return name + " has crashed and is still held by libvirt; end it with virsh destroy first";
+    case State::unknown: break;
+  }
+  return name + " is in a state that libvirt does not know; make sure that it is shut off";
+}
+
+void add_disk_obstacles(const Machine& machine, std::vector<std::string>& found) {
+  const auto add = [&](const Disk& disk, std::string_view what) { found.push_back(shown_disk(machine, disk) + ": " + std::string(what)); };
+  const auto writable = [](const Disk& disk) { return disk.is_drive() && !disk.read_only; };
+  if (std::none_of(machine.disks.begin(), machine.disks.end(), writable)) {
+    found.push_back(shown_name(machine) + " has no disk that can be written; nothing can be patched on it");
+  }
+  for (const Disk& disk : machine.disks) {
+    if (!writable(disk)) continue;
+    if (disk.transient) add(disk, "it is transient, so libvirt would throw the patch away; remove <transient/> with virsh edit");
+    if (const auto usable = check_usable(machine, disk); !usable) {
+      found.push_back(usable.error().message);
+    } else if (!disk.problem.empty()) {
+      add(disk, disk.problem);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> write_obstacles(const Machine& machine) {
+  const std::string name = shown_name(machine);
+  std::vector<std::string> found;
+  if (!machine.local) {
+    found.push_back(fmt::format("{} lives on {}, whose disks are not here; run vm-patch on that host", name, machine.host));
+  }
+  if (std::string state = state_obstacle(machine); !state.empty()) found.push_back(std::move(state));
+  if (machine.managed_save || machine.state == State::saved) {
+    found.push_back(fmt::format("{} has saved memory that belongs to its disks as they are; start it and shut it down, or "
+                                "throw the memory away with virsh managedsave-remove", name));
+  }
+  if (!machine.persistent) found.push_back(name + " is transient and vanishes when it stops; define it with virsh define first");
+  if (!machine.shared_with.empty()) {
+    found.push_back(fmt::format("{} shares a disk with {}; {}", name, join(machine.shared_with),
+                                machine.bare ? "name that machine with -d instead" : "give each machine its own image"));
+  }
+  if (!machine.children.empty()) {
+    found.push_back(fmt::format("{} is the backing file of {}, which a write would corrupt; publish a patched copy as a new "
+                                "template instead", name, join(machine.children)));
+  }
+  if (!machine.problem.empty()) found.push_back(fmt::format("{} could not be read fully: {}", name, machine.problem));
+  add_disk_obstacles(machine, found);
+  return found;
+}
+
+}  // namespace vmpatch::inventory

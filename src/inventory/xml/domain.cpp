@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "inventory/xml/disk.hpp"
+#include "inventory/xml/document.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/core/uuid.hpp"
+#include "vmpatch/inventory/machine.hpp"
+
+namespace vmpatch::inventory {
+namespace {
+
+constexpr std::string_view metadata_namespace = "https://vm-patch.org/domain/1";
+
+Metadata read_metadata(const xmlNode* domain) {
+  const xmlNode* own = xml::child_in_namespace(xml::child(domain, "metadata"), "vm-patch", metadata_namespace);
+  Metadata metadata;
+  metadata.role = xml::attribute_or(own, "role", "");
+  metadata.group = xml::attribute_or(own, "group", "");
+  metadata.criticality = xml::attribute_or(own, "criticality", "");
+  metadata.exposure = xml::attribute_or(own, "exposure", "");
+  return metadata;
+}
+
+std::vector<fs::path> read_other_files(const xmlNode* domain) {
+  const xmlNode* os = xml::child(domain, "os");
+  std::vector<fs::path> files;
+  for (const char* name : {"kernel", "initrd", "dtb", "loader", "nvram"}) {
+    const std::string path(trim(xml::text(xml::child(os, name))));
+    if (!path.empty()) files.emplace_back(path);
+  }
+  return files;
+}
+
+Result<void> read_disks(const xmlNode* domain, std::string_view what, Machine& machine) {
+  std::set<std::string> targets;
+  for (const xmlNode* devices : xml::children(domain, "devices")) {
+    for (const xmlNode* node : xml::children(devices, "disk")) {
+      machine.disks.push_back(xml::read_disk(node));
+      const std::string& target = machine.disks.back().target;
+      if (target.empty()) return fail(Errc::failed, "{} has a disk without a target; correct it with virsh edit", what);
+      if (!targets.insert(target).second) {
+        return fail(Errc::refused, "{} has two disks with target {}; correct it with virsh edit", what, escape_untrusted(target));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin) {
+  const std::string what = "domain XML of " + escape_untrusted(origin);
+  VMPATCH_TRY(const auto document, xml::parse_document(bytes, what, "domain"));
+  const xmlNode* domain = xmlDocGetRootElement(document.get());
+  Machine machine;
+  machine.domain_type = xml::attribute_or(domain, "type", "");
+  machine.name = xml::text(xml::child(domain, "name"));
+  if (machine.name.empty()) return fail(Errc::failed, "{} has no <name>", what);
+  machine.uuid = std::string(trim(xml::text(xml::child(domain, "uuid"))));
+  if (!is_uuid(machine.uuid)) return fail(Errc::failed, "{} has no valid <uuid>", what);
+  std::transform(machine.uuid.begin(), machine.uuid.end(), machine.uuid.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  machine.metadata = read_metadata(domain);
+  machine.other_files = read_other_files(domain);
+  VMPATCH_CHECK(read_disks(domain, what, machine));
+  return machine;
+}
+
+}  // namespace vmpatch::inventory
