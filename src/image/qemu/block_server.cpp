@@ -173,7 +173,7 @@ Result<NbdExport> BlockServer::export_own(const OwnImage& image, const std::stri
 
 Result<void> BlockServer::State::wait_until_gone(const std::string& id, const std::string& name) {
   // A client that has closed its socket is noticed a moment later, and "safe" deletion refuses until then.
-  constexpr auto patience = std::chrono::seconds(10);
+  constexpr auto patience = std::chrono::seconds(3);
   const auto deadline = std::chrono::steady_clock::now() + patience;
   bool asked = false;
   for (;;) {
@@ -232,8 +232,9 @@ Result<void> BlockServer::commit(const Chain& chain, const OwnImage& overlay, in
   NodeStack stack;
   static_cast<void>(state_->worker.take_messages());
   auto done = state_->builder.add_chain(stack, chain, top_writable);
+  const std::string base_node = done ? stack.top() : std::string();
   if (done) done = state_->builder.add_own(stack, overlay, false);
-  if (done) done = run_commit_job(state_->worker, stack.top(), progress);
+  if (done) done = run_commit_job(state_->worker, stack.top(), base_node, progress);
   const auto removed = state_->builder.remove(stack);
   const std::string where = "commit into " + shown(top.path);
   if (!done) return done.error().in(where);

@@ -44,8 +44,14 @@ Result<void> finish(Worker& worker, const JobState& state) {
 
 }  // namespace
 
-Result<void> run_commit_job(Worker& worker, const std::string& overlay, const Progress& progress) {
-  VMPATCH_CHECK(worker.execute("block-commit", Json{{"job-id", job_id}, {"device", overlay}, {"auto-dismiss", false}}));
+Result<void> run_commit_job(Worker& worker, const std::string& overlay, const std::string& base,
+                            const Progress& progress) {
+  // Without base-node QEMU would take the lowest layer of the chain.
+  VMPATCH_CHECK(worker.execute("block-commit", Json{{"job-id", job_id},
+                                                    {"device", overlay},
+                                                    {"top-node", overlay},
+                                                    {"base-node", base},
+                                                    {"auto-dismiss", false}}));
   auto moved = std::chrono::steady_clock::now();
   JobState last;
   bool completing = false;
