@@ -5,7 +5,7 @@
 part_start_mib=2 # the first MiB is the partition table, the second the BIOS boot partition
 
 # ext4_options: features that GRUB 2.06 and every kernel of the guests know.
-ext4_options() { echo '-q -F -t ext4 -O ^orphan_file,^metadata_csum_seed -E lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0'; }
+ext4_options() { echo '-q -F -t ext4 -b 4096 -O ^orphan_file,^metadata_csum_seed -E lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0'; }
 
 # make_ext4 TREE FILE SIZE_MIB UUID [LABEL]: a whole-disk ext4.
 make_ext4() {
