@@ -46,10 +46,7 @@ Signature recognise_ext(std::string_view superblock) {
   } else {
     found.type = (sb.compat & compat_journal) != 0 ? "ext3" : "ext2";
   }
-  for (std::size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) found.uuid += '-';
-    found.uuid += fmt::format("{:02x}", read_le<std::uint8_t>(superblock, 104 + i));
-  }
+  found.uuid = uuid_of(slice(superblock, 104, 16));
   const std::string_view label = slice(superblock, 120, 16);
   found.label = label.substr(0, label.find('\0'));
   return found;

@@ -22,16 +22,6 @@ std::string trimmed_label(std::string_view bytes) {
   return label == "NO NAME" ? std::string() : label;
 }
 
-std::string uuid_of(std::string_view bytes) {
-  if (bytes.size() < 16 || bytes.find_first_not_of('\0') == std::string_view::npos) return {};
-  std::string text;
-  for (std::size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += fmt::format("{:02x}", static_cast<unsigned char>(bytes[i]));
-  }
-  return text;
-}
-
 bool has_md_magic(std::string_view bytes, std::size_t offset) { return read_le<std::uint32_t>(bytes, offset) == md_magic; }
 
 /// Superblock versions 1.0 and 0.90 of md are at the end (linux/raid/md_p.h).
@@ -91,6 +81,16 @@ Signature recognise_head(std::string_view head) {
 }
 
 }  // namespace
+
+std::string uuid_of(std::string_view bytes) {
+  if (bytes.size() < 16 || bytes.find_first_not_of('\0') == std::string_view::npos) return {};
+  std::string text;
+  for (std::size_t i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += fmt::format("{:02x}", static_cast<unsigned char>(bytes[i]));
+  }
+  return text;
+}
 
 bool Signature::may_hide_root() const {
   constexpr std::array<std::string_view, 12> types{"LVM2_member", "crypto_LUKS", "linux_raid_member", "xfs",

@@ -27,6 +27,9 @@ Result<Signature> recognise(std::uint64_t size, const ReadAt& read);
 /// Signature of the superblock at byte 1024; type "" when it is none.
 [[nodiscard]] Signature recognise_ext(std::string_view superblock);
 
+/// 16 bytes as people write them; "" when all are zero or some are missing.
+[[nodiscard]] std::string uuid_of(std::string_view bytes);
+
 /// Whether the file system behind an ext superblock (1024 bytes) can be read safely as it is. `size` is of what holds it.
 /// Errors: unsupported (journal needs recovery, unknown feature); failed (larger than what holds it, absurd geometry).
 Result<void> check_ext_superblock(std::string_view superblock, std::uint64_t size);

@@ -1,0 +1,156 @@
+#include "guest/direct/disk.hpp"
+
+#include <libnbd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::guest::direct {
+namespace {
+
+constexpr std::uint64_t chunk_size = 64U << 10U;
+constexpr std::uint64_t max_window = 16;
+
+}  // namespace
+
+void Disk::Close::operator()(nbd_handle* handle) const { nbd_close(handle); }
+
+Disk::Disk(const image::NbdExport& source, const Deadline& deadline, std::size_t cache_bytes)
+    : name_(escape_untrusted(source.name.empty() ? source.socket.string() : source.name)),
+      deadline_(deadline),
+      max_chunks_(std::max<std::size_t>(cache_bytes / chunk_size, 2 * max_window)) {}
+
+Disk::~Disk() = default;
+
+Error Disk::lost(std::string_view what) {
+  const char* reason = nbd_get_error();
+  Error error = fail(Errc::failed, "{} export {}: {}", what, name_,
+                     escape_untrusted(reason == nullptr || *reason == '\0' ? "the server went away" : reason));
+  nbd_.reset();
+  return error;
+}
+
+Result<std::unique_ptr<Disk>> Disk::connect(const image::NbdExport& source, const Deadline& deadline,
+                                            std::size_t cache_bytes) {
+  std::unique_ptr<Disk> disk(new Disk(source, deadline, cache_bytes));
+  VMPATCH_CHECK(disk->handshake(source));
+  return disk;
+}
+
+Result<void> Disk::handshake(const image::NbdExport& source) {
+  nbd_.reset(nbd_create());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = source.socket.string();
+  if (path.size() >= sizeof address.sun_path) return fail(Errc::failed, "socket path {} is too long", escape_untrusted(path));
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  sockaddr_storage storage{};
+  std::memcpy(&storage, &address, sizeof address);
+  const void* generic = &storage;
+  if (!nbd_ || nbd_set_export_name(nbd_.get(), source.name.c_str()) != 0 ||
+      nbd_aio_connect(nbd_.get(), static_cast<const sockaddr*>(generic), sizeof address) != 0) {
+    return lost("connect to");
+  }
+  while (nbd_aio_is_connecting(nbd_.get()) == 1) VMPATCH_CHECK(wait());
+  if (nbd_aio_is_ready(nbd_.get()) != 1) return lost("connect to");
+  const std::int64_t size = nbd_get_size(nbd_.get());
+  if (size < 0) return lost("connect to");
+  size_ = static_cast<std::uint64_t>(size);
+  if (source.size != 0 && size_ != source.size) {
+    return fail(Errc::failed, "export {} has {} bytes instead of {}", name_, size_, source.size);
+  }
+  return {};
+}
+
+Result<void> Disk::wait() {
+  const int remaining = deadline_.remaining_ms();
+  const int events = remaining > 0 ? nbd_poll(nbd_.get(), remaining) : 0;
+  if (events < 0) return lost("wait for");
+  if (events == 0) {
+    // The request still points at our buffer: only closing the connection takes it back.
+    nbd_.reset();
+    return fail(Errc::timeout, "export {} did not answer within {} s", name_, Deadline::limit.count());
+  }
+  return {};
+}
+
+Result<std::string> Disk::fetch(std::uint64_t offset, std::size_t length) {
+  VMPATCH_CHECK(deadline_.check());
+  if (!nbd_) return fail(Errc::failed, "the connection to export {} was given up", name_);
+  std::string bytes(length, '\0');
+  const std::int64_t cookie = nbd_aio_pread(nbd_.get(), bytes.data(), length, offset, NBD_NULL_COMPLETION, 0);
+  if (cookie < 0) return lost("read");
+  ++round_trips_;
+  for (;;) {
+    const int done = nbd_aio_command_completed(nbd_.get(), static_cast<std::uint64_t>(cookie));
+    if (done < 0) return lost("read");
+    if (done > 0) return bytes;
+    VMPATCH_CHECK(wait());
+  }
+}
+
+Result<const Disk::Chunk*> Disk::chunk(std::uint64_t index, std::uint64_t last_wanted) {
+  if (const auto found = chunks_.find(index); found != chunks_.end()) {
+    recent_.splice(recent_.begin(), recent_, found->second);
+    return &recent_.front();
+  }
+  window_ = index == next_expected_ ? std::min(window_ * 2, max_window) : 1;
+  const std::uint64_t all = (size_ + chunk_size - 1) / chunk_size;
+  std::uint64_t count = std::min({std::max(window_, last_wanted - index + 1), max_window, all - index});
+  for (std::uint64_t i = 1; i < count; ++i) {
+    if (chunks_.contains(index + i)) count = i;
+  }
+  const std::uint64_t offset = index * chunk_size;
+  VMPATCH_TRY(const std::string bytes, fetch(offset, static_cast<std::size_t>(std::min(count * chunk_size, size_ - offset))));
+  next_expected_ = index + count;
+  while (recent_.size() + count > max_chunks_) {
+    chunks_.erase(recent_.back().index);
+    recent_.pop_back();
+  }
+  for (std::uint64_t i = count; i-- > 0;) {
+    recent_.push_front({index + i, bytes.substr(static_cast<std::size_t>(i * chunk_size), chunk_size)});
+    chunks_[index + i] = recent_.begin();
+  }
+  return &recent_.front();
+}
+
+Result<void> Disk::read(std::uint64_t offset, std::span<char> to) {
+  if (offset > size_ || to.size() > size_ - offset) {
+    return fail(Errc::failed, "read of {} bytes at {} of export {} leaves the disk ({} bytes)", to.size(), offset, name_, size_);
+  }
+  if (to.empty()) return {};
+  const std::uint64_t last = (offset + to.size() - 1) / chunk_size;
+  while (!to.empty()) {
+    // Also where all is cached: what a forged file system makes us read again and again has to end.
+    VMPATCH_CHECK(deadline_.check());
+    VMPATCH_TRY(const Chunk* part, chunk(offset / chunk_size, last));
+    const std::size_t at = static_cast<std::size_t>(offset % chunk_size);
+    if (at >= part->bytes.size()) return fail(Errc::failed, "export {} is shorter than it said", name_);
+    const std::size_t length = std::min(to.size(), part->bytes.size() - at);
+    std::memcpy(to.data(), part->bytes.data() + at, length);
+    offset += length;
+    to = to.subspan(length);
+  }
+  return {};
+}
+
+Result<void> Volume::read(std::uint64_t at, std::span<char> to) const {
+  if (at > length || to.size() > length - at) {
+    return fail(Errc::failed, "read of {} bytes at {} leaves the partition ({} bytes)", to.size(), at, length);
+  }
+  return disk->read(offset + at, to);
+}
+
+ReadAt Volume::reader() const {
+  return [volume = *this](std::uint64_t at, std::size_t wanted) -> Result<std::string> {
+    std::string bytes(wanted, '\0');
+    VMPATCH_CHECK(volume.read(at, bytes));
+    return bytes;
+  };
+}
+
+}  // namespace vmpatch::guest::direct

@@ -1,0 +1,72 @@
+#pragma once
+// One exported disk over libnbd, with a cache of its recently read chunks and read-ahead: round trips cost more than bytes.
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+
+#include "guest/direct/bytes.hpp"
+#include "guest/direct/deadline.hpp"
+#include "vmpatch/image/block_server.hpp"
+
+struct nbd_handle;
+
+namespace vmpatch::guest::direct {
+
+class Disk {
+ public:
+  /// `deadline` outlives the disk and bounds every wait for the server.
+  static Result<std::unique_ptr<Disk>> connect(const image::NbdExport& source, const Deadline& deadline,
+                                               std::size_t cache_bytes);
+  ~Disk();
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// Fills `to`. Outside the disk: failed. A server that does not answer in time: timeout, and the disk is lost.
+  Result<void> read(std::uint64_t offset, std::span<char> to);
+  /// Requests sent to the server so far.
+  [[nodiscard]] std::uint64_t round_trips() const { return round_trips_; }
+
+ private:
+  struct Close {
+    void operator()(nbd_handle* handle) const;
+  };
+  struct Chunk {
+    std::uint64_t index;
+    std::string bytes;
+  };
+
+  Disk(const image::NbdExport& source, const Deadline& deadline, std::size_t cache_bytes);
+  Result<void> handshake(const image::NbdExport& source);
+  Result<void> wait();
+  Result<const Chunk*> chunk(std::uint64_t index, std::uint64_t last_wanted);
+  Result<std::string> fetch(std::uint64_t offset, std::size_t length);
+  Error lost(std::string_view what);
+
+  std::unique_ptr<nbd_handle, Close> nbd_;
+  std::string name_;
+  const Deadline& deadline_;
+  std::uint64_t size_ = 0;
+  std::size_t max_chunks_;
+  std::list<Chunk> recent_;  ///< most recently used first
+  std::unordered_map<std::uint64_t, std::list<Chunk>::iterator> chunks_;
+  std::uint64_t next_expected_ = 0;
+  std::uint64_t window_ = 1;  ///< chunks a request; grows while reading goes straight on
+  std::uint64_t round_trips_ = 0;
+};
+
+/// A disk or a partition of it.
+struct Volume {
+  Disk* disk = nullptr;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+
+  Result<void> read(std::uint64_t at, std::span<char> to) const;
+  [[nodiscard]] ReadAt reader() const;
+};
+
+}  // namespace vmpatch::guest::direct

@@ -1,0 +1,235 @@
+#include "guest/direct/ext_file_system.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+
+#include "guest/direct/ext_channel.hpp"
+
+namespace vmpatch::guest::direct {
+namespace {
+
+constexpr std::size_t piece_size = 256U << 10U;
+// EXT4_MAX_EXTENT_DEPTH of the kernel.
+constexpr std::uint16_t max_extent_depth = 5;
+
+struct FreeFs {
+  void operator()(struct_ext2_filsys* fs) const { ext2fs_free(fs); }
+};
+struct CloseFile {
+  void operator()(ext2_file* file) const { ext2fs_file_close(file); }
+};
+
+FileKind kind_of_mode(unsigned mode) {
+  switch (mode & LINUX_S_IFMT) {
+    case LINUX_S_IFREG: return FileKind::regular;
+    case LINUX_S_IFDIR: return FileKind::directory;
+    case LINUX_S_IFLNK: return FileKind::symlink;
+    case LINUX_S_IFCHR: return FileKind::character;
+    case LINUX_S_IFBLK: return FileKind::block;
+    case LINUX_S_IFIFO: return FileKind::fifo;
+    case LINUX_S_IFSOCK: return FileKind::socket;
+    default: return FileKind::unknown;
+  }
+}
+
+FileKind kind_of_entry(int type) {
+  switch (type) {
+    case EXT2_FT_REG_FILE: return FileKind::regular;
+    case EXT2_FT_DIR: return FileKind::directory;
+    case EXT2_FT_CHRDEV: return FileKind::character;
+    case EXT2_FT_BLKDEV: return FileKind::block;
+    case EXT2_FT_FIFO: return FileKind::fifo;
+    case EXT2_FT_SOCK: return FileKind::socket;
+    case EXT2_FT_SYMLINK: return FileKind::symlink;
+    default: return FileKind::unknown;
+  }
+}
+
+/// Seconds with the two epoch bits of large inodes.
+std::int64_t mtime_of(const ext2_inode_large& inode, std::size_t inode_size) {
+  const std::int64_t low = static_cast<std::int32_t>(inode.i_mtime);
+  constexpr std::size_t end = offsetof(ext2_inode_large, i_mtime_extra) + sizeof inode.i_mtime_extra;
+  if (inode_size < end || 128U + inode.i_extra_isize < end) return low;
+  return low + (static_cast<std::int64_t>(inode.i_mtime_extra & 3U) << 32U);
+}
+
+struct Collector {
+  std::vector<ExtEntry> entries;
+  const Deadline* deadline = nullptr;
+  std::size_t name_bytes = 0;
+  std::size_t seen = 0;
+  std::optional<Error> error;
+
+  bool add(const ext2_dir_entry& entry) {
+    // Empty entries come here too, so that a directory of nothing else cannot keep us.
+    if ((++seen & 0xfffU) == 0 && deadline->passed()) return stop(std::move(deadline->check()).error());
+    if (entry.inode == 0) return true;
+    const std::string_view name(entry.name, static_cast<std::size_t>(ext2fs_dirent_name_len(&entry)));
+    if (name == "." || name == "..") return true;
+    if (name.empty() || name.find('/') != std::string_view::npos || name.find('\0') != std::string_view::npos) {
+      return stop(fail(Errc::failed, "the directory is damaged: it holds an impossible name"));
+    }
+    name_bytes += name.size();
+    if (entries.size() == ExtFileSystem::max_entries || name_bytes > ExtFileSystem::max_name_bytes) {
+      return stop(fail(Errc::failed, "the directory has more than {} entries or {} bytes of names", ExtFileSystem::max_entries,
+                       ExtFileSystem::max_name_bytes));
+    }
+    entries.push_back({std::string(name), entry.inode, kind_of_entry(ext2fs_dirent_file_type(&entry))});
+    return true;
+  }
+  bool stop(Error why) {
+    error = std::move(why);
+    return false;
+  }
+};
+
+int collect(ext2_ino_t /*dir*/, int /*kind*/, ext2_dir_entry* entry, int /*offset*/, int /*blocksize*/, char* /*buf*/,
+            void* data) {
+  auto& collector = *static_cast<Collector*>(data);
+  // No exception may pass through frames of C.
+  try {
+    return collector.add(*entry) ? 0 : DIRENT_ABORT;
+  } catch (const std::exception&) {
+    collector.error = Error{Errc::failed, "not enough memory"};
+    return DIRENT_ABORT;
+  }
+}
+
+}  // namespace
+
+struct ExtFileSystem::State {
+  ChannelSource source;
+  const Deadline* deadline = nullptr;
+  std::unique_ptr<struct_ext2_filsys, FreeFs> fs;
+
+  Error error(errcode_t code, std::string_view what, InodeNumber inode) {
+    if (source.error) {
+      Error found = std::move(*source.error);
+      source.error.reset();
+      return found.in(fmt::format("{} inode {}", what, inode));
+    }
+    return fail(Errc::failed, "{} inode {}: {}", what, inode, error_message(code));
+  }
+
+  /// The inode, once it is sure that libext2fs reads it within its own buffers.
+  Result<ext2_inode_large> inode(InodeNumber number) {
+    VMPATCH_CHECK(deadline->check());
+    ext2_inode_large found{};
+    void* generic = &found;
+    const errcode_t code = ext2fs_read_inode_full(fs.get(), number, static_cast<ext2_inode*>(generic), sizeof found);
+    if (code != 0) return error(code, "read", number);
+    if ((found.i_flags & EXT4_ENCRYPT_FL) != 0) return fail(Errc::unsupported, "inode {} is encrypted", number);
+    if ((found.i_flags & EXT4_CASEFOLD_FL) != 0) return fail(Errc::unsupported, "inode {} ignores case in names", number);
+    if ((found.i_flags & EXT4_EXTENTS_FL) != 0) {
+      ext3_extent_header header{};
+      std::memcpy(&header, found.i_block, sizeof header);
+      if (ext2fs_le16_to_cpu(header.eh_depth) > max_extent_depth) {
+        return fail(Errc::failed, "inode {} is damaged: its extent tree is too deep", number);
+      }
+    }
+    return found;
+  }
+
+  /// libext2fs copies inline data into a buffer of three blocks, whatever its size.
+  Result<void> check_inline(InodeNumber number, const ext2_inode_large& inode) {
+    if ((inode.i_flags & EXT4_INLINE_DATA_FL) == 0) return {};
+    std::size_t size = 0;
+    if (const errcode_t code = ext2fs_inline_data_size(fs.get(), number, &size); code != 0) return error(code, "read", number);
+    if (size > fs->blocksize) return fail(Errc::failed, "inode {} is damaged: {} bytes of inline data", number, size);
+    return {};
+  }
+
+  Result<void> read_content(InodeNumber number, ext2_inode_large& inode, const std::function<bool(std::string_view)>& sink) {
+    VMPATCH_CHECK(check_inline(number, inode));
+    void* generic = &inode;
+    ext2_file_t opened = nullptr;
+    if (const errcode_t code = ext2fs_file_open2(fs.get(), number, static_cast<ext2_inode*>(generic), 0, &opened); code != 0) {
+      return error(code, "open", number);
+    }
+    const std::unique_ptr<ext2_file, CloseFile> file(opened);
+    std::string buffer(static_cast<std::size_t>(std::clamp<std::uint64_t>(EXT2_I_SIZE(&inode), 1, piece_size)), '\0');
+    for (std::uint64_t left = EXT2_I_SIZE(&inode); left > 0;) {
+      VMPATCH_CHECK(deadline->check());
+      unsigned got = 0;
+      const auto wanted = static_cast<unsigned>(std::min<std::uint64_t>(left, buffer.size()));
+      const errcode_t code = ext2fs_file_read(file.get(), buffer.data(), wanted, &got);
+      if (code != 0) return error(code, "read", number);
+      if (got == 0) return fail(Errc::failed, "inode {} is damaged: its content ends before its size", number);
+      if (!sink({buffer.data(), got})) return {};
+      left -= got;
+    }
+    return {};
+  }
+};
+
+ExtFileSystem::ExtFileSystem(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ExtFileSystem::~ExtFileSystem() = default;
+
+Result<std::unique_ptr<ExtFileSystem>> ExtFileSystem::open(const Volume& volume, const Deadline& deadline) {
+  auto state = std::make_unique<State>();
+  state->source.volume = volume;
+  state->deadline = &deadline;
+  ext2_filsys handle = nullptr;
+  initialize_ext2_error_table();
+  const errcode_t code = open_filesystem(state->source, EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP, &handle);
+  state->fs.reset(handle);
+  if (code != 0) {
+    if (state->source.error) return std::move(*state->source.error);
+    const bool feature = code == EXT2_ET_UNSUPP_FEATURE || code == EXT2_ET_RO_UNSUPP_FEATURE || code == EXT2_ET_UNKNOWN_CSUM;
+    return fail(feature ? Errc::unsupported : Errc::failed, "{}", error_message(code));
+  }
+  return std::unique_ptr<ExtFileSystem>(new ExtFileSystem(std::move(state)));
+}
+
+Result<FileStat> ExtFileSystem::stat(InodeNumber inode) {
+  VMPATCH_TRY(const ext2_inode_large found, state_->inode(inode));
+  FileStat stat;
+  stat.kind = kind_of_mode(found.i_mode);
+  stat.mode = found.i_mode & 07777U;
+  stat.uid = found.i_uid | (std::uint32_t{found.osd2.linux2.l_i_uid_high} << 16U);
+  stat.gid = found.i_gid | (std::uint32_t{found.osd2.linux2.l_i_gid_high} << 16U);
+  stat.size = EXT2_I_SIZE(&found);
+  stat.mtime = mtime_of(found, EXT2_INODE_SIZE(state_->fs->super));
+  return stat;
+}
+
+Result<std::vector<ExtEntry>> ExtFileSystem::entries(InodeNumber directory) {
+  VMPATCH_TRY(const ext2_inode_large inode, state_->inode(directory));
+  if (kind_of_mode(inode.i_mode) != FileKind::directory) return fail(Errc::failed, "inode {} is not a directory", directory);
+  VMPATCH_CHECK(state_->check_inline(directory, inode));
+  Collector collector;
+  collector.deadline = state_->deadline;
+  const errcode_t code =
+      ext2fs_dir_iterate2(state_->fs.get(), directory, DIRENT_FLAG_INCLUDE_EMPTY, nullptr, collect, &collector);
+  if (collector.error) return std::move(*collector.error);
+  if (code != 0) return state_->error(code, "list", directory);
+  return std::move(collector.entries);
+}
+
+Result<std::string> ExtFileSystem::link_target(InodeNumber inode) {
+  VMPATCH_TRY(ext2_inode_large found, state_->inode(inode));
+  const std::uint64_t size = EXT2_I_SIZE(&found);
+  if (kind_of_mode(found.i_mode) != FileKind::symlink || size > max_link) {
+    return fail(Errc::failed, "inode {} is damaged: a symbolic link of {} bytes", inode, size);
+  }
+  std::string target;
+  if ((found.i_flags & EXT4_INLINE_DATA_FL) == 0 && size < sizeof found.i_block) {
+    target.resize(static_cast<std::size_t>(size));
+    std::memcpy(target.data(), found.i_block, target.size());
+  } else {
+    VMPATCH_CHECK(state_->read_content(inode, found, [&](std::string_view piece) {
+      target += piece;
+      return true;
+    }));
+  }
+  return target.substr(0, target.find('\0'));
+}
+
+Result<void> ExtFileSystem::content(InodeNumber inode, const std::function<bool(std::string_view)>& sink) {
+  VMPATCH_TRY(ext2_inode_large found, state_->inode(inode));
+  if (kind_of_mode(found.i_mode) != FileKind::regular) return fail(Errc::failed, "inode {} is not a regular file", inode);
+  return state_->read_content(inode, found, sink);
+}
+
+}  // namespace vmpatch::guest::direct

@@ -1,0 +1,174 @@
+#include "guest/direct/find_root.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::guest::direct {
+namespace {
+
+constexpr std::uint64_t max_fstab = 1U << 20U;
+constexpr std::size_t swap_head = 64U << 10U;
+
+/// In any form: a link may lead to a file system that is not mounted yet.
+Result<bool> exists(Tree& tree, const char* path) {
+  VMPATCH_TRY(const Found found, tree.resolve(path, false));
+  return found.how == Found::How::node;
+}
+
+Result<bool> any_exists(Tree& tree, std::initializer_list<const char*> paths) {
+  for (const char* path : paths) {
+    VMPATCH_TRY(const bool there, exists(tree, path));
+    if (there) return true;
+  }
+  return false;
+}
+
+Result<bool> is_root(ExtFileSystem& fs) {
+  Tree tree(fs);
+  VMPATCH_TRY(const bool release, any_exists(tree, {"/etc/os-release", "/usr/lib/os-release"}));
+  if (!release) return false;
+  return any_exists(tree, {"/etc/fstab", "/sbin/init", "/usr/sbin/init", "/bin/sh"});
+}
+
+/// The parts of a guest without which nothing can be said about it.
+bool is_vital(const std::string& where) {
+  if (where == "/" || where == "/var" || where == "/boot") return true;
+  constexpr std::array<std::string_view, 3> trees{"/usr", "/etc", "/var/lib"};
+  return std::any_of(trees.begin(), trees.end(), [&](std::string_view tree) {
+    return where.starts_with(tree) && (where.size() == tree.size() || where[tree.size()] == '/');
+  });
+}
+
+/// Hides an operating system that only an appliance can see.
+bool hides_root(const FoundVolume& volume) {
+  if (volume.fs) return false;
+  return volume.signature.may_hide_root() || (volume.unreadable && volume.signature.is_ext() && volume.unreadable->code == Errc::unsupported);
+}
+
+bool is_container(const FoundVolume& volume) {
+  const std::string& type = volume.about.type;
+  return type == "LVM2_member" || type == "crypto_LUKS" || type == "linux_raid_member" || type == "BitLocker";
+}
+
+Result<std::vector<MountEntry>> read_fstab(ExtFileSystem& root) {
+  Tree tree(root);
+  const auto text = read_file(tree, "/etc/fstab", max_fstab);
+  if (!text) {
+    if (text.error().code == Errc::not_found) return std::vector<MountEntry>();
+    return text.error();
+  }
+  return parse_fstab(*text);
+}
+
+Result<bool> is_suspended_file(Tree& tree, const std::string& path) {
+  VMPATCH_TRY(const Found found, tree.resolve(path, true));
+  if (found.how != Found::How::node || found.node.stat.kind != FileKind::regular) return false;
+  std::string head;
+  VMPATCH_CHECK(found.node.fs->content(found.node.inode, [&](std::string_view piece) {
+    head += piece;
+    return head.size() < swap_head;
+  }));
+  return recognise_swap(head).type == "swsuspend";
+}
+
+FoundVolume& volume_of(Volumes& volumes, const FileSystem& about) {
+  return *std::find_if(volumes.all.begin(), volumes.all.end(), [&](const FoundVolume& v) { return v.about.device == about.device; });
+}
+
+Result<void> mount(Tree& tree, const std::string& where, FoundVolume& volume, std::string& summary) {
+  if (volume.fs) {
+    VMPATCH_CHECK(tree.mount(where, *volume.fs));
+    summary += fmt::format(", {} ({}) on {}", volume.about.device, volume.about.type, escape_untrusted(where));
+    return {};
+  }
+  Error why = volume.unreadable ? *volume.unreadable
+                                : fail(Errc::unsupported, "{}: its content is not recognised", volume.about.device);
+  why.message += fmt::format(", mounted on {}", escape_untrusted(where));
+  if (is_vital(where)) return why;
+  return tree.block(where, std::move(why));
+}
+
+}  // namespace
+
+Result<std::string> read_file(Tree& tree, const std::string& path, std::uint64_t max_bytes) {
+  VMPATCH_TRY(const Found found, tree.resolve(path, true));
+  const std::string name = escape_untrusted(path);
+  if (found.how == Found::How::missing) return fail(Errc::not_found, "there is no {} in the guest", name);
+  if (found.how == Found::How::loop) return fail(Errc::failed, "{}: more than {} symbolic links", name, Tree::max_links);
+  if (found.node.stat.kind != FileKind::regular) return fail(Errc::failed, "{} is not a regular file", name);
+  if (found.node.stat.size > max_bytes) {
+    return fail(Errc::failed, "{} has {} in the guest, more than the {} that are allowed", name, format_size(found.node.stat.size),
+                format_size(max_bytes));
+  }
+  std::string content;
+  content.reserve(static_cast<std::size_t>(found.node.stat.size));
+  auto done = found.node.fs->content(found.node.inode, [&](std::string_view piece) {
+    content += piece;
+    return true;
+  });
+  if (!done) return done.error().in("read " + name);
+  return content;
+}
+
+Result<std::size_t> find_root(const Volumes& volumes) {
+  std::vector<std::size_t> roots;
+  std::optional<Error> damaged;
+  std::optional<Error> unsupported;
+  for (std::size_t i = 0; i < volumes.all.size(); ++i) {
+    const FoundVolume& volume = volumes.all[i];
+    if (volume.fs) {
+      auto root = is_root(*volume.fs);
+      if (!root) {
+        if (root.error().code == Errc::timeout) return root.error();
+        auto& slot = root.error().code == Errc::unsupported ? unsupported : damaged;
+        if (!slot) slot = root.error().in(volume.about.device);
+      } else if (*root) {
+        roots.push_back(i);
+      }
+    } else if (hides_root(volume)) {
+      if (!unsupported) unsupported = volume.unreadable;
+    } else if (volume.unreadable && volume.signature.is_ext() && !damaged) {
+      damaged = volume.unreadable;
+    }
+  }
+  if (roots.size() == 1) return roots.front();
+  if (roots.empty()) {
+    if (unsupported) return *unsupported;
+    if (damaged) return *damaged;
+    return fail(Errc::refused, "no operating system found on {} disk{} ({})", volumes.disks.size(),
+                volumes.disks.size() == 1 ? "" : "s", volumes.describe());
+  }
+  std::string names;
+  for (const std::size_t i : roots) names += (names.empty() ? "" : ", ") + volumes.all[i].about.device;
+  return fail(Errc::refused, "{} operating systems found ({}); vm-patch works on machines with one", roots.size(), names);
+}
+
+Result<JoinedTree> join(Volumes& volumes, std::size_t root) {
+  FoundVolume& top = volumes.all[root];
+  VMPATCH_TRY(const std::vector<MountEntry> fstab, read_fstab(*top.fs));
+  std::vector<FileSystem> all;
+  for (const FoundVolume& volume : volumes.all) {
+    // What is inside a container decides; an appliance can open it.
+    if (is_container(volume)) return *volume.unreadable;
+    all.push_back(volume.about);
+  }
+  VMPATCH_TRY(const auto plan, plan_mounts(top.about, fstab, all));
+  for (const FoundVolume& volume : volumes.all) {
+    const bool planned = std::any_of(plan.begin(), plan.end(), [&](const auto& m) { return m.second.device == volume.about.device; });
+    if (!planned && hides_root(volume)) return volume.unreadable->in("outside the mount table, may hold another system");
+  }
+  JoinedTree joined{std::make_unique<Tree>(*top.fs), fmt::format("{} ({}) on /", top.about.device, top.about.type), false};
+  for (const auto& [where, about] : plan) {
+    if (where != "/") VMPATCH_CHECK(mount(*joined.tree, where, volume_of(volumes, about), joined.summary));
+  }
+  for (const MountEntry& entry : fstab) {
+    if (entry.type != "swap" || !entry.what.starts_with('/') || entry.what.starts_with("/dev/")) continue;
+    VMPATCH_TRY(const bool suspended, is_suspended_file(*joined.tree, entry.what));
+    joined.hibernated_file = joined.hibernated_file || suspended;
+  }
+  return joined;
+}
+
+}  // namespace vmpatch::guest::direct

@@ -1,0 +1,65 @@
+#pragma once
+// The file systems of a guest joined at their mount points, and the walk along paths in them. Symbolic links and ".." never
+// leave the guest's root, because names are only ever looked up from it.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "guest/direct/ext_file_system.hpp"
+
+namespace vmpatch::guest::direct {
+
+struct Node {
+  ExtFileSystem* fs = nullptr;
+  InodeNumber inode = 0;
+  FileStat stat;
+};
+
+/// The end of a walk.
+struct Found {
+  enum class How { node, missing, loop };  ///< loop: more than 40 symbolic links
+  How how = How::missing;
+  Node node;
+};
+
+class Tree {
+ public:
+  static constexpr int max_links = 40;
+  static constexpr std::size_t max_path = 4096;
+
+  explicit Tree(ExtFileSystem& root) : root_(&root) {}
+
+  /// Errors: not_found (no such directory), and those of resolve().
+  Result<void> mount(const std::string& where, ExtFileSystem& fs);
+  /// Everything from `where` down answers with `why`: a file system that cannot be read here.
+  Result<void> block(const std::string& where, Error why);
+
+  /// `follow`: also the last component when it is a symbolic link. Errors: failed (damage, path too long), unsupported
+  /// (blocked mount point and what ExtFileSystem cannot read), timeout.
+  Result<Found> resolve(const std::string& path, bool follow);
+  /// Content of a directory, by name.
+  Result<std::vector<ExtEntry>> list(const Node& directory);
+
+ private:
+  using Place = std::pair<ExtFileSystem*, InodeNumber>;
+  using Names = std::unordered_map<std::string, InodeNumber>;
+  struct Mount {
+    ExtFileSystem* fs = nullptr;
+    std::optional<Error> blocked;
+  };
+
+  Result<Node> node_at(ExtFileSystem& fs, InodeNumber inode);
+  Result<std::optional<InodeNumber>> look_up(const Node& directory, const std::string& name);
+  Result<void> add_mount(const std::string& where, Mount mount);
+
+  ExtFileSystem* root_;
+  std::map<Place, Mount> mounts_;
+  std::map<Place, Names> names_;  ///< of directories walked through
+  std::size_t cached_names_ = 0;
+};
+
+}  // namespace vmpatch::guest::direct

@@ -1,0 +1,118 @@
+#include "guest/direct/volumes.hpp"
+
+#include <algorithm>
+
+#include "guest/direct/partitions.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::guest::direct {
+namespace {
+
+constexpr std::size_t cache_of_all_disks = 64U << 20U;
+constexpr std::size_t max_disks = 256;
+constexpr std::size_t max_volumes = 1024;
+
+std::string disk_name(std::size_t index) {
+  std::string letters;
+  for (++index; index > 0; index = (index - 1) / 26) letters.insert(letters.begin(), static_cast<char>('a' + (index - 1) % 26));
+  return "/dev/sd" + letters;
+}
+
+/// Opens an ext file system, and says why not.
+Result<std::unique_ptr<ExtFileSystem>> open_ext(const Volume& volume, const Deadline& deadline) {
+  VMPATCH_TRY(const std::string superblock, volume.reader()(1024, 1024));
+  VMPATCH_CHECK(check_ext_superblock(superblock, volume.length));
+  return ExtFileSystem::open(volume, deadline);
+}
+
+/// Looks at one partition or whole disk.
+Result<FoundVolume> look_at(const Volume& volume, std::string device, std::string part_uuid, const Deadline& deadline) {
+  FoundVolume found;
+  VMPATCH_TRY(found.signature, recognise(volume.length, volume.reader()));
+  found.about = {std::move(device), found.signature.type, found.signature.uuid, found.signature.label, std::move(part_uuid)};
+  found.volume = volume;
+  if (found.signature.is_ext()) {
+    auto opened = open_ext(volume, deadline);
+    if (opened) {
+      found.fs = std::move(*opened);
+    } else {
+      if (opened.error().code == Errc::timeout) return std::move(opened).error();
+      found.unreadable = opened.error().in(fmt::format("{} ({})", found.about.device, found.about.type));
+    }
+  } else if (!found.signature.type.empty()) {
+    found.unreadable = fail(Errc::unsupported, "{}: {} is not read directly", found.about.device, found.signature.type);
+  }
+  return found;
+}
+
+Result<std::vector<FoundVolume>> look_at_table(Disk& disk, const std::string& name, const PartitionTable& table,
+                                               const Deadline& deadline) {
+  std::vector<FoundVolume> found;
+  for (const Partition& partition : table.partitions) {
+    const Volume volume{&disk, partition.offset, partition.length};
+    VMPATCH_TRY(auto one, look_at(volume, name + std::to_string(partition.number), partition.part_uuid, deadline));
+    found.push_back(std::move(one));
+  }
+  return found;
+}
+
+bool nothing_recognised(const std::vector<FoundVolume>& volumes) {
+  return std::all_of(volumes.begin(), volumes.end(), [](const FoundVolume& v) { return v.about.type.empty(); });
+}
+
+Result<std::vector<FoundVolume>> look_at_disk(Disk& disk, const std::string& name, const Deadline& deadline) {
+  const Volume whole{&disk, 0, disk.size()};
+  VMPATCH_TRY(const PartitionTable table, read_partitions(disk.size(), whole.reader()));
+  std::vector<FoundVolume> found;
+  // The boot sector of a FAT or NTFS on the whole disk can pass for an MBR.
+  if (table.kind != PartitionTable::Kind::gpt) {
+    VMPATCH_TRY(auto on_disk, look_at(whole, name, {}, deadline));
+    const bool boot_sector = on_disk.about.type == "vfat" || on_disk.about.type == "ntfs" || on_disk.about.type == "exfat";
+    if (table.partitions.empty() || boot_sector) {
+      found.push_back(std::move(on_disk));
+      return found;
+    }
+  }
+  VMPATCH_TRY(found, look_at_table(disk, name, table, deadline));
+  if (table.kind == PartitionTable::Kind::mbr && nothing_recognised(found)) {
+    // An MBR does not say what its sectors are; where 512 bytes make no sense, 4096 may.
+    const auto large = read_partitions(disk.size(), whole.reader(), 4096);
+    if (large) {
+      VMPATCH_TRY(auto again, look_at_table(disk, name, *large, deadline));
+      if (!nothing_recognised(again)) return again;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+bool Volumes::hibernated() const {
+  return std::any_of(all.begin(), all.end(), [](const FoundVolume& v) { return v.about.type == "swsuspend"; });
+}
+
+std::string Volumes::describe() const {
+  std::string text;
+  for (const FoundVolume& volume : all) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", volume.about.device,
+                        volume.about.type.empty() ? "not recognised" : volume.about.type);
+  }
+  return text.empty() ? "no partitions" : text;
+}
+
+Result<Volumes> find_volumes(const std::vector<image::NbdExport>& exports, const Deadline& deadline) {
+  if (exports.size() > max_disks) return fail(Errc::failed, "{} disks are more than {}", exports.size(), max_disks);
+  Volumes volumes;
+  for (std::size_t i = 0; i < exports.size(); ++i) {
+    const std::string name = disk_name(i);
+    VMPATCH_TRY(auto disk, Disk::connect(exports[i], deadline, cache_of_all_disks / exports.size()));
+    auto found = look_at_disk(*disk, name, deadline);
+    if (!found) return found.error().in(name);
+    volumes.disks.push_back(std::move(disk));
+    std::move(found->begin(), found->end(), std::back_inserter(volumes.all));
+    if (volumes.all.size() > max_volumes) return fail(Errc::failed, "the disks have more than {} partitions", max_volumes);
+  }
+  return volumes;
+}
+
+}  // namespace vmpatch::guest::direct
