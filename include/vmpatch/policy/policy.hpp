@@ -10,7 +10,7 @@
 //   jobs: 2
 //   space_reserve: 1GiB                  # free space kept on the state dir's file system
 //   undo_keep: 7d                        # how long undo images stay
-//   boot_proof: false
+//   boot_proof: false                    # true is refused until there is one
 //   groups:
 //     - name: web
 //       match: {names: ["web*"], uuids: [...], metadata_groups: [web]}   # any of
@@ -20,7 +20,8 @@
 //         recipes: {debian-12-openssl: 3}   # id: lowest version
 //       on_error: closed                 # or open: what an internal failure of the gate means
 //       action: deny                     # or warn (record only)
-// The first group that matches counts. A machine in no group has no baseline.
+// The first group that matches counts. A machine in no group has no baseline. A baseline with `max_age` or `recipes` needs an
+// attestation whose identities hold, whether `attested` says so or not.
 
 #include <cstdint>
 #include <filesystem>
@@ -54,6 +55,7 @@ struct Policy {
   std::vector<std::string> connect;
   std::vector<std::filesystem::path> allow_backing;
   std::vector<std::string> templates;
+  std::optional<std::filesystem::path> attestation_key;
   unsigned jobs = 2;
   std::uint64_t space_reserve = 1ULL << 30U;  ///< bytes
   Seconds undo_keep{7 * 86400};
@@ -65,7 +67,10 @@ Result<Policy> parse_policy(std::string_view yaml, std::string_view file_name);
 /// A missing file that was named is an error; an empty path gives defaults.
 Result<Policy> load_policy(const std::filesystem::path& file);
 
-/// What the gate needs, as published in the ledger (groups only). Schema vm-patch/gate-policy/v1.
+/// What the gate needs, as published in the ledger (groups only):
+/// {"schema": "vm-patch/gate-policy/v1", "groups": [{"name", "match": {"names": [], "uuids": [], "metadata_groups": []},
+///  "baseline": {"attested": bool, "max_age": seconds or null, "recipes": {id: version}}, "on_error": "closed"|"open",
+///  "action": "deny"|"warn"}]}
 Json gate_policy_json(const Policy& policy);
 
 }  // namespace vmpatch::policy
