@@ -1,0 +1,195 @@
+#include "cli/common/machines.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/policy/policy.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+using inventory::HostInventory;
+using inventory::Inventory;
+using inventory::Machine;
+
+std::vector<std::string> each_once(const std::vector<std::string>& uris) {
+  std::vector<std::string> result;
+  for (const std::string& uri : uris) {
+    if (std::find(result.begin(), result.end(), uri) == result.end()) result.push_back(uri);
+  }
+  return result;
+}
+
+/// Asking a session that is not there would make libvirt start a daemon.
+bool session_is_up() {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (runtime == nullptr) return false;
+  std::error_code ignored;
+  const fs::path folder = fs::path(runtime) / "libvirt";
+  return fs::exists(folder / "libvirt-sock", ignored) || fs::exists(folder / "virtqemud-sock", ignored);
+}
+
+std::string list_hosts(const Inventory& inventory) {
+  std::string text;
+  for (const HostInventory& host : inventory.hosts) {
+    if (host.host == "file") continue;
+    text += (text.empty() ? "" : ", ") + escape_untrusted(host.host);
+    if (!host.problem.empty()) text += " (not reachable: " + host.problem + ")";
+  }
+  return text;
+}
+
+Result<Machine> find_domain(const Inventory& inventory, const std::string& wanted) {
+  std::vector<const Machine*> found;
+  for (const HostInventory& host : inventory.hosts) {
+    for (const Machine& machine : host.machines) {
+      if (!machine.bare && (machine.name == wanted || machine.uuid == wanted)) found.push_back(&machine);
+    }
+  }
+  const std::string shown = escape_untrusted(wanted);
+  if (found.empty()) {
+    return fail(Errc::not_found, "no machine {} on {}; 'vm-patch inventory' lists them", shown, list_hosts(inventory));
+  }
+  if (found.size() > 1) {
+    std::string places;
+    for (const Machine* machine : found) places += fmt::format("{}{} on {}", places.empty() ? "" : ", ", machine->uuid, machine->host);
+    return fail(Errc::refused, "{} names several machines ({}); name one host with -c, or the UUID", shown, places);
+  }
+  return *found.front();
+}
+
+Result<Machine> find_same(const Inventory& inventory, const Machine& wanted) {
+  for (const HostInventory& host : inventory.hosts) {
+    for (const Machine& machine : host.machines) {
+      if (machine.uuid == wanted.uuid && machine.host == wanted.host) return machine;
+    }
+  }
+  const std::string name = escape_untrusted(wanted.name);
+  for (const HostInventory& host : inventory.hosts) {
+    if (host.host == wanted.host && !host.problem.empty()) return fail(Errc::failed, "read {} again: {}", name, host.problem);
+  }
+  return fail(Errc::not_found, "{} is no longer on {}", name, escape_untrusted(wanted.host));
+}
+
+Result<std::vector<Machine>> pick(const Inventory& inventory, const MachineOptions& options) {
+  std::vector<Machine> picked;
+  std::set<std::string> taken;
+  const auto take = [&](Machine machine) {
+    if (taken.insert(machine.host + " " + machine.uuid).second) picked.push_back(std::move(machine));
+  };
+  for (const std::string& name : options.domains) {
+    VMPATCH_TRY(auto machine, find_domain(inventory, name));
+    take(std::move(machine));
+  }
+  for (const HostInventory& host : inventory.hosts) {
+    for (const Machine& machine : host.machines) {
+      if (machine.bare || options.all) take(machine);
+    }
+  }
+  return picked;
+}
+
+Result<void> check_options(const MachineOptions& options) {
+  if (options.domains.empty() && options.images.empty() && !options.all) {
+    return fail(Errc::usage, "no machine is named; name one with -d NAME, an image with -a FILE, or say --all");
+  }
+  if (!options.images.empty() && options.format.empty()) {
+    return fail(Errc::usage, "-a needs --format raw or --format qcow2: vm-patch never guesses the format of an image");
+  }
+  return {};
+}
+
+Result<std::vector<inventory::BareImage>> bare_images(const MachineOptions& options) {
+  std::vector<inventory::BareImage> images;
+  if (options.images.empty()) return images;
+  VMPATCH_TRY(const auto format, image::parse_format(options.format));
+  for (const fs::path& path : options.images) images.push_back({path, format});
+  return images;
+}
+
+}  // namespace
+
+void add_machine_options(CLI::App& verb, MachineOptions& options) {
+  verb.add_option("-d,--domain", options.domains, "machine of libvirt, by name or UUID; repeatable")
+      ->type_name("NAME|UUID")->allow_extra_args(false);
+  verb.add_option("-a,--add", options.images, "image file without a libvirt definition; repeatable")
+      ->type_name("FILE")->allow_extra_args(false);
+  verb.add_option("--format", options.format, "format of the -a images: raw or qcow2; never guessed")
+      ->check(CLI::IsMember({"raw", "qcow2"}))->type_name("FORMAT");
+  verb.add_option("--allow-backing", options.allow_backing, "folder in which backing files may lie; repeatable")
+      ->type_name("DIR")->allow_extra_args(false);
+  verb.add_flag("--all", options.all, "every machine of the connected hosts");
+}
+
+Result<Hosts> Hosts::make(Context& context, const std::vector<fs::path>& allow_backing) {
+  VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
+  inventory::ChainOptions options;
+  options.allowed_dirs = allow_backing;
+  options.allowed_dirs.insert(options.allowed_dirs.end(), policy.allow_backing.begin(), policy.allow_backing.end());
+  options.template_names = policy.templates;
+  return Hosts(context, std::move(options));
+}
+
+void Hosts::add_libvirt() {
+  for (const std::string& uri : each_once(context_->options.connect)) add(inventory::make_libvirt_source(uri, context_->log));
+}
+
+void Hosts::add_local_libvirt() {
+  for (const std::string& uri : each_once(context_->options.connect)) {
+    if (uri.find(":///") == std::string::npos) continue;
+    if (uri.find(":///session") != std::string::npos && !session_is_up()) continue;
+    add(inventory::make_libvirt_source(uri, context_->log));
+  }
+}
+
+Inventory Hosts::load() const {
+  Inventory inventory;
+  for (const auto& source : sources_) inventory.hosts.push_back(source->list());
+  load_lineage(inventory, options_);
+  return inventory;
+}
+
+std::vector<fs::path> Hosts::allowed_dirs(const Inventory& inventory) const {
+  std::vector<fs::path> dirs = options_.allowed_dirs;
+  for (const HostInventory& host : inventory.hosts) dirs.insert(dirs.end(), host.pool_dirs.begin(), host.pool_dirs.end());
+  return dirs;
+}
+
+Result<Selection> select_machines(Context& context, const MachineOptions& options) {
+  VMPATCH_CHECK(check_options(options));
+  VMPATCH_TRY(auto made, Hosts::make(context, options.allow_backing));
+  const auto hosts = std::make_shared<Hosts>(std::move(made));
+  const bool bare_only = options.domains.empty() && !options.all;
+  if (bare_only) {
+    hosts->add_local_libvirt();
+  } else {
+    hosts->add_libvirt();
+  }
+  VMPATCH_TRY(auto images, bare_images(options));
+  hosts->add(inventory::make_bare_source(std::move(images)));
+
+  const Inventory inventory = hosts->load();
+  for (const HostInventory& host : inventory.hosts) {
+    if (host.problem.empty()) continue;
+    if (host.host == "file") return fail(Errc::not_found, "{}", host.problem);
+    if (bare_only) {
+      context.log.debug("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
+    } else {
+      context.log.warn("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
+    }
+  }
+  Selection selection;
+  VMPATCH_TRY(selection.machines, pick(inventory, options));
+  selection.allowed_dirs = hosts->allowed_dirs(inventory);
+  selection.reread = [hosts, mutex = std::make_shared<std::mutex>()](const Machine& machine) -> Result<Machine> {
+    const std::lock_guard lock(*mutex);
+    return find_same(hosts->load(), machine);
+  };
+  return selection;
+}
+
+}  // namespace vmpatch::cli

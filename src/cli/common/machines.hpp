@@ -1,0 +1,60 @@
+#pragma once
+// How every verb is told which machines to work on.
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vmpatch/cli/context.hpp"
+#include "vmpatch/inventory/source.hpp"
+
+namespace vmpatch::cli {
+
+struct MachineOptions {
+  std::vector<std::string> domains;     ///< -d NAME|UUID
+  std::vector<fs::path> images;         ///< -a FILE
+  std::string format;                   ///< --format of the images
+  std::vector<fs::path> allow_backing;  ///< --allow-backing DIR
+  bool all = false;                     ///< --all: every machine of the hosts
+};
+
+/// -d, -a, --format, --allow-backing, --all. `options` must live as long as `verb`.
+void add_machine_options(CLI::App& verb, MachineOptions& options);
+
+struct Selection {
+  std::vector<inventory::Machine> machines;  ///< in the order of the command line, each once; lineage loaded
+  std::vector<fs::path> allowed_dirs;        ///< for open_disk_chain: --allow-backing, policy, pools
+  /// Reads one machine again, lineage included (other machines may have come to use its disks). Thread-safe.
+  std::function<Result<inventory::Machine>(const inventory::Machine&)> reread;
+};
+
+/// Errors: usage (no machine named, -a without --format, broken configuration), not_found (the message names the hosts
+/// that were asked), refused (a name on several hosts). For -a alone the local hosts are asked too, for their pools and
+/// for machines that use the image; there a silent host does not matter.
+Result<Selection> select_machines(Context& context, const MachineOptions& options);
+
+/// Sources that are listed together, and the folders and name patterns of command line and configuration.
+class Hosts {
+ public:
+  static Result<Hosts> make(Context& context, const std::vector<fs::path>& allow_backing);
+  /// Every -c URI once.
+  void add_libvirt();
+  void add(std::unique_ptr<inventory::Source> source) { sources_.push_back(std::move(source)); }
+  /// All hosts with lineage.
+  [[nodiscard]] inventory::Inventory load() const;
+  [[nodiscard]] std::vector<fs::path> allowed_dirs(const inventory::Inventory& inventory) const;
+
+ private:
+  Hosts(Context& context, inventory::ChainOptions options) : context_(&context), options_(std::move(options)) {}
+  friend Result<Selection> select_machines(Context& context, const MachineOptions& options);
+  void add_local_libvirt();
+
+  Context* context_;
+  inventory::ChainOptions options_;
+  std::vector<std::unique_ptr<inventory::Source>> sources_;
+};
+
+}  // namespace vmpatch::cli
