@@ -1,0 +1,250 @@
+// Several disks and partitions: which one is the root, what joins it, and what is refused.
+#include <csignal>
+
+#include "integration/guest_direct/guest_images.hpp"
+
+namespace vmpatch::guest::direct::test {
+namespace {
+
+using namespace std::string_literals;
+
+constexpr std::uint64_t mib = 1U << 20U;
+const std::string data_uuid = "3e6be9de-8139-11d1-9106-a43f08d823a6";
+
+/// Root on partition 2, /var (by UUID) on 3, /usr (by LABEL) on 5, /srv (by PARTUUID) on 6, swap on 7.
+class Partitions : public testing::TestWithParam<std::string> {};
+
+TEST_P(Partitions, separate_file_systems_are_joined_by_fstab) {
+  const TempDir dir;
+  const bool gpt = GetParam() == "gpt";
+  const fs::path disk = empty_disk(dir, "disk", 200 * mib);
+  if (gpt) {
+    tool({"sfdisk", "-q", disk},
+         "label: gpt\n1: start=2048,size=4096\n2: start=8192,size=65536\n3: start=73728,size=65536\n5: start=141312,size=65536\n"
+         "6: start=208896,size=65536,uuid=6A5C1F7E-0B1D-4E0C-9C1B-3D2E1F0A9B8C\n7: start=276480,size=65536\n");
+  } else {
+    tool({"sfdisk", "-q", disk},
+         "label: dos\nlabel-id: 0x1234abcd\n1: start=2048,size=4096,type=83\n2: start=8192,size=65536,type=83\n"
+         "3: start=73728,size=65536,type=83\n4: start=139264,size=266240,type=5\n5: start=141312,size=65536,type=83\n"
+         "6: start=208896,size=65536,type=83\n7: start=276480,size=65536,type=82\n");
+  }
+  const std::string part_uuid = gpt ? "6a5c1f7e-0b1d-4e0c-9c1b-3d2e1f0a9b8c" : "1234abcd-06";
+  write_root(dir, "root", "UUID=" + data_uuid + " /var ext4 defaults 0 2\nLABEL=the-usr /usr ext4 ro 0 2\nPARTUUID=" + part_uuid +
+                              " /srv ext3 defaults 0 2\n/dev/vda7 none swap sw 0 0\nproc /proc proc defaults 0 0\n");
+  fs::remove(dir / "root/etc/os-release");
+  fs::create_symlink("../usr/lib/os-release", dir / "root/etc/os-release");
+  for (const char* name : {"var", "usr", "srv"}) fs::create_directory(dir / "root" / name);
+  dir.write("var/lib/dpkg/status", "Package: x\n");
+  dir.write("usr/lib/os-release", "ID=debian\n");
+  fs::create_symlink("../../etc/passwd", dir / "var/lib/passwd");
+  dir.write("srv/data", "served");
+  put(make_file_system(dir, "p2", dir / "root", {"-t", "ext4"}, "32M"), disk, 8192 * 512);
+  put(make_file_system(dir, "p3", dir / "var", {"-t", "ext4", "-U", data_uuid}, "32M"), disk, 73728 * 512);
+  put(make_file_system(dir, "p5", dir / "usr", {"-t", "ext2", "-L", "the-usr"}, "32M"), disk, 141312 * 512);
+  put(make_file_system(dir, "p6", dir / "srv", {"-t", "ext3"}, "32M"), disk, 208896 * 512);
+  const Machine machine(dir, {disk});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  Guest& guest = **machine.guest;
+  EXPECT_EQ(guest.access(), "direct: /dev/sda2 (ext4) on /, /dev/sda3 (ext4) on /var, /dev/sda5 (ext2) on /usr, /dev/sda6 (ext3) on /srv");
+  EXPECT_EQ(guest.read("/etc/os-release", 100).value_or(""), "ID=debian\n");
+  EXPECT_EQ(guest.read("/var/lib/dpkg/status", 100).value_or(""), "Package: x\n");
+  EXPECT_EQ(guest.read("/srv/data", 100).value_or(""), "served");
+  // ".." leaves a mounted file system for the one below, and a link in it does too.
+  EXPECT_EQ(guest.read("/var/../etc/passwd", 100).value_or("").substr(0, 4), "root");
+  EXPECT_EQ(guest.read("/var/lib/passwd", 100).value_or("").substr(0, 4), "root");
+  EXPECT_FALSE(machine.hibernated);
+}
+INSTANTIATE_TEST_SUITE_P(Tables, Partitions, testing::Values("gpt", "mbr"), [](const auto& table) { return table.param; });
+
+TEST(Machines, second_disk_is_joined_by_device_name_of_another_bus) {
+  const TempDir dir;
+  write_root(dir, "root", "/dev/vdb /home ext4 defaults 0 2\n");
+  fs::create_directory(dir / "root/home");
+  dir.write("home/user/file", "mine");
+  const Machine machine(dir, {make_file_system(dir, "one", dir / "root", {"-t", "ext4"}),
+                              make_file_system(dir, "two", dir / "home", {"-t", "ext4"})});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ((*machine.guest)->read("/home/user/file", 100).value_or(""), "mine");
+}
+
+TEST(Machines, without_an_operating_system_are_refused) {
+  const TempDir dir;
+  dir.write("data/file", "just data");
+  for (const auto& disk : {make_file_system(dir, "data-disk", dir / "data", {"-t", "ext4"}), empty_disk(dir, "empty", 8 * mib)}) {
+    const Machine machine(dir, {disk});
+    EXPECT_EQ(code_of(machine.guest), Errc::refused) << error_of(machine);
+    EXPECT_NE(error_of(machine).find("no operating system found on 1 disk"), std::string::npos) << error_of(machine);
+  }
+}
+
+TEST(Machines, with_two_operating_systems_are_refused_by_name) {
+  const TempDir dir;
+  write_root(dir, "root");
+  const Machine machine(dir, {make_file_system(dir, "one", dir / "root", {"-t", "ext4"}),
+                              make_file_system(dir, "two", dir / "root", {"-t", "ext3"})});
+  EXPECT_EQ(code_of(machine.guest), Errc::refused) << error_of(machine);
+  EXPECT_NE(error_of(machine).find("/dev/sda, /dev/sdb"), std::string::npos) << error_of(machine);
+}
+
+TEST(Machines, dirty_journal_is_for_the_appliance) {
+  const TempDir dir;
+  write_root(dir, "root");
+  const fs::path disk = make_file_system(dir, "disk", dir / "root", {"-t", "ext4"});
+  tool({"debugfs", "-w", "-R", "feature needs_recovery", disk});
+  const Machine machine(dir, {disk});
+  EXPECT_EQ(code_of(machine.guest), Errc::unsupported) << error_of(machine);
+  EXPECT_NE(error_of(machine).find("journal needs recovery"), std::string::npos) << error_of(machine);
+}
+
+TEST(Machines, unknown_feature_flag_is_for_the_appliance) {
+  const TempDir dir;
+  write_root(dir, "root");
+  const fs::path disk = make_file_system(dir, "disk", dir / "root", {"-t", "ext2"});
+  overwrite(disk, 1024 + 99, "\x40");
+  const Machine machine(dir, {disk});
+  EXPECT_EQ(code_of(machine.guest), Errc::unsupported) << error_of(machine);
+}
+
+TEST(Machines, file_system_larger_than_its_device_fails) {
+  const TempDir dir;
+  write_root(dir, "root");
+  const fs::path disk = make_file_system(dir, "disk", dir / "root", {"-t", "ext4"});
+  fs::resize_file(disk, 40 * mib);
+  const Machine machine(dir, {disk});
+  EXPECT_EQ(code_of(machine.guest), Errc::failed) << error_of(machine);
+  EXPECT_NE(error_of(machine).find("cut off"), std::string::npos) << error_of(machine);
+}
+
+struct Magic {
+  std::string name;
+  std::uint64_t offset;
+  std::string bytes;
+};
+class Foreign : public testing::TestWithParam<Magic> {};
+
+TEST_P(Foreign, content_is_for_the_appliance_alone_or_beside_a_root) {
+  const TempDir dir;
+  const fs::path foreign = empty_disk(dir, "foreign", 8 * mib);
+  overwrite(foreign, GetParam().offset, GetParam().bytes);
+  const Machine alone(dir, {foreign});
+  EXPECT_EQ(code_of(alone.guest), Errc::unsupported) << error_of(alone);
+  EXPECT_NE(error_of(alone).find(GetParam().name), std::string::npos) << error_of(alone);
+  const TempDir both;
+  write_root(both, "root");
+  const Machine beside(both, {make_file_system(both, "root-disk", both / "root", {"-t", "ext4"}), foreign});
+  EXPECT_EQ(code_of(beside.guest), Errc::unsupported) << error_of(beside);
+}
+INSTANTIATE_TEST_SUITE_P(Types, Foreign,
+                         testing::Values(Magic{"xfs", 0, "XFSB"}, Magic{"LVM2_member", 512, "LABELONE"s + std::string(16, '\0') + "LVM2 001"},
+                                         Magic{"crypto_LUKS", 0, "LUKS\xba\xbe"}, Magic{"btrfs", 65600, "_BHRfS_M"},
+                                         Magic{"ntfs", 3, "NTFS    "}, Magic{"linux_raid_member", 4096, "\xfc\x4e\x2b\xa9"},
+                                         Magic{"linux_raid_member", 8 * mib - 8192, "\xfc\x4e\x2b\xa9"},
+                                         Magic{"linux_raid_member", 8 * mib - 65536, "\xfc\x4e\x2b\xa9"}));
+
+TEST(Machines, foreign_data_disk_of_the_mount_table_blocks_only_itself) {
+  const TempDir dir;
+  write_root(dir, "root", "/dev/sdb /data xfs defaults 0 2\n");
+  fs::create_directory(dir / "root/data");
+  const fs::path data = empty_disk(dir, "data", 8 * mib);
+  overwrite(data, 0, "XFSB");
+  const Machine machine(dir, {make_file_system(dir, "one", dir / "root", {"-t", "ext4"}), data});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_TRUE((*machine.guest)->read("/etc/passwd", 100).has_value());
+  EXPECT_EQ(code_of((*machine.guest)->read("/data/file", 100)), Errc::unsupported);
+}
+
+TEST(Machines, foreign_var_is_for_the_appliance) {
+  const TempDir dir;
+  write_root(dir, "root", "/dev/sdb /var xfs defaults 0 2\n");
+  fs::create_directory(dir / "root/var");
+  const fs::path data = empty_disk(dir, "data", 8 * mib);
+  overwrite(data, 0, "XFSB");
+  const Machine machine(dir, {make_file_system(dir, "one", dir / "root", {"-t", "ext4"}), data});
+  EXPECT_EQ(code_of(machine.guest), Errc::unsupported) << error_of(machine);
+}
+
+class Hibernated : public testing::TestWithParam<std::pair<std::string, std::size_t>> {};
+
+TEST_P(Hibernated, swap_partition_and_swap_file_are_noticed) {
+  const auto& [magic, page] = GetParam();
+  const TempDir dir;
+  write_root(dir, "root", "/swapfile none swap sw 0 0\n");
+  const fs::path swap = empty_disk(dir, "swap", 8 * mib);
+  tool({"mkswap", "-q", "-p", std::to_string(page), swap});
+  fs::copy(swap, dir / "root/swapfile");
+  const fs::path awake = make_file_system(dir, "awake", dir / "root", {"-t", "ext4"});
+  const Machine running(dir, {awake, swap});
+  ASSERT_TRUE(running.guest.has_value()) << error_of(running);
+  EXPECT_FALSE(running.hibernated);
+
+  overwrite(dir / "root/swapfile", page - 10, magic);
+  const Machine by_file(dir, {make_file_system(dir, "asleep", dir / "root", {"-t", "ext4"})});
+  ASSERT_TRUE(by_file.guest.has_value()) << error_of(by_file);
+  EXPECT_TRUE(by_file.hibernated);
+
+  // The journal of a hibernated root is dirty: the state must be told all the same.
+  const TempDir other;
+  fs::copy(swap, other / "swap");
+  overwrite(other / "swap", page - 10, magic);
+  tool({"debugfs", "-w", "-R", "feature needs_recovery", awake});
+  const Machine by_partition(other, {awake, other / "swap"});
+  EXPECT_EQ(code_of(by_partition.guest), Errc::unsupported) << error_of(by_partition);
+  EXPECT_TRUE(by_partition.hibernated);
+}
+INSTANTIATE_TEST_SUITE_P(Signatures, Hibernated,
+                         testing::Values(std::pair("S1SUSPEND\0"s, 4096U), std::pair("S2SUSPEND\0"s, 4096U),
+                                         std::pair("ULSUSPEND\0"s, 4096U), std::pair("LINHIB0001"s, 65536U)));
+
+TEST(Machines, server_that_went_away_is_an_error_of_the_next_read) {
+  const TempDir dir;
+  write_root(dir, "root");
+  dir.write("root/big", std::string(20 * mib, 'x'));
+  const Machine machine(dir, {make_file_system(dir, "disk", dir / "root", {"-t", "ext4"})});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  ASSERT_EQ(::kill(machine.served[0]->pid(), SIGKILL), 0);
+  EXPECT_EQ(code_of((*machine.guest)->read("/big", 20 * mib)), Errc::failed);
+}
+
+TEST(Machines, nobody_at_the_socket_fails) {
+  const TempDir dir;
+  image::NbdExport nobody;
+  nobody.socket = dir / "none";
+  bool hibernated = true;
+  EXPECT_EQ(code_of(direct::open({nobody}, &hibernated)), Errc::failed);
+  EXPECT_FALSE(hibernated);
+}
+
+/// Damage by chance must end in values or errors: with sanitizers this is the test of the whole adapter.
+TEST(Damage, random_bytes_in_metadata_never_end_the_process) {
+  const TempDir dir;
+  write_root(dir, "root");
+  for (int i = 0; i < 300; ++i) dir.write(fmt::format("root/d{}/file-{}", i % 7, i), std::string(static_cast<std::size_t>(i) * 50, 'f'));
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{"-t", "ext4", "-O", "inline_data,^metadata_csum"}, {"-t", "ext2", "-b", "1024"}}) {
+    const fs::path good = make_file_system(dir, "good", dir / "root", options, "4M");
+    std::size_t opened = 0;
+    for (unsigned round = 0; round < 60; ++round) {
+      const fs::path bad = dir / fmt::format("bad{}", round);
+      fs::copy_file(good, bad, fs::copy_options::overwrite_existing);
+      unsigned seed = round * 7919 + 17;
+      const auto next = [&] { return (seed = seed * 1664525U + 1013904223U) >> 8U; };
+      for (unsigned i = 0; i < 200; ++i) overwrite(bad, 2048 + next() % (600U << 10U), std::string(1, static_cast<char>(next())));
+      const Machine machine(dir, {bad});
+      if (machine.guest) {
+        ++opened;
+        for (const char* path : {"/", "/etc", "/d0", "/d1", "/d2", "/d3", "/d4", "/d5", "/d6"}) {
+          const auto entries = (*machine.guest)->list(path);
+          if (!entries) continue;
+          for (const DirEntry& entry : *entries) {
+            (void)(*machine.guest)->read(std::string(path) + "/" + entry.name, 1U << 20U);
+          }
+        }
+      }
+      fs::remove(bad);
+    }
+    EXPECT_GT(opened, 0U);
+  }
+}
+
+}  // namespace
+}  // namespace vmpatch::guest::direct::test
