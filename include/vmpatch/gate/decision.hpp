@@ -17,8 +17,7 @@ std::string_view to_string(Answer answer);
 
 struct Verdict {
   Answer answer = Answer::unassessable;
-  std::string rule;    ///< stable word: "no-baseline", "attested", "custody", "not-attested", "unattested-change", "recipe-missing",
-                       ///< "recipe-old", "attestation-old", "run-unfinished", "quarantined", "override", "saved-disks-changed", …
+  std::string rule;    ///< stable word, see src/gate/README.md: "attested", "custody", "not-attested", "unattested-change", …
   std::string reason;  ///< one sentence
   std::string remedy;  ///< a command line or a sentence
   std::optional<std::string> group;
@@ -38,16 +37,31 @@ struct Input {
   const std::optional<Json>& saved_identities;
   Time now{};
   std::string boot_id;
+  bool holder_alive = true;  ///< whether the process of facts.unfinished_run lives (ledger::is_alive)
 };
 
-/// Never fails; a policy that cannot be read or identities that are missing give `unassessable`, which counts as the group's
+/// Never fails; a disk that `identities` lacks has its reason in machine.disks[].problem; a policy that cannot be read or identities that are missing give `unassessable`, which counts as the group's
 /// on_error says.
 Verdict decide(const Input& input);
 
 /// The group of the published policy that this machine is in; null JSON = none.
 Json find_group(const Json& gate_policy, const inventory::Machine& machine);
 
-/// True when the hook must exit non-zero.
+/// True when the hook must exit non-zero. A null group counts as closed.
 bool blocks(const Verdict& verdict, const Json& group);
+
+/// Whether the disks as they are now go back to an attestation without a gap: they are what was attested, or what the last
+/// unbroken custody since then left behind. `reason` says what else they are.
+struct Lineage {
+  bool holds = false;
+  std::string rule;  ///< "attested", "custody"; else "not-attested", "unattested-change"
+  std::string reason;
+};
+Lineage find_lineage(const Input& input);
+
+/// The custody that an allowed start opens.
+ledger::Custody open_custody(const Input& input, std::string_view operation);
+/// A `prepare`, `restore` or `started` of this machine was allowed just now and its end is still to come.
+bool is_fresh(const ledger::Custody& custody, const std::string& boot_id, Time now);
 
 }  // namespace vmpatch::gate

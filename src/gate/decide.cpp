@@ -1,0 +1,125 @@
+#include <algorithm>
+
+#include "gate/rules.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/gate/identities.hpp"
+
+namespace vmpatch::gate {
+namespace {
+
+/// Between the hook calls `restore` and `prepare` of one restore.
+constexpr Seconds restore_window{60};
+
+Verdict allow(std::string rule, std::string reason) { return {Answer::allow, std::move(rule), std::move(reason), {}, {}, {}}; }
+
+bool same_disks(const Json& recorded, const Input& input) { return difference(recorded, input.identities).empty(); }
+
+std::optional<Verdict> check_disks(const Input& input) {
+  for (const inventory::Disk& disk : input.machine.disks) {
+    if (!has_identity(disk) || input.identities.contains(disk.target)) continue;
+    const std::string problem = disk.problem.empty() ? "it was not looked at" : disk.problem;
+    return Verdict{Answer::unassessable, "disk-unreadable",
+                   fmt::format("disk {} has no identity: {}", escape_untrusted(disk.target), problem),
+                   fmt::format("see `vm-patch gate explain -d {}`", shell_name(input.machine)), {}, {}};
+  }
+  return {};
+}
+
+/// Old memory over other disks destroys file systems: no override helps here.
+std::optional<Verdict> check_saved(const Input& input) {
+  const std::string remedy = fmt::format(
+      "the saved memory is kept; drop it with `virsh managedsave-remove {0}` (its unsaved work is lost), then check the machine "
+      "with `vm-patch verify -d {0} -r BUNDLE`", shell_name(input.machine));
+  if (!input.saved_identities) {
+    return Verdict{Answer::deny, "saved-disks-unknown", "the disks were not recorded when its memory was saved", remedy, {}, {}};
+  }
+  const std::string change = difference(*input.saved_identities, input.identities);
+  if (change.empty()) return {};
+  return Verdict{Answer::deny, "saved-disks-changed",
+                 fmt::format("the disks are not what they were when its memory was saved ({})", change), remedy, {}, {}};
+}
+
+const ledger::Override* find_override(const Input& input) {
+  const auto usable = [&](const ledger::Override& entry) {
+    return !entry.used && entry.created <= input.now && entry.expires > input.now && entry.machine_uuid == input.machine.uuid &&
+           same_disks(entry.identities, input);
+  };
+  const auto found = std::ranges::find_if(input.facts.overrides, usable);
+  return found == input.facts.overrides.end() ? nullptr : &*found;
+}
+
+/// What was decided at an earlier hook call of the same start; nullopt: decide now.
+std::optional<Verdict> repeat_earlier(const Input& input) {
+  if (!input.custody || !is_fresh(*input.custody, input.boot_id, input.now)) return {};
+  const ledger::Custody& custody = *input.custody;
+  const bool same = same_disks(custody.identities, input);
+  if (input.operation == Operation::prepare && custody.operation == "restore" &&
+      input.now - custody.opened < restore_window && same) {
+    return allow("restored", "decided at restore");
+  }
+  if (input.operation == Operation::start) {
+    if (same) return allow("prepared", "decided at prepare");
+    return Verdict{Answer::deny, "changed-since-prepare",
+                   fmt::format("the disks changed since the start was allowed ({})", difference(custody.identities, input.identities)),
+                   "find out who writes them, then start it again", {}, {}};
+  }
+  return {};
+}
+
+Verdict decide_for_group(const Input& input, const Json& group) {
+  if (const auto unreadable = check_disks(input)) return *unreadable;
+  if (auto earlier = repeat_earlier(input)) return *earlier;
+  const auto saved = input.operation == Operation::restore ? check_saved(input) : std::nullopt;
+  if (saved && saved->rule == "saved-disks-changed") return *saved;
+  Verdict verdict = check_baseline(input, group);
+  if (verdict.answer == Answer::allow && saved) verdict = *saved;
+  if (!blocks(verdict, group)) return verdict;
+  if (const ledger::Override* entry = find_override(input)) {
+    Verdict broken_glass = allow("override", fmt::format("{} by {}: {}", verdict.rule, entry->actor, escape_untrusted(entry->reason)));
+    broken_glass.used_override = entry->id;
+    return broken_glass;
+  }
+  return verdict;
+}
+
+Verdict decide_start(const Input& input) {
+  if (auto busy = check_run(input)) return *busy;
+  if (input.facts.policy.is_null()) return allow("no-policy", "no policy was published");
+  const Json group = find_group(input.facts.policy, input.machine);
+  if (is_baseline_empty(group)) {
+    Verdict free = allow("no-baseline", group.is_null() ? "the machine is in no group" : "its group requires nothing");
+    if (!group.is_null()) free.group = group.at("name").get<std::string>();
+    return free;
+  }
+  Verdict verdict = decide_for_group(input, group);
+  verdict.group = group.at("name").get<std::string>();
+  return verdict;
+}
+
+}  // namespace
+
+Verdict decide(const Input& input) {
+  switch (input.operation) {
+    case Operation::stopped:
+    case Operation::release:
+    case Operation::reconnect:
+    case Operation::attach:
+    case Operation::other: return allow("recorded", "nothing to decide");
+    case Operation::started:
+      // On a cold boot the machine already runs: stopping it here would be a power cut.
+      if (input.custody && is_fresh(*input.custody, input.boot_id, input.now)) return allow("cold-boot", "decided at prepare");
+      break;
+    case Operation::prepare:
+    case Operation::start:
+    case Operation::restore:
+    case Operation::migrate: break;
+  }
+  try {
+    return decide_start(input);
+  } catch (const Json::exception& error) {
+    return {Answer::unassessable, "policy-unreadable", fmt::format("the published policy or attestation is malformed (error {})", error.id),
+            "run `vm-patch gate publish`", {}, {}};
+  }
+}
+
+}  // namespace vmpatch::gate

@@ -1,0 +1,68 @@
+#include "gate/hook/arguments.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <span>
+
+#include "vmpatch/core/format.hpp"
+
+namespace vmpatch::gate {
+namespace {
+
+constexpr std::size_t largest_xml = 4U << 20U;
+
+}  // namespace
+
+bool Call::decides() const {
+  switch (operation) {
+    case Operation::prepare:
+    case Operation::start:
+    case Operation::started:
+    case Operation::restore:
+    case Operation::migrate: return true;
+    case Operation::stopped:
+    case Operation::release:
+    case Operation::reconnect:
+    case Operation::attach:
+    case Operation::other: return false;
+  }
+  return false;
+}
+
+Result<Call> parse_call(int argc, char** argv) {
+  std::span<char*> words(argv, static_cast<std::size_t>(argc));
+  if (!words.empty()) words = words.subspan(1);
+  Call call;
+  call.state_dir = VMPATCH_DEFAULT_STATE_DIR;
+  // Only with "--" behind it: a domain may be named "--state-dir".
+  if (words.size() >= 3 && std::string_view(words[0]) == "--state-dir" && std::string_view(words[2]) == "--") {
+    call.state_dir = words[1];
+    words = words.subspan(3);
+  }
+  if (words.size() < 2) return fail(Errc::usage, "usage: vm-patch-gate [--state-dir DIR --] NAME OPERATION SUB-OPERATION EXTRA");
+  call.name = words[0];
+  call.word = words[1];
+  if (words.size() > 2) call.sub_operation = words[2];
+  call.operation = parse_operation(call.word);
+  return call;
+}
+
+Result<std::string> read_domain_xml() {
+  std::string xml;
+  std::array<char, 64U << 10U> buffer;
+  bool too_large = false;
+  for (;;) {
+    const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error(errno, "cannot read the domain XML");
+    if (got == 0) break;
+    too_large = too_large || xml.size() + static_cast<std::size_t>(got) > largest_xml;
+    if (!too_large) xml.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  if (too_large) return fail(Errc::refused, "the domain XML is larger than {} bytes", largest_xml);
+  return xml;
+}
+
+}  // namespace vmpatch::gate
