@@ -26,10 +26,10 @@ Result<std::uint64_t> capture_undo(image::BlockServer& server, const StagedDisk&
   const auto from_name = staged.disk.target + "-base";
   const auto to_name = staged.disk.target + "-undo";
   VMPATCH_TRY(const auto from, server.export_chain(staged.disk.chain, from_name));
-  VMPATCH_TRY(const auto to, server.export_own(undo, to_name, true));
+  VMPATCH_TRY(const auto to, server.export_overlay(staged.disk.chain, undo, to_name, true));
   VMPATCH_CHECK(image::copy_extents(from, to, extents, progress));
   VMPATCH_CHECK(server.remove(to_name));
-  VMPATCH_TRY(const auto written, server.export_own(undo, to_name, false));
+  VMPATCH_TRY(const auto written, server.export_overlay(staged.disk.chain, undo, to_name, false));
   if (auto same = image::compare_extents(from, written, extents); !same) {
     return same.error().in(fmt::format("undo image {}", undo_path.string()));
   }

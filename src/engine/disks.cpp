@@ -61,10 +61,10 @@ std::string first_difference(const Identities& before, const Identities& now) {
   return {};
 }
 
-Result<std::vector<image::ChainLock>> lock_disks(const std::vector<OpenDisk>& disks) {
+Result<std::vector<image::ChainLock>> lock_disks(const std::vector<OpenDisk>& disks, image::Sharing sharing) {
   std::vector<image::ChainLock> locks;
   for (const auto& disk : disks) {
-    VMPATCH_TRY(auto lock, image::ChainLock::acquire(disk.chain));
+    VMPATCH_TRY(auto lock, image::ChainLock::acquire(disk.chain, sharing));
     locks.push_back(std::move(lock));
   }
   return locks;
@@ -86,7 +86,7 @@ Result<Reading> Reading::open(const Environment& environment, const inventory::M
   VMPATCH_CHECK(make_dirs(environment.places.logs, 0700));
   reading.log_ = UniqueFd(::open((environment.places.logs / "read.log").c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
   VMPATCH_TRY(reading.disks_, open_disks(machine, environment.allowed_dirs));
-  VMPATCH_TRY(reading.locks_, lock_disks(reading.disks_));
+  VMPATCH_TRY(reading.locks_, lock_disks(reading.disks_, image::Sharing::readers));
   VMPATCH_TRY(reading.before_, identify(reading.disks_));
 
   VMPATCH_TRY(auto server, image::BlockServer::start({reading.scratch_.path() / "nbd", reading.log_.get()}));

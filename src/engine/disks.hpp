@@ -30,7 +30,8 @@ Result<Identities> identities_from_json(const Json& json);
 /// Empty when all match; else the first difference, with the disk's name.
 std::string first_difference(const Identities& before, const Identities& now);
 
-Result<std::vector<image::ChainLock>> lock_disks(const std::vector<OpenDisk>& disks);
+/// `nobody` before writing: then not even a reader of a top layer is tolerated.
+Result<std::vector<image::ChainLock>> lock_disks(const std::vector<OpenDisk>& disks, image::Sharing sharing);
 
 /// A guest opened for reading with everything under it.
 class Reading {

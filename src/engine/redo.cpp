@@ -50,7 +50,7 @@ Result<Identities> redo_commit(const Environment& environment, const ledger::Run
   VMPATCH_TRY(auto staged, open_recorded(run, recorded));
   std::vector<image::ChainLock> locks;
   for (const auto& disk : staged) {
-    VMPATCH_TRY(auto lock, image::ChainLock::acquire(disk.disk.chain));
+    VMPATCH_TRY(auto lock, image::ChainLock::acquire(disk.disk.chain, image::Sharing::nobody));
     locks.push_back(std::move(lock));
   }
   VMPATCH_TRY(auto server, image::BlockServer::start({scratch.path() / "nbd", log.get()}));

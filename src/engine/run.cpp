@@ -88,7 +88,7 @@ Result<void> Run::lease() {
   step("taking the lease");
   VMPATCH_CHECK(record_.lease());
   VMPATCH_TRY(auto disks, open_disks(machine_, environment_.allowed_dirs));
-  VMPATCH_TRY(locks_, lock_disks(disks));
+  VMPATCH_TRY(locks_, lock_disks(disks, image::Sharing::nobody));
   VMPATCH_TRY(const auto now, environment_.reread(machine_));
   if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
     return fail(Errc::refused, "machine {}: {}", escape_untrusted(machine_.name), join(obstacles));

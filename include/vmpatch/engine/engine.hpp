@@ -20,6 +20,9 @@ struct Job {
 /// this ledger has seen a higher version of the recipe, or the same version with another digest.
 Result<Job> make_job(const recipe::TrustedRecipe& recipe, const recipe::PayloadStore& payloads, ledger::Store& store);
 
+/// What is on a machine: its guest's facts, read without writing a disk. Errc::busy when the machine runs.
+Result<guest::Facts> inspect(const Environment& environment, const inventory::Machine& machine);
+
 /// Reads the machine (unless obstacles forbid it) and plans. Errors are those of opening and reading the guest.
 Result<plan::Plan> assess(const Environment& environment, const Job& job, const inventory::Machine& machine);
 

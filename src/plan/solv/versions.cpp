@@ -32,6 +32,11 @@ Pool* pool_of(VersionScheme scheme) {
   return pool.get();
 }
 
+// Debian policy 5.6.12: an absent revision is equal to "0". libsolv orders it before.
+std::string with_revision(const std::string& version) {
+  return version.find('-') == std::string::npos ? version + "-0" : version;
+}
+
 }  // namespace
 
 Result<VersionScheme> version_scheme(std::string_view package_manager) {
@@ -41,7 +46,9 @@ Result<VersionScheme> version_scheme(std::string_view package_manager) {
 }
 
 int compare_versions(VersionScheme scheme, const std::string& a, const std::string& b) {
-  return pool_evrcmp_str(pool_of(scheme), a.c_str(), b.c_str(), EVRCMP_COMPARE);
+  const bool deb = scheme == VersionScheme::deb;
+  return pool_evrcmp_str(pool_of(scheme), (deb ? with_revision(a) : a).c_str(), (deb ? with_revision(b) : b).c_str(),
+                         EVRCMP_COMPARE);
 }
 
 bool in_bounds(VersionScheme scheme, const std::string& version, const recipe::VersionBound& bound) {

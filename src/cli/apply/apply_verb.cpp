@@ -1,0 +1,97 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "cli/apply/batch.hpp"
+#include "cli/common/engine_setup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/plan_text.hpp"
+#include "cli/verbs.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+struct ApplyOptions {
+  MachineOptions machines;
+  fs::path recipe;
+  bool yes = false;
+  std::optional<unsigned> jobs;
+};
+
+Result<void> ask(const std::vector<inventory::Machine>& machines, const recipe::Recipe& recipe) {
+  if (::isatty(STDIN_FILENO) != 1) return fail(Errc::usage, "apply writes disks: say --yes, or answer on a terminal");
+  std::fprintf(stderr, "Apply %s version %u to %zu machine(s):", recipe.id.c_str(), recipe.version, machines.size());
+  for (const auto& machine : machines) std::fprintf(stderr, " %s", escape_untrusted(machine.name).c_str());
+  std::fprintf(stderr, "? [y/N] ");
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "yes") return {};
+  return fail(Errc::refused, "not confirmed; nothing was changed");
+}
+
+Json to_json(const std::vector<BatchResult>& results) {
+  Json entries = Json::array();
+  for (const auto& [machine, result] : results) {
+    Json entry{{"machine", {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}}}};
+    if (result) {
+      entry["result"] = result->run_id.empty() ? std::string(plan::to_string(result->plan.outcome)) : "patched";
+      entry["report"] = engine::to_json(*result);
+    } else {
+      entry["result"] = "failed";
+      entry["error"] = {{"code", to_string(result.error().code)}, {"message", result.error().message}};
+    }
+    entries.push_back(std::move(entry));
+  }
+  return {{"schema", "vm-patch/apply/v1"}, {"machines", std::move(entries)}};
+}
+
+void print(const Context& context, const std::vector<BatchResult>& results) {
+  if (context.options.json) return print_json(to_json(results));
+  for (const auto& [machine, result] : results) {
+    if (result) {
+      print_text(format_report(*result, context.options.verbose > 0));
+    } else {
+      print_text(fmt::format("{}: not patched ({}): {}\n", escape_untrusted(machine.name), to_string(result.error().code),
+                             result.error().message));
+    }
+  }
+}
+
+Result<int> run_apply(Context& context, const ApplyOptions& options) {
+  std::vector<BatchResult> results;
+  {
+    ProgressDisplay display(context);
+    VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
+    VMPATCH_CHECK(recover_first(*setup, display));
+    VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
+    VMPATCH_TRY(const auto job, engine::make_job(recipe, setup->payloads(), setup->store()));
+    VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
+    if (!options.yes) VMPATCH_CHECK(ask(machines, recipe.get()));
+    const auto jobs = options.jobs.value_or(setup->policy().jobs);
+    results = apply_all(setup->environment(), job, machines, jobs, display);
+    VMPATCH_TRY(const auto expired, engine::expire_undo(setup->environment(), context.clock.now() - setup->policy().undo_keep));
+    if (expired > 0) display.debug("{} undo images have expired", expired);
+  }
+  print(context, results);
+  return exit_code_of(results);
+}
+
+}  // namespace
+
+void add_apply_verb(CLI::App& app, Chosen& chosen) {
+  auto* verb = app.add_subcommand("apply", "Patch dormant machines: overlay, patch, verify, commit, attest");
+  auto options = std::make_shared<ApplyOptions>();
+  add_machine_options(*verb, options->machines);
+  verb->add_option("-r,--recipe", options->recipe, "signed bundle (*.vmpatch)")->required()->type_name("FILE");
+  verb->add_flag("-y,--yes", options->yes, "do not ask");
+  verb->add_option("-j,--jobs", options->jobs, "machines side by side [jobs of the configuration, 2]")
+      ->check(CLI::Range(1, 64))->type_name("N");
+  verb->footer("A run that fails leaves the disks as they were; one that was interrupted is ended by 'vm-patch recover'.\n"
+               "Example: vm-patch apply -d web01 -d web02 -r openssl.vmpatch --yes --jobs 2");
+  verb->callback([options, &chosen] {
+    chosen.action = [options](Context& context) { return run_apply(context, *options); };
+  });
+}
+
+}  // namespace vmpatch::cli

@@ -1,0 +1,61 @@
+#include "cli/common/engine_setup.hpp"
+
+#include "cli/common/ledger.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/recipe/trust_file.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+std::function<void(std::string_view, std::string_view)>& transition_hook() {
+  static std::function<void(std::string_view, std::string_view)> hook;
+  return hook;
+}
+
+engine::Places places_of(const Paths& paths) {
+  return {paths.runs(), paths.undo(), paths.logs(), paths.keys(), paths.cache, paths.scratch};
+}
+
+}  // namespace
+
+void set_transition_hook(std::function<void(std::string_view, std::string_view)> hook) {
+  transition_hook() = std::move(hook);
+}
+
+Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine::Observer& observer, Log& log) {
+  std::unique_ptr<EngineSetup> setup(new EngineSetup());
+  VMPATCH_TRY(setup->policy_, policy::load_policy(context.paths.config));
+  VMPATCH_TRY(setup->store_, open_ledger(context, setup->policy_));
+  VMPATCH_TRY(setup->custody_, ledger::CustodyStore::open(context.paths.custody()));
+  VMPATCH_TRY(setup->payloads_, recipe::PayloadStore::open(context.paths.payloads()));
+  setup->opener_ = guest::make_guest_opener(log);
+  setup->environment_.emplace(engine::Environment{*setup->opener_, *setup->store_, *setup->custody_, *setup->payloads_,
+                                                  context.clock, log, observer, places_of(context.paths), {},
+                                                  setup->policy_.space_reserve, {}, transition_hook()});
+  return setup;
+}
+
+Result<std::vector<inventory::Machine>> EngineSetup::select(Context& context, const MachineOptions& options) {
+  VMPATCH_TRY(selection_, select_machines(context, options));
+  environment_->allowed_dirs = selection_.allowed_dirs;
+  environment_->reread = selection_.reread;
+  return selection_.machines;
+}
+
+Result<recipe::TrustedRecipe> EngineSetup::load_recipe(const Context& context, const fs::path& bundle) {
+  VMPATCH_TRY(const auto keyring, recipe::load_trust_file(context.paths.trust));
+  return recipe::load_bundle(bundle, keyring, context.clock.now(), *payloads_);
+}
+
+Result<void> recover_first(EngineSetup& setup, Log& log) {
+  VMPATCH_TRY(const auto all, engine::recover(setup.environment(), false));
+  for (const auto& entry : all) {
+    if (entry.action == "held") continue;
+    log.warn("{}: run {} {}: {}", escape_untrusted(entry.run.machine_name), entry.run.id, entry.action, entry.message);
+  }
+  return {};
+}
+
+}  // namespace vmpatch::cli

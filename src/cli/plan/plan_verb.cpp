@@ -1,0 +1,58 @@
+#include "cli/common/engine_setup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/plan_text.hpp"
+#include "cli/common/progress.hpp"
+#include "cli/verbs.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+struct PlanOptions {
+  MachineOptions machines;
+  fs::path recipe;
+};
+
+int code_of(plan::Outcome outcome) {
+  switch (outcome) {
+    case plan::Outcome::apply: return 3;
+    case plan::Outcome::refused: return exit_code(Errc::refused);
+    default: return 0;
+  }
+}
+
+Result<int> run_plan(Context& context, const PlanOptions& options) {
+  engine::NullObserver observer;
+  VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
+  VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
+  VMPATCH_TRY(const auto job, engine::make_job(recipe, setup->payloads(), setup->store()));
+  VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
+  Json plans = Json::array();
+  int code = 0;
+  for (const auto& machine : machines) {
+    VMPATCH_TRY(const auto plan, engine::assess(setup->environment(), job, machine));
+    if (context.options.json) {
+      plans.push_back(plan::to_json(plan));
+    } else {
+      print_text(format_plan(plan, context.options.verbose > 0));
+    }
+    code = std::max(code, code_of(plan.outcome));
+  }
+  if (context.options.json) print_json({{"schema", "vm-patch/plans/v1"}, {"plans", plans}});
+  return code;
+}
+
+}  // namespace
+
+void add_plan_verb(CLI::App& app, Chosen& chosen) {
+  auto* verb = app.add_subcommand("plan", "Show what a recipe would change on machines, and why others are not touched");
+  auto options = std::make_shared<PlanOptions>();
+  add_machine_options(*verb, options->machines);
+  verb->add_option("-r,--recipe", options->recipe, "signed bundle (*.vmpatch)")->required()->type_name("FILE");
+  verb->footer("Writes no disk. Exit code 3 when something would change, 4 when a machine is not fit for it.\n"
+               "Example: vm-patch plan -d web01 -r openssl.vmpatch");
+  verb->callback([options, &chosen] {
+    chosen.action = [options](Context& context) { return run_plan(context, *options); };
+  });
+}
+
+}  // namespace vmpatch::cli

@@ -1,0 +1,64 @@
+#include "cli/common/engine_setup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/common/progress.hpp"
+#include "cli/verbs.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+struct RollbackOptions {
+  std::string run;
+  MachineOptions machines;
+};
+
+/// The run names its machine; a libvirt one is looked up by UUID, a bare image by its recorded path.
+Result<MachineOptions> machine_of(engine::Environment& environment, const std::string& run_id) {
+  ledger::RunFilter filter;
+  filter.run_id = run_id;
+  VMPATCH_TRY(const auto runs, environment.store.runs(filter));
+  if (runs.empty()) return fail(Errc::not_found, "no run {} in the ledger; 'vm-patch history' lists them", run_id);
+  const auto& run = runs.front();
+  MachineOptions options;
+  if (run.host != "file") {
+    options.domains = {run.machine_uuid};
+    return options;
+  }
+  const auto disks = run.detail.value("disks", Json::array());
+  if (disks.empty()) return fail(Errc::refused, "run {} recorded no disk", run_id);
+  options.images = {disks[0].value("path", "")};
+  options.format = disks[0].value("format", "");
+  return options;
+}
+
+Result<int> run_rollback(Context& context, const RollbackOptions& options) {
+  ProgressDisplay display(context);
+  VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
+  VMPATCH_CHECK(recover_first(*setup, display));
+  VMPATCH_TRY(auto selection, machine_of(setup->environment(), options.run));
+  selection.allow_backing = options.machines.allow_backing;
+  VMPATCH_TRY(const auto machines, setup->select(context, selection));
+  VMPATCH_TRY(const auto report, engine::rollback(setup->environment(), options.run, machines.front()));
+  display.finish(machines.front(), "rolled back");
+  if (context.options.json) {
+    print_json(engine::to_json(report));
+  } else {
+    print_text(fmt::format("run {} put back what run {} had overwritten ({})\n", report.run_id, options.run,
+                           format_size(report.changed_bytes)));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_rollback_verb(CLI::App& app, Chosen& chosen) {
+  auto* verb = app.add_subcommand("rollback", "Put back what a run has overwritten, as long as the disks did not change since");
+  auto options = std::make_shared<RollbackOptions>();
+  verb->add_option("RUN", options->run, "id of the run, from 'vm-patch history'")->required();
+  verb->add_option("--allow-backing", options->machines.allow_backing, "folder in which backing files may lie")->type_name("DIR");
+  verb->footer("Example: vm-patch rollback 3f1c…");
+  verb->callback([options, &chosen] {
+    chosen.action = [options](Context& context) { return run_rollback(context, *options); };
+  });
+}
+
+}  // namespace vmpatch::cli

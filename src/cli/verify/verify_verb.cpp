@@ -1,0 +1,71 @@
+#include "cli/common/engine_setup.hpp"
+#include "cli/common/output.hpp"
+#include "cli/verbs.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+struct VerifyOptions {
+  MachineOptions machines;
+  fs::path recipe;
+};
+
+void print(const inventory::Machine& machine, const engine::VerifyReport& report, bool verbose) {
+  const auto name = escape_untrusted(machine.name);
+  if (!report.applicable) {
+    print_text(fmt::format("{}: recipe does not apply: {}\n", name, fmt::join(report.unmet, "; ")));
+    return;
+  }
+  print_text(fmt::format("{}: {}\n", name, report.unmet.empty() ? "holds, attested" : "does not hold"));
+  for (const auto& line : report.unmet) print_text(fmt::format("  not met: {}\n", line));
+  if (verbose) {
+    for (const auto& line : report.checks) print_text(fmt::format("  held: {}\n", line));
+  }
+}
+
+Json to_json(const inventory::Machine& machine, const engine::VerifyReport& report) {
+  return {{"machine", {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}}},
+          {"applicable", report.applicable},
+          {"holds", report.applicable && report.unmet.empty()},
+          {"unmet", report.unmet},
+          {"checks", report.checks},
+          {"attested", report.attested}};
+}
+
+Result<int> run_verify(Context& context, const VerifyOptions& options) {
+  engine::NullObserver observer;
+  VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
+  VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
+  VMPATCH_TRY(const auto job, engine::make_job(recipe, setup->payloads(), setup->store()));
+  VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
+  Json entries = Json::array();
+  int code = 0;
+  for (const auto& machine : machines) {
+    VMPATCH_TRY(const auto report, engine::verify(setup->environment(), job, machine));
+    if (report.applicable && !report.unmet.empty()) code = 3;
+    if (context.options.json) {
+      entries.push_back(to_json(machine, report));
+    } else {
+      print(machine, report, context.options.verbose > 0);
+    }
+  }
+  if (context.options.json) print_json({{"schema", "vm-patch/verify/v1"}, {"machines", entries}});
+  return code;
+}
+
+}  // namespace
+
+void add_verify_verb(CLI::App& app, Chosen& chosen) {
+  auto* verb = app.add_subcommand("verify", "Check machines against a recipe again, without writing their disks");
+  auto options = std::make_shared<VerifyOptions>();
+  add_machine_options(*verb, options->machines);
+  verb->add_option("-r,--recipe", options->recipe, "signed bundle (*.vmpatch)")->required()->type_name("FILE");
+  verb->footer("A dormant machine on which everything holds gets a new attestation. Exit code 3 when something does not hold.\n"
+               "Example: vm-patch verify -d web01 -r openssl.vmpatch");
+  verb->callback([options, &chosen] {
+    chosen.action = [options](Context& context) { return run_verify(context, *options); };
+  });
+}
+
+}  // namespace vmpatch::cli

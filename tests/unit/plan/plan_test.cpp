@@ -1,0 +1,87 @@
+#include <gmock/gmock.h>
+
+#include "unit/plan/samples.hpp"
+
+namespace vmpatch::plan {
+namespace {
+
+using namespace samples;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class PlanTest : public testing::Test {
+ protected:
+  Plan make(const std::vector<std::string>& obstacles, const std::vector<std::string>& unmet) {
+    return make_plan(recipe, Digest{}, payloads, {machine, obstacles, facts, unmet});
+  }
+
+  std::vector<PayloadPackage> payloads{payload("openssl", "3.0.17")};
+  recipe::Recipe recipe = upgrade(payloads);
+  inventory::Machine machine;
+  std::optional<guest::Facts> facts = debian({installed("openssl", "3.0.11")});
+};
+
+TEST_F(PlanTest, an_outdated_machine_is_patched) {
+  const auto plan = make({}, {"package openssl is 3.0.11, wanted 3.0.17"});
+  EXPECT_EQ(plan.outcome, Outcome::apply);
+  ASSERT_EQ(plan.packages.size(), 1U);
+  EXPECT_EQ(plan.packages[0].from, "3.0.11");
+  EXPECT_GT(plan.space_needed, 100U * 1024);
+}
+
+TEST_F(PlanTest, obstacles_refuse_without_reading) {
+  facts.reset();
+  const auto plan = make({"it is running; shut it down"}, {});
+  EXPECT_EQ(plan.outcome, Outcome::refused);
+  EXPECT_THAT(plan.reasons, ElementsAre("it is running; shut it down"));
+}
+
+TEST_F(PlanTest, what_holds_already_is_satisfied) { EXPECT_EQ(make({}, {}).outcome, Outcome::satisfied); }
+
+TEST_F(PlanTest, another_distribution_is_not_applicable) {
+  facts->os.id = "ubuntu";
+  const auto plan = make({}, {"x"});
+  EXPECT_EQ(plan.outcome, Outcome::not_applicable);
+  EXPECT_THAT(plan.reasons, ElementsAre(HasSubstr("for debian, the guest is ubuntu")));
+}
+
+TEST_F(PlanTest, another_release_or_architecture_is_not_applicable) {
+  facts->os.version_id = "11";
+  facts->arch = "aarch64";
+  EXPECT_EQ(make({}, {"x"}).reasons.size(), 2U);
+}
+
+TEST_F(PlanTest, no_matching_package_is_not_applicable) {
+  facts = debian({installed("bash", "5")});
+  EXPECT_EQ(make({}, {"x"}).outcome, Outcome::not_applicable);
+}
+
+TEST_F(PlanTest, half_configured_packages_refuse) {
+  facts->half_configured = {"dpkg: half-configured"};
+  const auto plan = make({}, {"x"});
+  EXPECT_EQ(plan.outcome, Outcome::refused);
+  EXPECT_THAT(plan.reasons, ElementsAre(HasSubstr("dpkg --configure -a")));
+}
+
+TEST_F(PlanTest, a_hibernated_guest_refuses) {
+  facts->hibernated = true;
+  EXPECT_EQ(make({}, {"x"}).outcome, Outcome::refused);
+}
+
+TEST_F(PlanTest, unmet_dependencies_refuse) {
+  payloads = {payload("openssl", "3.0.17", "libssl3 (>= 3.0.17)")};
+  recipe = upgrade(payloads);
+  facts = debian({installed("openssl", "3.0.11"), installed("libssl3", "3.0.11")});
+  EXPECT_EQ(make({}, {"x"}).outcome, Outcome::refused);
+}
+
+TEST_F(PlanTest, json_names_schema_versions_and_outcome) {
+  const auto json = to_json(make({}, {"x"}));
+  EXPECT_EQ(json["schema"], "vm-patch/plan/v1");
+  EXPECT_EQ(json["outcome"], "apply");
+  EXPECT_EQ(json["packages"][0]["from"], "3.0.11");
+  EXPECT_EQ(json["recipe"]["version"], 3);
+}
+
+}  // namespace
+}  // namespace vmpatch::plan
