@@ -1,0 +1,304 @@
+#include <functional>
+
+#include "unit/gate/scene.hpp"
+
+namespace vmpatch::gate {
+namespace {
+
+using enum Operation;
+using ledger::RunState;
+
+struct Row {
+  const char* title;
+  std::function<void(SceneData&)> change;
+  Answer answer;
+  const char* rule;
+};
+
+void check(const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    SceneData scene;
+    row.change(scene);
+    const Verdict verdict = scene.decide();
+    EXPECT_EQ(verdict.rule, row.rule) << row.title << ": " << verdict.reason;
+    EXPECT_EQ(to_string(verdict.answer), to_string(row.answer)) << row.title;
+    if (verdict.answer != Answer::allow) {
+      EXPECT_FALSE(verdict.reason.empty()) << row.title;
+      EXPECT_FALSE(verdict.remedy.empty()) << row.title;
+    }
+  }
+}
+
+TEST(Decide, baseline) {
+  check({
+      {"as attested", [](SceneData&) {}, Answer::allow, "attested"},
+      {"never published", [](SceneData& s) { s.facts.policy = {}; s.facts.attestation.reset(); }, Answer::allow, "no-policy"},
+      {"in no group", [](SceneData& s) { s.machine.name = "db01"; s.facts.attestation.reset(); }, Answer::allow, "no-baseline"},
+      {"group without baseline", [](SceneData& s) {
+         s.group()["baseline"] = {{"attested", false}, {"max_age", nullptr}, {"recipes", Json::object()}};
+         s.facts.attestation.reset();
+       }, Answer::allow, "no-baseline"},
+      {"no attestation", [](SceneData& s) { s.facts.attestation.reset(); }, Answer::deny, "not-attested"},
+      {"disk changed", [](SceneData& s) { s.identities = disks(2); }, Answer::deny, "unattested-change"},
+      {"disk added", [](SceneData& s) { s.identities["vdb"] = disk_identity(1); }, Answer::deny, "unattested-change"},
+      {"disk gone", [](SceneData& s) { s.identities.clear(); s.machine.disks.clear(); }, Answer::deny, "unattested-change"},
+      {"recipe missing", [](SceneData& s) { s.facts.attestation->satisfied = Json::array(); }, Answer::deny, "recipe-missing"},
+      {"recipe too old", [](SceneData& s) { s.facts.attestation->satisfied[0]["version"] = 2; }, Answer::deny, "recipe-old"},
+      {"recipe newer", [](SceneData& s) { s.facts.attestation->satisfied[0]["version"] = 4; }, Answer::allow, "attested"},
+      {"attestation as old as allowed", [](SceneData& s) { s.facts.attestation->time = s.now - Seconds(172800); }, Answer::allow, "attested"},
+      {"attestation too old", [](SceneData& s) { s.facts.attestation->time = s.now - Seconds(172801); }, Answer::deny, "attestation-old"},
+      {"recipes alone need an attestation too", [](SceneData& s) {
+         s.group()["baseline"]["attested"] = false;
+         s.facts.attestation.reset();
+       }, Answer::deny, "not-attested"},
+      {"recipes alone need its identities too", [](SceneData& s) {
+         s.group()["baseline"]["attested"] = false;
+         s.identities = disks(2);
+       }, Answer::deny, "unattested-change"},
+      {"disk unreadable", [](SceneData& s) { s.identities.clear(); s.machine.disks[0].problem = "gone"; }, Answer::unassessable, "disk-unreadable"},
+      {"read-only disk needs none", [](SceneData& s) {
+         inventory::Disk cdrom;
+         cdrom.target = "sda";
+         cdrom.read_only = true;
+         s.machine.disks.push_back(cdrom);
+       }, Answer::allow, "attested"},
+      {"malformed policy", [](SceneData& s) { s.facts.policy = {{"groups", 7}}; }, Answer::unassessable, "policy-unreadable"},
+      {"malformed attestation", [](SceneData& s) { s.facts.attestation->satisfied = {{"id", 1}}; }, Answer::unassessable, "policy-unreadable"},
+      {"malformed identities", [](SceneData& s) { s.facts.attestation->identities = "x"; }, Answer::deny, "unattested-change"},
+  });
+}
+
+TEST(Decide, custody) {
+  check({
+      {"as the last run left it", [](SceneData& s) { s.identities = disks(2); s.add_closed_custody(disks(2)); }, Answer::allow, "custody"},
+      {"changed after the last run", [](SceneData& s) { s.identities = disks(3); s.add_closed_custody(disks(2)); }, Answer::deny, "unattested-change"},
+      {"broken custody proves nothing", [](SceneData& s) { s.identities = disks(2); s.add_closed_custody(disks(2)).unbroken = false; },
+       Answer::deny, "unattested-change"},
+      {"broken custody does not matter when the disks are attested", [](SceneData& s) { s.add_closed_custody(disks(1)).unbroken = false; },
+       Answer::allow, "attested"},
+      {"custody from before the attestation proves nothing", [](SceneData& s) {
+         s.identities = disks(2);
+         s.add_closed_custody(disks(2));
+         s.facts.attestation->time = s.now - Seconds(60);
+       }, Answer::deny, "unattested-change"},
+      {"custody of a machine that was never attested", [](SceneData& s) {
+         s.identities = disks(2);
+         s.add_closed_custody(disks(2));
+         s.facts.attestation.reset();
+       }, Answer::deny, "not-attested"},
+      {"start that failed before it ran", [](SceneData& s) { s.identities = disks(2); s.add_custody(disks(2), Seconds(7200)); }, Answer::allow, "custody"},
+      {"host went down while it ran, disk written", [](SceneData& s) {
+         s.identities = disks(3);
+         s.add_custody(disks(2), Seconds(7200)).started = true;
+         s.custody->boot_id = "boot-before";
+       }, Answer::deny, "unattested-change"},
+      {"host went down while it ran, disk untouched", [](SceneData& s) {
+         s.identities = disks(2);
+         s.add_custody(disks(2), Seconds(7200)).started = true;
+         s.custody->boot_id = "boot-before";
+       }, Answer::allow, "custody"},
+      {"end not seen in this boot", [](SceneData& s) { s.identities = disks(3); s.add_custody(disks(2), Seconds(7200)).started = true; },
+       Answer::deny, "unattested-change"},
+      {"recipes count under custody too", [](SceneData& s) {
+         s.identities = disks(2);
+         s.add_closed_custody(disks(2));
+         s.group()["baseline"]["recipes"]["r"] = 4;
+       }, Answer::deny, "recipe-old"},
+  });
+}
+
+TEST(Decide, crashed_host_is_named_in_the_reason) {
+  SceneData scene;
+  scene.identities = disks(3);
+  scene.add_custody(disks(2), Seconds(7200)).started = true;
+  scene.custody->boot_id = "boot-before";
+  EXPECT_NE(scene.decide().reason.find("host went down"), std::string::npos);
+}
+
+TEST(Decide, unfinished_runs) {
+  const auto in = [](RunState state, bool alive) {
+    return [state, alive](SceneData& s) {
+      s.add_run(state);
+      s.holder_alive = alive;
+      s.add_override(disks(1));
+    };
+  };
+  const auto ungrouped = [](RunState state, bool alive) {
+    return [state, alive](SceneData& s) {
+      s.add_run(state);
+      s.holder_alive = alive;
+      s.machine.name = "db01";
+    };
+  };
+  check({
+      {"planned, alive", in(RunState::planned, true), Answer::deny, "run-unfinished"},
+      {"planned, dead", in(RunState::planned, false), Answer::allow, "attested"},
+      {"leased, alive", in(RunState::leased, true), Answer::deny, "run-unfinished"},
+      {"verified, alive", in(RunState::verified, true), Answer::deny, "run-unfinished"},
+      {"verified, dead", in(RunState::verified, false), Answer::allow, "attested"},
+      {"committing, alive", in(RunState::committing, true), Answer::deny, "run-unfinished"},
+      {"committing, dead", in(RunState::committing, false), Answer::deny, "run-unfinished"},
+      {"committed, dead", in(RunState::committed, false), Answer::deny, "run-unfinished"},
+      {"quarantined", in(RunState::quarantined, false), Answer::quarantine, "quarantined"},
+      {"committing, in no group", ungrouped(RunState::committing, false), Answer::deny, "run-unfinished"},
+      {"quarantined, in no group", ungrouped(RunState::quarantined, false), Answer::quarantine, "quarantined"},
+      {"patching, in no group", ungrouped(RunState::patched, true), Answer::deny, "run-unfinished"},
+      {"committing, no policy", [](SceneData& s) { s.facts.policy = {}; s.add_run(RunState::committing); }, Answer::deny, "run-unfinished"},
+  });
+}
+
+TEST(Decide, overrides) {
+  const auto changed = [](const std::function<void(SceneData&)>& more) {
+    return [more](SceneData& s) {
+      s.identities = disks(2);
+      s.add_override(disks(2));
+      more(s);
+    };
+  };
+  check({
+      {"denied, overridden", changed([](SceneData&) {}), Answer::allow, "override"},
+      {"used", changed([](SceneData& s) { s.facts.overrides[0].used = s.now; }), Answer::deny, "unattested-change"},
+      {"expired", changed([](SceneData& s) { s.facts.overrides[0].expires = s.now; }), Answer::deny, "unattested-change"},
+      {"from the future", changed([](SceneData& s) { s.facts.overrides[0].created = s.now + Seconds(1); }), Answer::deny, "unattested-change"},
+      {"for another machine", changed([](SceneData& s) { s.facts.overrides[0].machine_uuid = "x"; }), Answer::deny, "unattested-change"},
+      {"for other disks", changed([](SceneData& s) { s.identities = disks(3); }), Answer::deny, "unattested-change"},
+      {"not needed, not used", [](SceneData& s) { s.add_override(disks(1)); }, Answer::allow, "attested"},
+      {"warn group does not use it", changed([](SceneData& s) { s.group()["action"] = "warn"; }), Answer::deny, "unattested-change"},
+      {"second entry is found", changed([](SceneData& s) {
+         s.facts.overrides.insert(s.facts.overrides.begin(), s.facts.overrides[0]);
+         s.facts.overrides[0].expires = s.now;
+       }), Answer::allow, "override"},
+  });
+}
+
+TEST(Decide, override_names_what_it_used) {
+  SceneData scene;
+  scene.facts.attestation.reset();
+  scene.add_override(disks(1));
+  EXPECT_EQ(scene.decide().used_override, "override-1");
+  EXPECT_EQ(scene.decide().group, "web");
+}
+
+TEST(Decide, restore) {
+  const auto restoring = [](const std::function<void(SceneData&)>& more) {
+    return [more](SceneData& s) {
+      s.operation = restore;
+      s.saved = to_json(disks(1));
+      more(s);
+    };
+  };
+  check({
+      {"disks as saved", restoring([](SceneData&) {}), Answer::allow, "attested"},
+      {"disks changed under the memory", restoring([](SceneData& s) { s.saved = to_json(disks(9)); }), Answer::deny, "saved-disks-changed"},
+      {"nobody recorded them", restoring([](SceneData& s) { s.saved.reset(); }), Answer::deny, "saved-disks-unknown"},
+      {"not attested", restoring([](SceneData& s) { s.facts.attestation.reset(); }), Answer::deny, "not-attested"},
+      {"in no group", restoring([](SceneData& s) { s.machine.name = "db01"; s.saved.reset(); }), Answer::allow, "no-baseline"},
+      {"override of a missing attestation", restoring([](SceneData& s) { s.facts.attestation.reset(); s.add_override(disks(1)); }),
+       Answer::allow, "override"},
+      {"no override of changed disks", restoring([](SceneData& s) {
+         s.facts.attestation.reset();
+         s.saved = to_json(disks(9));
+         s.add_override(disks(1));
+       }), Answer::deny, "saved-disks-changed"},
+      {"prepare right after restore", [](SceneData& s) {
+         s.facts.attestation.reset();  // only the earlier decision can allow it
+         s.add_custody(disks(1), Seconds(59)).operation = "restore";
+       }, Answer::allow, "restored"},
+      {"prepare too long after restore", [](SceneData& s) {
+         s.facts.attestation.reset();
+         s.add_custody(disks(1), Seconds(60)).operation = "restore";
+       }, Answer::deny, "not-attested"},
+      {"prepare after restore of another boot", [](SceneData& s) {
+         s.facts.attestation.reset();
+         s.add_custody(disks(1), Seconds(5)).operation = "restore";
+         s.custody->boot_id = "boot-before";
+       }, Answer::deny, "not-attested"},
+      {"prepare after restore, disks changed", [](SceneData& s) {
+         s.facts.attestation.reset();
+         s.identities = disks(2);
+         s.add_custody(disks(1), Seconds(5)).operation = "restore";
+       }, Answer::deny, "not-attested"},
+      {"prepare after restore that has started", [](SceneData& s) {
+         s.facts.attestation.reset();
+         s.add_custody(disks(1), Seconds(5)).operation = "restore";
+         s.custody->started = true;
+       }, Answer::deny, "not-attested"},
+      {"prepare after prepare decides again", [](SceneData& s) { s.facts.attestation.reset(); s.add_custody(disks(1), Seconds(5)); },
+       Answer::deny, "not-attested"},
+  });
+}
+
+TEST(Decide, start_repeats_prepare) {
+  const auto starting = [](const std::function<void(SceneData&)>& more) {
+    return [more](SceneData& s) {
+      s.operation = start;
+      s.facts.attestation.reset();  // only the earlier decision can allow it
+      s.add_custody(disks(1), Seconds(1));
+      more(s);
+    };
+  };
+  check({
+      {"unchanged", starting([](SceneData&) {}), Answer::allow, "prepared"},
+      {"unchanged after restore", starting([](SceneData& s) { s.custody->operation = "restore"; }), Answer::allow, "prepared"},
+      {"changed", starting([](SceneData& s) { s.identities = disks(2); }), Answer::deny, "changed-since-prepare"},
+      {"no prepare", starting([](SceneData& s) { s.custody.reset(); }), Answer::deny, "not-attested"},
+      {"prepare of another boot", starting([](SceneData& s) { s.custody->boot_id = "boot-before"; }), Answer::deny, "not-attested"},
+      {"prepare long ago", starting([](SceneData& s) { s.custody->opened = s.now - Seconds(600); }), Answer::deny, "not-attested"},
+      {"run began in between", starting([](SceneData& s) { s.add_run(RunState::leased); s.holder_alive = true; }), Answer::deny, "run-unfinished"},
+  });
+}
+
+TEST(Decide, started_and_migrate) {
+  check({
+      {"cold boot", [](SceneData& s) { s.operation = started; s.identities = disks(9); s.add_custody(disks(1), Seconds(100)); },
+       Answer::allow, "cold-boot"},
+      {"cold boot while a run commits", [](SceneData& s) {
+         s.operation = started;
+         s.add_custody(disks(1), Seconds(1));
+         s.add_run(RunState::committing);
+       }, Answer::allow, "cold-boot"},
+      {"snapshot revert to an attested state", [](SceneData& s) { s.operation = started; }, Answer::allow, "attested"},
+      {"snapshot revert to an unpatched state", [](SceneData& s) { s.operation = started; s.identities = disks(0); }, Answer::deny, "unattested-change"},
+      {"snapshot revert after an earlier run", [](SceneData& s) { s.operation = started; s.identities = disks(0); s.add_closed_custody(disks(1)); },
+       Answer::deny, "unattested-change"},
+      {"migration of an attested machine", [](SceneData& s) { s.operation = migrate; }, Answer::allow, "attested"},
+      {"migration of an unknown machine", [](SceneData& s) { s.operation = migrate; s.facts.attestation.reset(); }, Answer::deny, "not-attested"},
+  });
+}
+
+TEST(Decide, events_never_deny) {
+  for (const Operation operation : {stopped, release, reconnect, attach, other}) {
+    SceneData scene;
+    scene.operation = operation;
+    scene.facts.attestation.reset();
+    scene.add_run(RunState::quarantined);
+    EXPECT_EQ(scene.decide().answer, Answer::allow);
+  }
+}
+
+TEST(Decide, hostile_name_reaches_no_command_line) {
+  SceneData scene;
+  scene.machine.name = "web -rf $(id);x\n";
+  scene.facts.attestation.reset();
+  const Verdict verdict = scene.decide();
+  EXPECT_EQ(verdict.rule, "not-attested");
+  EXPECT_EQ(verdict.remedy.find("$("), std::string::npos);
+  EXPECT_NE(verdict.remedy.find(machine_uuid), std::string::npos);
+}
+
+TEST(OpenCustody, is_unbroken_only_with_a_lineage) {
+  SceneData scene;
+  const auto opened = [&] {
+    return open_custody(Input{scene.operation, scene.machine, scene.facts, scene.identities, scene.custody, scene.saved, scene.now,
+                              this_boot, false}, "prepare");
+  };
+  EXPECT_TRUE(opened().unbroken);
+  EXPECT_TRUE(is_fresh(opened(), this_boot, scene.now));
+  EXPECT_FALSE(is_fresh(opened(), "boot-before", scene.now));
+  EXPECT_FALSE(is_fresh(opened(), this_boot, scene.now - Seconds(1)));
+  scene.identities = disks(2);
+  EXPECT_FALSE(opened().unbroken);
+}
+
+}  // namespace
+}  // namespace vmpatch::gate
