@@ -1,0 +1,72 @@
+#pragma once
+
+#include "guest/guestfs/appliance.hpp"
+#include "guest/guestfs/handle.hpp"
+#include "vmpatch/guest/disks.hpp"
+
+namespace vmpatch::guest::guestfs {
+
+/// One mounted file system of the guest.
+struct Mount {
+  std::string where;
+  FileSystem file_system;
+  bool writable = false;
+};
+
+class ApplianceGuest final : public WritableGuest {
+ public:
+  /// `mounts`: root first; nothing is mounted yet.
+  ApplianceGuest(Handle handle, std::vector<Mount> mounts, std::string payload_device, bool hibernated);
+  /// Mounts everything. A writable guest gets a memory file system on its /run, as on a booted system: what programs and
+  /// this class leave there never reaches the disk.
+  Result<void> mount_all();
+
+  Result<std::string> read(const std::string& path, std::uint64_t max_bytes) override;
+  Result<FileStat> stat(const std::string& path) override;
+  Result<FileStat> lstat(const std::string& path) override;
+  Result<std::string> readlink(const std::string& path) override;
+  Result<std::vector<DirEntry>> list(const std::string& dir) override;
+  Result<std::vector<std::optional<Digest>>> digests(const std::vector<std::string>& paths) override;
+  Result<std::optional<std::string>> augeas_get(const std::string& path, const std::string& lens,
+                                                const std::string& node) override;
+  [[nodiscard]] std::string access() const override;
+  [[nodiscard]] bool hibernated() const override { return hibernated_; }
+  Result<void> finish() override;
+
+  Result<void> write(const std::string& path, const std::string& content) override;
+  Result<void> make_dirs(const std::string& path) override;
+  Result<void> remove(const std::string& path) override;
+  Result<void> symlink(const std::string& target, const std::string& path) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> chmod(const std::string& path, unsigned mode) override;
+  Result<void> chown(const std::string& path, std::uint32_t uid, std::uint32_t gid) override;
+  Result<void> unpack_tar(const std::string& payload_name, const std::string& dir) override;
+  Result<void> augeas_edit(const std::string& path, const std::string& lens, const std::map<std::string, std::string>& set,
+                           const std::vector<std::string>& remove) override;
+  Result<CommandResult> command(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env,
+                                Seconds timeout) override;
+  Result<std::string> mount_payloads() override;
+  Result<void> unmount_payloads() override;
+  Result<void> check_file_systems() override;
+  Result<std::uint64_t> free_space(const std::string& path) override;
+
+ private:
+  [[nodiscard]] guestfs_h* g() const { return handle_.get(); }
+  [[nodiscard]] bool writable() const { return mounts_.front().writable; }
+  Result<void> mount_run();
+  Result<void> unmount_all();
+  /// Content through the appliance's daemon, without a process in it.
+  Result<std::string> download(const std::string& path, std::uint64_t size);
+  Result<void> load_augeas(const std::string& path, const std::string& lens);
+  Result<std::string> read_output(bool& truncated);
+
+  Handle handle_;
+  std::vector<Mount> mounts_;
+  std::string payload_device_;  ///< "" = none
+  bool hibernated_ = false;
+  bool mounted_ = false;
+  bool run_created_ = false;
+  bool payloads_mounted_ = false;
+};
+
+}  // namespace vmpatch::guest::guestfs

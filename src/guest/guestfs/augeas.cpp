@@ -1,0 +1,113 @@
+#include <algorithm>
+
+#include "guest/guestfs/appliance_guest.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::guest::guestfs {
+namespace {
+
+// augeas.h; libguestfs passes them through.
+constexpr int no_load = 1 << 5;
+constexpr int no_module_autoload = 1 << 6;
+
+/// Closes Augeas in the appliance at the end of a call.
+class Session {
+ public:
+  explicit Session(guestfs_h* g) : g_(g) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() { guestfs_aug_close(g_); }
+
+ private:
+  guestfs_h* g_;
+};
+
+/// "sshd" and "Sshd" mean "Sshd.lns"; a full name and a path of modules stay.
+Result<std::string> lens_name(const std::string& lens) {
+  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
+  if (lens.empty() || lens.find_first_not_of(allowed) != std::string::npos) {
+    return fail(Errc::failed, "{} is no Augeas lens", escape_untrusted(lens));
+  }
+  if (lens.find('.') != std::string::npos) return lens;
+  std::string name = lens + ".lns";
+  if (name[0] >= 'a' && name[0] <= 'z') name[0] = static_cast<char>(name[0] - 'a' + 'A');
+  return name;
+}
+
+/// A file name in a path expression: Augeas reads these characters as its own.
+std::string escape_path(std::string_view path) {
+  std::string escaped;
+  for (const char c : path) {
+    if (std::string_view(" \t\n[]{}()!|=<>,*+'\"\\").find(c) != std::string_view::npos) escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+std::string node_path(const std::string& path, const std::string& node) { return "/files" + escape_path(path) + "/" + node; }
+
+/// Augeas keeps what went wrong with a file in its own tree.
+std::optional<std::string> file_error(guestfs_h* g) {
+  const Strings found(guestfs_aug_match(g, "/augeas//error"));
+  for (const std::string& where : to_vector(found)) {
+    const CString kind(guestfs_aug_get(g, where.c_str()));
+    const CString message(guestfs_aug_get(g, (where + "/message").c_str()));
+    const CString line(guestfs_aug_get(g, (where + "/line").c_str()));
+    std::string text = message ? message.get() : kind ? kind.get() : "unknown error";
+    if (line) text += fmt::format(" (line {})", line.get());
+    return escape_untrusted(text);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<void> ApplianceGuest::load_augeas(const std::string& path, const std::string& lens) {
+  VMPATCH_TRY(const std::string name, lens_name(lens));
+  VMPATCH_TRY(const FileStat info, stat(path));
+  if (info.kind != FileKind::regular) return fail(Errc::failed, "cannot edit {}: not a regular file", escape_untrusted(path));
+  // Only this lens: loading all of them takes seconds.
+  VMPATCH_CHECK(check(g(), guestfs_aug_init(g(), "/", no_load | no_module_autoload), "start Augeas"));
+  VMPATCH_CHECK(check(g(), guestfs_aug_transform(g(), name.c_str(), path.c_str(), -1), "use Augeas lens", name));
+  VMPATCH_CHECK(check(g(), guestfs_aug_load(g()), "read by Augeas", path));
+  if (const auto error = file_error(g())) {
+    return fail(Errc::failed, "Augeas cannot read {} with lens {}: {}", escape_untrusted(path), name, *error);
+  }
+  return {};
+}
+
+Result<std::optional<std::string>> ApplianceGuest::augeas_get(const std::string& path, const std::string& lens,
+                                                              const std::string& node) {
+  VMPATCH_CHECK(load_augeas(path, lens));
+  const Session session(g());
+  const std::string where = node_path(path, node);
+  const Strings found(guestfs_aug_match(g(), where.c_str()));
+  if (!found) return last_error(g(), "find Augeas node", where);
+  const auto nodes = to_vector(found);
+  if (nodes.empty()) return std::optional<std::string>();
+  if (nodes.size() > 1) return fail(Errc::failed, "Augeas node {} is there {} times", escape_untrusted(where), nodes.size());
+  const CString value(guestfs_aug_get(g(), where.c_str()));
+  if (!value) return last_error(g(), "read Augeas node", where);
+  return std::optional(std::string(value.get()));
+}
+
+Result<void> ApplianceGuest::augeas_edit(const std::string& path, const std::string& lens,
+                                         const std::map<std::string, std::string>& set, const std::vector<std::string>& remove) {
+  VMPATCH_CHECK(load_augeas(path, lens));
+  const Session session(g());
+  for (const std::string& node : remove) {
+    const std::string where = node_path(path, node);
+    VMPATCH_CHECK(check(g(), guestfs_aug_rm(g(), where.c_str()), "remove Augeas node", where));
+  }
+  for (const auto& [node, value] : set) {
+    const std::string where = node_path(path, node);
+    VMPATCH_CHECK(check(g(), guestfs_aug_set(g(), where.c_str(), value.c_str()), "set Augeas node", where));
+  }
+  if (guestfs_aug_save(g()) == 0) return {};
+  const Error plain = last_error(g(), "save by Augeas", path);
+  const auto error = file_error(g());
+  if (!error) return Error{Errc::failed, plain.message};
+  return fail(Errc::failed, "Augeas cannot save {}: {}", escape_untrusted(path), *error);
+}
+
+}  // namespace vmpatch::guest::guestfs

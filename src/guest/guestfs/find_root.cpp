@@ -1,0 +1,177 @@
+#include "guest/guestfs/find_root.hpp"
+
+#include <algorithm>
+
+#include "guest/guestfs/launch.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::guest::guestfs {
+namespace {
+
+constexpr std::size_t max_fstab = 1U << 20U;
+
+std::string block_device(guestfs_h* g, const std::string& mountable) {
+  if (!mountable.starts_with("btrfsvol:")) return mountable;
+  const CString device(guestfs_mountable_device(g, mountable.c_str()));
+  return device ? device.get() : mountable;
+}
+
+FileSystem identify(guestfs_h* g, const std::string& mountable, const std::string& type) {
+  FileSystem found{mountable, type, "", "", ""};
+  const Strings tags(guestfs_blkid(g, block_device(g, mountable).c_str()));
+  for (const auto& [name, value] : to_pairs(tags)) {
+    if (name == "UUID") found.uuid = value;
+    if (name == "LABEL") found.label = value;
+    if (name == "PART_ENTRY_UUID") found.part_uuid = value;
+  }
+  return found;
+}
+
+/// Signatures of a suspended system at the end of a swap area's first page: kernel/power/swap.c ("S1SUSPEND"), uswsusp
+/// ("S2SUSPEND", "ULSUSPEND"), "LINHIB0001". The page is as large as the guest's processor has it.
+template <class Read>
+bool holds_suspended_system(const Read& read) {
+  for (const std::int64_t page : {4096, 8192, 16384, 65536}) {
+    const std::string magic = read(page - 10);
+    for (const std::string_view signature : {"S1SUSPEND", "S2SUSPEND", "ULSUSPEND", "LINHIB0001"}) {
+      if (magic.starts_with(signature)) return true;
+    }
+  }
+  return false;
+}
+
+bool is_hibernated_device(guestfs_h* g, const FileSystem& fs) {
+  if (fs.type == "swsuspend") return true;
+  if (fs.type != "swap" && fs.type != "unknown" && !fs.type.empty()) return false;
+  return holds_suspended_system([&](std::int64_t offset) {
+    std::size_t size = 0;
+    const CString bytes(guestfs_pread_device(g, fs.device.c_str(), 10, offset, &size));
+    return bytes ? std::string(bytes.get(), size) : std::string();
+  });
+}
+
+bool is_hibernated_file(guestfs_h* g, const std::string& path) {
+  return holds_suspended_system([&](std::int64_t offset) {
+    std::size_t size = 0;
+    const CString bytes(guestfs_pread(g, path.c_str(), 10, offset, &size));
+    return bytes ? std::string(bytes.get(), size) : std::string();
+  });
+}
+
+bool can_hold_root(const FileSystem& fs) {
+  return fs.type == "ext2" || fs.type == "ext3" || fs.type == "ext4" || fs.type == "xfs" || fs.type == "btrfs";
+}
+
+bool is_there(guestfs_h* g, const char* path) {
+  const StatPtr info(guestfs_lstatns(g, path));
+  return static_cast<bool>(info);
+}
+
+/// A file system is mounted at /. Links count: their targets may lie on another file system.
+bool looks_like_root(guestfs_h* g) {
+  const auto any = [g](const std::vector<const char*>& paths) {
+    return std::any_of(paths.begin(), paths.end(), [g](const char* path) { return is_there(g, path); });
+  };
+  return any({"/etc/os-release", "/usr/lib/os-release"}) &&
+         any({"/etc/fstab", "/sbin/init", "/usr/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd"});
+}
+
+Result<std::vector<FileSystem>> list_file_systems(guestfs_h* g, const std::string& payload_device) {
+  const Strings listed(guestfs_list_filesystems(g));
+  if (!listed) return last_error(g, "list the file systems of the machine");
+  std::vector<FileSystem> all;
+  for (const auto& [mountable, type] : to_pairs(listed)) {
+    if (!payload_device.empty() && mountable.starts_with(payload_device)) continue;
+    all.push_back(identify(g, mountable, type));
+  }
+  return all;
+}
+
+std::string describe(const std::vector<FileSystem>& all) {
+  std::string text;
+  for (const FileSystem& fs : all) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", escape_untrusted(fs.device), escape_untrusted(fs.type));
+  }
+  return text.empty() ? "the machine's disks: there is no file system" : text;
+}
+
+Result<FileSystem> choose_root(guestfs_h* g, const std::vector<FileSystem>& all) {
+  std::vector<FileSystem> roots;
+  std::string trouble;
+  for (const FileSystem& fs : all) {
+    if (!can_hold_root(fs)) continue;
+    if (guestfs_mount_ro(g, fs.device.c_str(), "/") == -1) {
+      trouble = last_error(g, "mount", fs.device).message;
+      continue;
+    }
+    if (looks_like_root(g)) roots.push_back(fs);
+    VMPATCH_CHECK(check(g, guestfs_umount_all(g), "unmount", fs.device));
+  }
+  if (roots.size() == 1) return roots.front();
+  if (roots.size() > 1) {
+    return fail(Errc::refused, "several operating systems found: {}; a machine to patch must have one", describe(roots));
+  }
+  const bool encrypted = std::any_of(all.begin(), all.end(), [](const FileSystem& fs) { return fs.type == "crypto_LUKS"; });
+  if (encrypted) return fail(Errc::refused, "no operating system found on {}: it is encrypted (LUKS)", describe(all));
+  if (!trouble.empty()) return fail(Errc::refused, "no operating system found on {}: {}", describe(all), trouble);
+  return fail(Errc::refused, "no operating system found on {}", describe(all));
+}
+
+/// By the disk that holds it; a volume over several disks is writable when all of them are.
+bool is_writable(const ApplianceOptions& options, const std::string& device) {
+  if (!options.write) return false;
+  for (std::size_t i = 0; i < options.disks.size() && i < 26; ++i) {
+    if (device.starts_with(fmt::format("/dev/sd{}", static_cast<char>('a' + i)))) return !options.disks[i].read_only;
+  }
+  return std::none_of(options.disks.begin(), options.disks.end(), [](const GuestDisk& disk) { return disk.read_only; });
+}
+
+Result<std::vector<MountEntry>> read_fstab(guestfs_h* g) {
+  const StatPtr info(guestfs_statns(g, "/etc/fstab"));
+  if (!info) return std::vector<MountEntry>();
+  if (info->st_size < 0 || static_cast<std::uint64_t>(info->st_size) > max_fstab) return fail(Errc::failed, "/etc/fstab is too large");
+  std::size_t size = 0;
+  const CString text(guestfs_read_file(g, "/etc/fstab", &size));
+  if (!text) return last_error(g, "read", "/etc/fstab");
+  return parse_fstab(std::string_view(text.get(), size));
+}
+
+}  // namespace
+
+Result<Found> find_root(guestfs_h* g, const ApplianceOptions& options) {
+  Found found;
+  if (options.payload) {
+    const Strings devices(guestfs_list_devices(g));
+    const auto names = to_vector(devices);
+    if (names.size() != options.disks.size() + 1) return fail(Errc::failed, "the appliance shows {} disks instead of {}", names.size(), options.disks.size() + 1);
+    found.payload_device = names.back();
+  }
+  VMPATCH_TRY(const auto all, list_file_systems(g, found.payload_device));
+  found.hibernated = std::any_of(all.begin(), all.end(), [g](const FileSystem& fs) { return is_hibernated_device(g, fs); });
+  VMPATCH_TRY(const FileSystem root, choose_root(g, all));
+  VMPATCH_CHECK(check(g, guestfs_mount_ro(g, root.device.c_str(), "/"), "mount", root.device));
+  VMPATCH_TRY(const auto fstab, read_fstab(g));
+  for (const MountEntry& entry : fstab) {
+    if (entry.type != "swap" || !entry.what.starts_with('/') || entry.what.starts_with("/dev/")) continue;
+    found.hibernated = found.hibernated || is_hibernated_file(g, entry.what);
+  }
+  VMPATCH_CHECK(check(g, guestfs_umount_all(g), "unmount", root.device));
+  if (found.hibernated && options.write) {
+    return fail(Errc::refused, "the guest on {} is hibernated; start it, shut it down and try again", root.device);
+  }
+  VMPATCH_TRY(const auto mounts, plan_mounts(root, fstab, all));
+  for (const auto& [where, fs] : mounts) {
+    found.mounts.push_back({where, fs, is_writable(options, block_device(g, fs.device))});
+  }
+  return found;
+}
+
+Result<std::unique_ptr<WritableGuest>> open(const ApplianceOptions& options) {
+  VMPATCH_TRY(Handle handle, launch(options));
+  VMPATCH_TRY(Found found, find_root(handle.get(), options));
+  auto guest = std::make_unique<ApplianceGuest>(std::move(handle), std::move(found.mounts), found.payload_device, found.hibernated);
+  VMPATCH_CHECK(guest->mount_all());
+  return std::unique_ptr<WritableGuest>(std::move(guest));
+}
+
+}  // namespace vmpatch::guest::guestfs

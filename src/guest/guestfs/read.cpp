@@ -1,0 +1,146 @@
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "guest/guestfs/appliance_guest.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::guest::guestfs {
+namespace {
+
+constexpr std::uint64_t max_digest_size = 16ULL << 30U;
+
+FileKind kind_of(unsigned mode) {
+  switch (mode & 0170000U) {
+    case 0100000U: return FileKind::regular;
+    case 0040000U: return FileKind::directory;
+    case 0120000U: return FileKind::symlink;
+    case 0020000U: return FileKind::character;
+    case 0060000U: return FileKind::block;
+    case 0010000U: return FileKind::fifo;
+    case 0140000U: return FileKind::socket;
+    default: return FileKind::unknown;
+  }
+}
+
+FileKind kind_of(char type) {
+  switch (type) {
+    case 'r': return FileKind::regular;
+    case 'd': return FileKind::directory;
+    case 'l': return FileKind::symlink;
+    case 'c': return FileKind::character;
+    case 'b': return FileKind::block;
+    case 'f': return FileKind::fifo;
+    case 's': return FileKind::socket;
+    default: return FileKind::unknown;
+  }
+}
+
+FileStat to_stat(const struct guestfs_statns& info) {
+  FileStat stat;
+  const auto mode = static_cast<unsigned>(info.st_mode);
+  stat.kind = kind_of(mode);
+  stat.mode = mode & 07777U;
+  stat.uid = static_cast<std::uint32_t>(info.st_uid);
+  stat.gid = static_cast<std::uint32_t>(info.st_gid);
+  stat.size = static_cast<std::uint64_t>(std::max<std::int64_t>(info.st_size, 0));
+  stat.mtime = info.st_mtime_sec;
+  return stat;
+}
+
+/// Names a memory file for libguestfs, which copies to and from names only.
+std::string name_of(const UniqueFd& fd) { return fmt::format("/proc/self/fd/{}", fd.get()); }
+
+}  // namespace
+
+Result<FileStat> ApplianceGuest::stat(const std::string& path) {
+  const StatPtr info(guestfs_statns(g(), path.c_str()));
+  if (!info) return last_error(g(), "look at", path);
+  return to_stat(*info);
+}
+
+Result<FileStat> ApplianceGuest::lstat(const std::string& path) {
+  const StatPtr info(guestfs_lstatns(g(), path.c_str()));
+  if (!info) return last_error(g(), "look at", path);
+  return to_stat(*info);
+}
+
+Result<std::string> ApplianceGuest::readlink(const std::string& path) {
+  const CString target(guestfs_readlink(g(), path.c_str()));
+  if (!target) return last_error(g(), "read link", path);
+  return std::string(target.get());
+}
+
+Result<std::string> ApplianceGuest::download(const std::string& path, std::uint64_t size) {
+  const UniqueFd memory(::memfd_create("guest-file", MFD_CLOEXEC));
+  if (!memory) return errno_error(errno, "cannot make a memory file");
+  VMPATCH_CHECK(check(g(), guestfs_download(g(), path.c_str(), name_of(memory).c_str()), "read", path));
+  return read_fd(memory.get(), size, escape_untrusted(path));
+}
+
+Result<std::string> ApplianceGuest::read(const std::string& path, std::uint64_t max_bytes) {
+  // First what it is: opening a FIFO or a device of the guest would hang the appliance.
+  VMPATCH_TRY(const FileStat info, stat(path));
+  if (info.kind != FileKind::regular) return fail(Errc::failed, "cannot read {}: not a regular file", escape_untrusted(path));
+  if (info.size > max_bytes) {
+    return fail(Errc::failed, "cannot read {}: {} is more than the limit of {}", escape_untrusted(path), format_size(info.size), format_size(max_bytes));
+  }
+  return download(path, max_bytes);
+}
+
+Result<std::vector<DirEntry>> ApplianceGuest::list(const std::string& dir) {
+  constexpr std::size_t max_entries = 1'000'000;
+  const EntriesPtr found(guestfs_readdir(g(), dir.c_str()));
+  if (!found) {
+    Error error = last_error(g(), "list", dir);
+    if (guestfs_last_errno(g()) == ENOTDIR) error.code = Errc::failed;
+    return error;
+  }
+  if (found->len > max_entries) return fail(Errc::failed, "cannot list {}: more than {} entries", escape_untrusted(dir), max_entries);
+  std::vector<DirEntry> entries;
+  for (std::uint32_t i = 0; i < found->len; ++i) {
+    std::string name = found->val[i].name;
+    if (name == "." || name == "..") continue;
+    entries.push_back({std::move(name), kind_of(found->val[i].ftyp)});
+  }
+  std::sort(entries.begin(), entries.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
+  return entries;
+}
+
+Result<std::vector<std::optional<Digest>>> ApplianceGuest::digests(const std::vector<std::string>& paths) {
+  // Not by a checksum program: one process a file in the appliance is slower than moving the bytes out, and the guest's own
+  // tools may lie.
+  std::vector<std::optional<Digest>> digests;
+  digests.reserve(paths.size());
+  for (const std::string& path : paths) {
+    const auto info = stat(path);
+    if (!info && info.error().code != Errc::not_found) return info.error();
+    if (!info || info->kind != FileKind::regular) {
+      digests.emplace_back();
+      continue;
+    }
+    const UniqueFd memory(::memfd_create("guest-file", MFD_CLOEXEC));
+    if (!memory) return errno_error(errno, "cannot make a memory file");
+    if (info->size > max_digest_size) return fail(Errc::failed, "{} is too large for a digest", escape_untrusted(path));
+    VMPATCH_CHECK(check(g(), guestfs_download(g(), path.c_str(), name_of(memory).c_str()), "read", path));
+    VMPATCH_TRY(const Digest digest, sha256_fd(memory.get(), max_digest_size));
+    digests.emplace_back(digest);
+  }
+  return digests;
+}
+
+Result<void> ApplianceGuest::write(const std::string& path, const std::string& content) {
+  const UniqueFd memory(::memfd_create("guest-file", MFD_CLOEXEC));
+  if (!memory) return errno_error(errno, "cannot make a memory file");
+  VMPATCH_CHECK(write_all(memory.get(), content));
+  const bool exists = static_cast<bool>(StatPtr(guestfs_statns(g(), path.c_str())));
+  VMPATCH_CHECK(check(g(), guestfs_upload(g(), name_of(memory).c_str(), path.c_str()), "write", path));
+  // upload() leaves the mode to the daemon's umask.
+  return exists ? Result<void>() : chmod(path, 0644);
+}
+
+}  // namespace vmpatch::guest::guestfs

@@ -1,0 +1,11 @@
+#pragma once
+// Places in a writable guest that never reach its disk: a memory file system covers /run.
+
+namespace vmpatch::guest::guestfs {
+
+inline constexpr const char* run_folder = "/run";
+inline constexpr const char* scratch_folder = "/run/vm-patch";
+inline constexpr const char* output_file = "/run/vm-patch/output";
+inline constexpr const char* payload_folder = "/run/vm-patch-payloads";
+
+}  // namespace vmpatch::guest::guestfs

@@ -1,0 +1,123 @@
+// Starting a worker: its account, folders, limits and environment.
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+
+#include "guest/worker/program.hpp"
+#include "guest/worker/remote_guest.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/format.hpp"
+
+namespace vmpatch::guest::worker {
+namespace {
+
+Result<void> give_to(const fs::path& path, const std::optional<Credentials>& account) {
+  if (account && ::lchown(path.c_str(), account->uid, account->gid) != 0) {
+    return errno_error(errno, fmt::format("cannot give {} to the unprivileged account", path.string()));
+  }
+  return {};
+}
+
+Result<fs::path> make_worker_folder(const fs::path& work_dir, const std::optional<Credentials>& account) {
+  VMPATCH_CHECK(make_dirs(work_dir, 0700));
+  std::string pattern = (work_dir / "guest-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) return errno_error(errno, fmt::format("cannot make a folder in {}", work_dir.string()));
+  VMPATCH_CHECK(give_to(pattern, account));
+  return fs::path(pattern);
+}
+
+/// Per account: libguestfs refuses an appliance that belongs to another one. supermin locks it while it builds.
+Result<fs::path> make_cache_folder(const fs::path& cache_dir, const std::optional<Credentials>& account) {
+  const uid_t uid = account ? account->uid : ::geteuid();
+  const fs::path folder = cache_dir / fmt::format("appliance-{}", uid);
+  VMPATCH_CHECK(make_dirs(cache_dir, 0755));
+  if (::mkdir(folder.c_str(), 0700) == 0) {
+    VMPATCH_CHECK(give_to(folder, account));
+  } else if (errno != EEXIST) {
+    return errno_error(errno, fmt::format("cannot make {}", folder.string()));
+  }
+  struct stat info {};
+  if (::lstat(folder.c_str(), &info) != 0) return errno_error(errno, folder.string());
+  if (!S_ISDIR(info.st_mode) || info.st_uid != uid || (info.st_mode & 022U) != 0) {
+    return fail(Errc::refused, "{} must be a folder of uid {} that nobody else can write to; remove it", folder.string(), uid);
+  }
+  return folder;
+}
+
+std::vector<std::pair<int, rlim_t>> limits(Kind kind) {
+  constexpr rlim_t gib = 1U << 30U;
+  std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024},
+                                          {RLIMIT_FSIZE, kind == Kind::direct ? gib : 16 * gib}};
+#ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
+  all.emplace_back(RLIMIT_AS, kind == Kind::direct ? 4 * gib : 32 * gib);
+#endif
+  return all;
+}
+
+/// /dev/kvm is for root and its group alone.
+std::optional<gid_t> kvm_group() {
+  struct stat info {};
+  if (::stat("/dev/kvm", &info) != 0 || info.st_gid == 0 || (info.st_mode & 0060U) != 0060U) return std::nullopt;
+  return info.st_gid;
+}
+
+Result<Setup> make_setup(Kind kind, const OpenRequest& request, bool write, const fs::path& tmp) {
+  Setup setup;
+  setup.disks = request.disks;
+  setup.payload = request.payload_disk;
+  setup.tmp = tmp;
+  setup.run_as = worker_credentials();
+  setup.write = write;
+  setup.timeout = request.timeout;
+  VMPATCH_TRY(setup.cache, make_cache_folder(request.cache_dir, setup.run_as));
+  if (kind == Kind::appliance) {
+    VMPATCH_TRY(const AcceleratorAnswer answer, find_accelerator(request.cache_dir));
+    setup.accelerator = answer.accelerator;
+    if (answer.accelerator == Accelerator::kvm && setup.run_as) setup.kvm_group = kvm_group();
+  }
+  return setup;
+}
+
+}  // namespace
+
+Result<void> RemoteGuest::start(const OpenRequest& request, bool write) {
+  VMPATCH_TRY(const Setup setup, make_setup(kind_, request, write, tmp_));
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return errno_error(errno, "cannot make a socket for the guest worker");
+  }
+  socket_.reset(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  Command command;
+  command.argv = {worker_program().string(), std::string(guest_worker_argument), std::string(to_string(kind_))};
+  // As root it starts as root, enters its namespaces and changes to setup.run_as before it opens anything: see confine().
+  command.env = std::map<std::string, std::string>{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"LANG", "C.UTF-8"}};
+  command.limits = limits(kind_);
+  command.descriptors = {{theirs.get(), 3}};
+  VMPATCH_TRY(child_, Child::start(command, request.log_fd));
+  Frame frame;
+  frame.header["setup"] = to_json(setup);
+  VMPATCH_TRY(const Frame answer, call(std::move(frame), "open", request.timeout));
+  const auto hibernated = answer.header.find("hibernated");
+  if (hibernated == answer.header.end() || !hibernated->is_boolean() || answer.blobs.size() != 1 || answer.blobs[0].size() > 4096) {
+    return distrust(fail(Errc::failed, "open: a malformed answer"));
+  }
+  hibernated_ = hibernated->get<bool>();
+  access_ = answer.blobs[0];
+  return {};
+}
+
+Result<std::unique_ptr<RemoteGuest>> RemoteGuest::open(Kind kind, const OpenRequest& request, bool write) {
+  if (request.disks.empty()) return fail(Errc::refused, "the machine has no disk to look at");
+  VMPATCH_TRY(fs::path tmp, make_worker_folder(request.work_dir, worker_credentials()));
+  std::unique_ptr<RemoteGuest> guest(new RemoteGuest(kind, std::move(tmp)));
+  VMPATCH_CHECK(guest->start(request, write));
+  return guest;
+}
+
+}  // namespace vmpatch::guest::worker

@@ -1,0 +1,47 @@
+#pragma once
+// What passes between vm-patch and a guest worker: frames over a stream socket.
+//
+//   4 bytes big-endian: length of the header; the header, a JSON object; then the blobs that its "blobs" array gives the
+//   sizes of. Paths, names and contents are arbitrary bytes, so they travel as blobs; numbers and words in the header.
+//
+// A request has "call"; an answer has "ok": true, or "error" (name of an Errc) with "message".
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/result.hpp"
+
+namespace vmpatch::guest::worker {
+
+inline constexpr std::uint64_t max_header = 1U << 20U;
+inline constexpr std::uint64_t max_blobs_total = 64U << 20U;
+inline constexpr std::size_t max_blobs = 8;
+
+using Deadline = std::chrono::steady_clock::time_point;
+inline constexpr Deadline no_deadline = Deadline::max();
+
+struct Frame {
+  Json header = Json::object();
+  std::vector<std::string> blobs;
+
+  /// The blob, or an empty string when there is none of that number.
+  [[nodiscard]] const std::string& blob(std::size_t index) const;
+};
+
+/// Errors: timeout; failed (the other side is gone, or the frame is larger than the limits).
+Result<void> send_frame(int fd, const Frame& frame, Deadline deadline);
+/// Errors: timeout; not_found when the other side closed the socket between frames; failed for anything malformed.
+Result<Frame> receive_frame(int fd, Deadline deadline);
+
+/// A list of strings without NUL bytes as one blob. A string with a NUL byte is failed.
+Result<std::string> pack(const std::vector<std::string>& strings);
+/// Back again; a blob that does not end with NUL is failed.
+Result<std::vector<std::string>> unpack(const std::string& blob);
+
+/// Numbers and flags of a header that the other side chose: present, of that type, within [low, high]; else failed.
+Result<std::int64_t> number(const Json& header, const char* name, std::int64_t low, std::int64_t high);
+Result<std::string> word(const Json& header, const char* name);
+
+}  // namespace vmpatch::guest::worker
