@@ -1,0 +1,144 @@
+#include "integration/gate/hook_test.hpp"
+
+namespace vmpatch::gate {
+namespace {
+
+const std::vector<std::string> deciding{"prepare", "start", "started", "restore", "migrate"};
+const std::vector<std::string> events{"stopped", "release", "reconnect", "attach", "something-new"};
+
+using HookDecisionTest = HookTest;
+
+TEST_F(HookDecisionTest, without_a_ledger_every_start_is_denied_and_every_event_passes) {
+  for (const std::string& operation : deciding) EXPECT_TRUE(denied(gate(operation), "ledger-unreadable")) << operation;
+  for (const std::string& operation : events) EXPECT_EQ(gate(operation), 0) << operation;
+}
+
+TEST_F(HookDecisionTest, without_a_policy_nothing_is_required) {
+  store();
+  for (const std::string& operation : deciding) EXPECT_EQ(gate(operation), 0) << operation << last_error_;
+}
+
+TEST_F(HookDecisionTest, unattested_machine_is_denied_with_one_helpful_line) {
+  publish();
+  EXPECT_EQ(gate("prepare"), 1);
+  EXPECT_EQ(last_error_,
+            "vm-patch: start of web01 denied: not-attested: there is no attestation of this machine; check it with `vm-patch verify -d "
+            "web01 -r BUNDLE` or patch it with `vm-patch apply -d web01 -r BUNDLE`\n");
+  EXPECT_TRUE(denied(gate("restore"), "not-attested"));
+  EXPECT_EQ(last_error_.rfind("vm-patch: restore of web01 denied", 0), 0U);
+  EXPECT_TRUE(denied(gate("migrate"), "not-attested"));
+}
+
+TEST_F(HookDecisionTest, attested_machine_starts) {
+  publish();
+  attest();
+  EXPECT_EQ(boot(), 0) << last_error_;
+  EXPECT_EQ(last_error_, "");
+}
+
+TEST_F(HookDecisionTest, machine_in_no_group_starts) {
+  publish();
+  EXPECT_EQ(call("prepare", xml("db01"), "db01").exit_code, 0);
+}
+
+TEST_F(HookDecisionTest, warn_group_starts_and_it_is_recorded) {
+  publish("    action: warn\n");
+  EXPECT_EQ(gate("prepare"), 0);
+  const auto rows = custody_store()->records(1, 10);
+  ASSERT_EQ(rows->size(), 1U);
+  EXPECT_EQ(rows->at(0).action, "gate.warn");
+  EXPECT_EQ(rows->at(0).data.at("rule"), "not-attested");
+  EXPECT_FALSE(custody()->unbroken);
+}
+
+TEST_F(HookDecisionTest, unreadable_disk_counts_as_the_group_says) {
+  publish();
+  attest();
+  fs::rename(image(), state_ / "away");
+  EXPECT_TRUE(denied(gate("prepare"), "disk-unreadable"));
+  publish("    on_error: open\n");
+  EXPECT_EQ(gate("prepare"), 0) << last_error_;
+}
+
+TEST_F(HookDecisionTest, damaged_custody_counts_as_the_group_says) {
+  publish();
+  attest();
+  ASSERT_TRUE(write_file_atomic(state_ / "custody.sqlite", std::string(4096, 'x'), 0600));
+  EXPECT_TRUE(denied(gate("prepare"), "custody-unreadable"));
+  for (const std::string& operation : events) EXPECT_EQ(gate(operation), 0) << operation;
+  EXPECT_EQ(call("prepare", xml("db01"), "db01").exit_code, 0) << "no group, no baseline";
+  publish("    on_error: open\n");
+  EXPECT_EQ(gate("prepare"), 0) << last_error_;
+}
+
+TEST_F(HookDecisionTest, machine_under_a_living_run_is_denied_whatever_its_group) {
+  store();
+  ledger::Run run;
+  run.id = random_uuid();
+  run.machine_uuid = uuid_;
+  run.holder = *ledger::this_holder();
+  ASSERT_TRUE(store()->create_run(run));
+  ASSERT_TRUE(store()->lease(run.id, run.holder));
+  EXPECT_TRUE(denied(gate("prepare"), "run-unfinished"));
+  ASSERT_TRUE(store()->advance(run.id, ledger::RunState::leased, ledger::RunState::discarded, {}, "test"));
+  EXPECT_EQ(gate("prepare"), 0) << last_error_;
+}
+
+TEST_F(HookDecisionTest, dead_run_denies_only_from_committing_on) {
+  using enum ledger::RunState;
+  store();
+  ledger::Run run;
+  run.id = random_uuid();
+  run.machine_uuid = uuid_;
+  run.holder = *ledger::this_holder();
+  run.holder.start_time += 1;
+  ASSERT_TRUE(store()->create_run(run));
+  ASSERT_TRUE(store()->lease(run.id, run.holder));
+  ledger::RunState from = leased;
+  for (const ledger::RunState to : {staged, patched, verified}) {
+    ASSERT_TRUE(store()->advance(run.id, from, to, {}, ""));
+    EXPECT_EQ(gate("prepare"), 0) << last_error_;
+    from = to;
+  }
+  ASSERT_TRUE(store()->advance(run.id, verified, committing, {}, ""));
+  EXPECT_TRUE(denied(gate("prepare"), "run-unfinished"));
+  ASSERT_TRUE(store()->advance(run.id, committing, quarantined, {}, "x"));
+  EXPECT_TRUE(denied(gate("prepare"), "quarantined"));
+}
+
+TEST_F(HookDecisionTest, proof_denies_exactly_one_machine) {
+  store();
+  ASSERT_TRUE(write_file_atomic(state_ / "gate-proof", uuid_ + "\n", 0600));
+  EXPECT_TRUE(denied(gate("prepare"), "proof"));
+  uuid_ = random_uuid();
+  EXPECT_EQ(gate("prepare"), 0) << last_error_;
+}
+
+TEST_F(HookDecisionTest, state_folder_in_the_environment_is_not_believed) {
+  store();
+  Command command;
+  command.argv = {VMPATCH_GATE_PROGRAM, "web01", "prepare", "begin", "-"};
+  command.input = xml();
+  command.extra_env["VM_PATCH_STATE_DIR"] = state_.string();
+  ASSERT_TRUE(run(command));
+  EXPECT_FALSE(fs::exists(state_ / "custody.sqlite"));
+}
+
+TEST_F(HookDecisionTest, many_machines_at_once_all_start_and_the_chain_holds) {
+  store();
+  std::vector<Child> children;
+  for (int i = 0; i < 8; ++i) {
+    uuid_ = random_uuid();
+    Command command;
+    command.argv = {VMPATCH_GATE_PROGRAM, "--state-dir", state_.string(), "--", "web01", "prepare", "begin", "-"};
+    command.input = xml();
+    auto child = Child::start(command);
+    ASSERT_TRUE(child);
+    children.push_back(std::move(*child));
+  }
+  for (Child& child : children) EXPECT_EQ(*child.wait(std::chrono::seconds(60)), 0);
+  EXPECT_EQ(*custody_store()->verify(), 8);
+}
+
+}  // namespace
+}  // namespace vmpatch::gate
