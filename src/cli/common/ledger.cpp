@@ -1,0 +1,37 @@
+#include "cli/common/ledger.hpp"
+
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+fs::path absolute_config(const Context& context) {
+  return context.paths.config.empty() ? fs::path() : fs::absolute(context.paths.config);
+}
+
+Result<void> publish_if_changed(const Context& context, ledger::Store& store, const policy::Policy& policy) {
+  if (context.paths.config.empty()) return {};
+  VMPATCH_TRY(const auto published, store.published_policy());
+  if (!published) return publish_policy(context, store, policy);
+  if (published->first == policy::gate_policy_json(policy)) return {};
+  const Json& origin = published->second;
+  const std::string file = origin.is_object() ? origin.value("file", "") : "";
+  if (file == absolute_config(context).string()) return publish_policy(context, store, policy);
+  context.log.warn("the gate follows the policy of {}, not {}; run 'vm-patch gate publish' to change that",
+                   file.empty() ? "the defaults" : escape_untrusted(file), context.paths.config.string());
+  return {};
+}
+
+}  // namespace
+
+Result<void> publish_policy(const Context& context, ledger::Store& store, const policy::Policy& policy) {
+  return store.publish_policy(policy::gate_policy_json(policy), {{"file", absolute_config(context).string()}});
+}
+
+Result<std::unique_ptr<ledger::Store>> open_ledger(Context& context, const policy::Policy& policy) {
+  VMPATCH_TRY(auto store, ledger::open_store(context.paths.ledger(), context.clock));
+  VMPATCH_CHECK(publish_if_changed(context, *store, policy));
+  return store;
+}
+
+}  // namespace vmpatch::cli

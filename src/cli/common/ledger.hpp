@@ -1,0 +1,20 @@
+#pragma once
+// The ledger as every writing command opens it.
+
+#include <memory>
+
+#include "vmpatch/cli/context.hpp"
+#include "vmpatch/ledger/store.hpp"
+#include "vmpatch/policy/policy.hpp"
+
+namespace vmpatch::cli {
+
+/// Opens STATE/ledger.sqlite and publishes the policy for the gate when its groups changed. What was published from another
+/// file stays (with a warning), and so does everything when there is no configuration file: a forgotten --config must not
+/// open the gate. `gate publish` is the explicit way.
+Result<std::unique_ptr<ledger::Store>> open_ledger(Context& context, const policy::Policy& policy);
+
+/// Publishes, whatever was published before.
+Result<void> publish_policy(const Context& context, ledger::Store& store, const policy::Policy& policy);
+
+}  // namespace vmpatch::cli
