@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "inventory/xml/silence.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/host.hpp"
 #include "vmpatch/core/text.hpp"
@@ -76,6 +77,7 @@ bool Pulse::wait(std::chrono::seconds limit) {
 
 Result<ConnectPtr> open_connection(const std::string& uri) {
   virSetErrorFunc(nullptr, print_nothing);
+  xml::silence_libxml2();
   if (uri.find(":///embed") != std::string::npos) run_event_loop_once();
   ConnectPtr connection(virConnectOpenReadOnly(uri.c_str()));
   // Some drivers and some daemons' set-ups have no read-only access.

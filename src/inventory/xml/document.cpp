@@ -3,6 +3,7 @@
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 
+#include "inventory/xml/silence.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -11,6 +12,8 @@ namespace {
 
 constexpr std::size_t max_bytes = 4U << 20U;
 constexpr int max_depth = 64;
+
+void print_nothing(void*, const char*, ...) {}
 
 struct FreeContext {
   void operator()(xmlParserCtxt* context) const { xmlFreeParserCtxt(context); }
@@ -80,6 +83,8 @@ Result<Document> parse_document(std::string_view bytes, std::string_view what, s
   }
   return document;
 }
+
+void silence_libxml2() { xmlSetGenericErrorFunc(nullptr, print_nothing); }
 
 bool is_element(const xmlNode* node, std::string_view name) {
   return node->type == XML_ELEMENT_NODE && node->ns == nullptr && view(node->name) == name;

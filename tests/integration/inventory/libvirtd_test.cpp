@@ -1,0 +1,104 @@
+// The libvirt source on a libvirtd of its own and on the embedded driver: volumes, pools, managed state.
+#include <gmock/gmock.h>
+
+#include "unit/inventory/images.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::inventory {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class PrivateLibvirtd {
+ public:
+  PrivateLibvirtd() { uri_ = std::string(trim(script({"start"}))); }
+  PrivateLibvirtd(const PrivateLibvirtd&) = delete;
+  PrivateLibvirtd& operator=(const PrivateLibvirtd&) = delete;
+  ~PrivateLibvirtd() { script({"stop"}); }
+  [[nodiscard]] const std::string& uri() const { return uri_; }
+  void virsh(std::vector<std::string> words) {
+    Command command;
+    command.argv = {"virsh", "-q", "-c", uri_};
+    command.argv.insert(command.argv.end(), words.begin(), words.end());
+    const auto done = run_checked(command);
+    if (!done) throw std::runtime_error(done.error().message);
+  }
+
+ private:
+  std::string script(const std::vector<std::string>& words) {
+    // `start` leaves daemons behind, which run() would kill with the script's process group: setsid, and files for output.
+    Command command;
+    const auto out = (folder_ / "out").string();
+    command.argv = {"setsid", "-w", "bash", "-c", std::string(VMPATCH_SOURCE_DIR) + "/tests/support/private-libvirtd.sh " + words[0] + " " +
+                    (folder_ / "d").string() + " >" + out + " 2>&1"};
+    const auto done = run_checked(command);
+    const auto text = read_file(out);
+    if (!done) throw std::runtime_error(done.error().message + (text ? *text : ""));
+    return text ? *text : "";
+  }
+  test::Scratch folder_;
+  std::string uri_;
+};
+
+std::string domain(const std::string& name, const std::string& disk) {
+  return "<domain type='qemu'><name>" + name + "</name><memory unit='MiB'>32</memory><os><type>hvm</type></os><devices>" + disk +
+         "</devices></domain>";
+}
+
+TEST(Libvirtd, pools_volumes_states_and_saved_memory) {
+  PrivateLibvirtd daemon;
+  test::Images images;
+  const auto base = images.qcow2("base.qcow2");
+  const auto clone = images.overlay("clone.qcow2", base);
+  const auto lost = images.raw("lost.img");
+  daemon.virsh({"pool-create-as", "images", "dir", "--target", images.path().string()});
+  const auto define = [&](const std::string& name, const std::string& disk) {
+    const auto file = images.path().string() + "-" + name + ".xml";
+    ASSERT_TRUE(write_file_atomic(file, domain(name, disk)));
+    daemon.virsh({"define", file});
+    fs::remove(file);
+  };
+  define("tmpl", "<disk type='file'><driver name='qemu' type='qcow2'/><source file='" + base.string() + "'/><target dev='vda'/></disk>");
+  define("web", "<disk type='volume'><driver name='qemu' type='qcow2'/><source pool='images' volume='clone.qcow2'/><target dev='vda'/></disk>");
+  define("diskless", "");
+  daemon.virsh({"start", "diskless", "--paused"});
+
+  NullLog log;
+  const auto source = make_libvirt_source(daemon.uri(), log);
+  Inventory inventory;
+  inventory.hosts.push_back(source->list());
+  ASSERT_EQ(inventory.hosts[0].problem, "");
+  load_lineage(inventory, {});
+  EXPECT_EQ(test::named(inventory, "web").disks.at(0).source, fs::canonical(images.path()) / "clone.qcow2");
+  EXPECT_EQ(test::named(inventory, "web").disks[0].layers.size(), 2U) << test::named(inventory, "web").disks[0].problem;
+  EXPECT_THAT(test::named(inventory, "tmpl").children, ElementsAre("web"));
+  EXPECT_EQ(test::named(inventory, "diskless").state, State::paused);
+  ASSERT_EQ(inventory.hosts[0].orphans.size(), 1U);
+  EXPECT_EQ(inventory.hosts[0].orphans[0].path.filename(), "lost.img");
+  EXPECT_EQ(inventory.hosts[0].orphans[0].pool, "images");
+
+  daemon.virsh({"managedsave", "diskless"});
+  const auto saved = source->find("diskless");
+  ASSERT_TRUE(saved) << saved.error().message;
+  EXPECT_EQ(saved->state, State::saved);
+  EXPECT_TRUE(saved->managed_save);
+  EXPECT_FALSE(saved->dormant());
+  const auto listed = source->list();
+  const auto same = std::find_if(listed.machines.begin(), listed.machines.end(), [](const Machine& m) { return m.name == "diskless"; });
+  ASSERT_NE(same, listed.machines.end());
+  EXPECT_EQ(same->state, State::saved);
+}
+
+TEST(EmbeddedDriver, is_listed_without_a_daemon) {
+  test::Scratch root;
+  NullLog log;
+  const auto host = make_libvirt_source("qemu:///embed?root=" + (root / "r").string(), log)->list();
+  EXPECT_EQ(host.problem, "");
+  EXPECT_THAT(host.machines, IsEmpty());
+}
+
+}  // namespace
+}  // namespace vmpatch::inventory
