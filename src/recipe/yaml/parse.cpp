@@ -39,6 +39,8 @@ class Builder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check_properties(mark, tag, anchor);
+    // yaml-cpp 0.7 turns the escapes \N and \_ into single bytes above 0x7f.
+    if (!is_utf8(value)) refuse(mark, "an escape in this text gives invalid UTF-8");
     auto node = make(mark, YamlNode::Kind::scalar);
     node->text = value;
     node->plain = tag == "?";

@@ -43,6 +43,16 @@ bool starts_directive(std::string_view text, std::size_t line_start, bool conten
 
 }  // namespace
 
+bool is_utf8(std::string_view text) {
+  unsigned point = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = decode(text, at, point);
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
+
 std::optional<YamlFault> screen_yaml(std::string_view text) {
   if (text.size() > max_bytes) return YamlFault{{}, "the document is larger than 4 MiB"};
   YamlPosition position;

@@ -17,4 +17,7 @@ struct YamlFault {
 /// Too long, not UTF-8, a byte order mark, control characters, directives.
 std::optional<YamlFault> screen_yaml(std::string_view text);
 
+/// RFC 3629.
+bool is_utf8(std::string_view text);
+
 }  // namespace vmpatch::recipe

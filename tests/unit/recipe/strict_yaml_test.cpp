@@ -116,6 +116,14 @@ TEST(StrictYaml, damaged_text_is_refused_with_its_place) {
   expect_refused("a: \x1b[31m\n", "1:4", "U+001B");
 }
 
+TEST(StrictYaml, escapes_never_give_invalid_utf8) {
+  expect_refused("a: \"\\N\"\n", "1:4", "invalid UTF-8");
+  expect_refused("a: \"\\_\"\n", "1:4", "invalid UTF-8");
+  const auto root = parse_yaml("a: \"\\x85\"\n", "F", Errc::usage);
+  ASSERT_TRUE(root) << root.error().message;
+  EXPECT_EQ(*YamlMapping::of(*root)->require("a")->text(), "\xc2\x85");
+}
+
 TEST(StrictYaml, depth_and_size_are_bounded) {
   const std::string good = std::string(32, '[') + std::string(32, ']');
   EXPECT_TRUE(parse_yaml(good, "F", Errc::usage));
