@@ -56,7 +56,7 @@ TEST_F(InventoryVerb, table_has_machines_then_failed_hosts) {
   ASSERT_TRUE(code) << code.error().message;
   EXPECT_EQ(*code, 1);
   EXPECT_THAT(output_, HasSubstr("NAME"));
-  EXPECT_THAT(output_, HasSubstr("vda qcow2 1.0 MiB"));
+  EXPECT_THAT(output_, HasSubstr("vda qcow2 1 MiB"));
   EXPECT_LT(output_.find("web01"), output_.find("test:///none.xml: not reachable: "));
 }
 
