@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "cli/common/machines.hpp"
+#include "vmpatch/cli/context.hpp"
+#include "vmpatch/core/result.hpp"
+
+namespace vmpatch::cli {
+
+struct InstallOptions {
+  fs::path hooks_dir = "/etc/libvirt/hooks";
+  fs::path program;  ///< empty: beside vm-patch, or where it is installed
+  bool proof = true;
+};
+struct ExplainOptions {
+  MachineOptions machines;
+};
+struct OverrideOptions {
+  MachineOptions machines;
+  std::string reason;
+  std::string duration = "1h";
+};
+
+Result<int> install_gate(Context& context, const InstallOptions& options);
+Result<int> uninstall_gate(Context& context, const InstallOptions& options);
+Result<int> show_gate_status(Context& context, const InstallOptions& options);
+Result<int> publish_gate(Context& context);
+Result<int> explain_verdict(Context& context, const ExplainOptions& options);
+Result<int> override_gate(Context& context, const OverrideOptions& options);
+Result<int> list_rescans(Context& context);
+
+}  // namespace vmpatch::cli
