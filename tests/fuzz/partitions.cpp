@@ -1,11 +1,12 @@
 // Partition tables and signatures of arbitrary disks: no crash, no read outside the disk, and partitions inside it. GPT
 // checksums are also put right first, because no mutation would ever find a valid one.
+#include "guest/direct/partitions.hpp"
+
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "guest/direct/partitions.hpp"
 #include "guest/direct/signatures.hpp"
 #include "vmpatch/core/format.hpp"
 
@@ -45,9 +46,11 @@ std::string with_right_checksums(std::string_view bytes, std::size_t sector) {
   std::string disk(bytes);
   if (disk.size() < 2 * sector) return disk;
   const std::uint64_t table = std::uint64_t{read_le<std::uint32_t>(disk, sector + 72)} * sector;
-  const std::uint64_t length = std::uint64_t{read_le<std::uint32_t>(disk, sector + 80)} * read_le<std::uint32_t>(disk, sector + 84);
+  const std::uint64_t length =
+      std::uint64_t{read_le<std::uint32_t>(disk, sector + 80)} * read_le<std::uint32_t>(disk, sector + 84);
   if (table + length <= disk.size()) {
-    put_le32(disk, sector + 88, crc32(std::string_view(disk).substr(static_cast<std::size_t>(table), static_cast<std::size_t>(length))));
+    put_le32(disk, sector + 88,
+             crc32(std::string_view(disk).substr(static_cast<std::size_t>(table), static_cast<std::size_t>(length))));
   }
   const auto header = read_le<std::uint32_t>(disk, sector + 12);
   if (header >= 92 && header <= sector) {

@@ -41,7 +41,8 @@ class DirectGuest final : public Guest {
   Result<std::string> readlink(const std::string& path) override {
     return operation<std::string>([&]() -> Result<std::string> {
       VMPATCH_TRY(const Node node, node_of(path, false));
-      if (node.stat.kind != FileKind::symlink) return fail(Errc::failed, "{} is not a symbolic link", escape_untrusted(path));
+      if (node.stat.kind != FileKind::symlink)
+        return fail(Errc::failed, "{} is not a symbolic link", escape_untrusted(path));
       return node.fs->link_target(node.inode);
     });
   }
@@ -49,7 +50,8 @@ class DirectGuest final : public Guest {
   Result<std::vector<DirEntry>> list(const std::string& dir) override {
     return operation<std::vector<DirEntry>>([&]() -> Result<std::vector<DirEntry>> {
       VMPATCH_TRY(const Node node, node_of(dir, true));
-      if (node.stat.kind != FileKind::directory) return fail(Errc::failed, "{} is not a directory", escape_untrusted(dir));
+      if (node.stat.kind != FileKind::directory)
+        return fail(Errc::failed, "{} is not a directory", escape_untrusted(dir));
       auto found = parts_->tree->list(node);
       if (!found) return found.error().in("list " + escape_untrusted(dir));
       std::vector<DirEntry> entries;

@@ -1,6 +1,6 @@
 #pragma once
-// Reads a guest without an appliance: ext2/3/4 over NBD, in milliseconds. Meant for a process without privileges: a hostile
-// file system meets libext2fs here.
+// Reads a guest without an appliance: ext2/3/4 over NBD, in milliseconds. Meant for a process without privileges: a
+// hostile file system meets libext2fs here.
 
 #include <memory>
 #include <vector>
@@ -13,7 +13,8 @@ namespace vmpatch::guest::direct {
 /// `disks`: all of one machine, in its order. `*hibernated` (may be null) is set also where opening fails later: a swap
 /// partition or swap file holds a suspended system. The Guest is read-only; an operation takes at most 30 s.
 /// Errors: unsupported (an appliance may read it: LVM, LUKS, XFS, btrfs, NTFS, journal that needs recovery, unknown
-/// feature, …); refused (no or several operating systems, ambiguous mount table); failed (damage, missing disk); timeout.
+/// feature, …); refused (no or several operating systems, ambiguous mount table); failed (damage, missing disk);
+/// timeout.
 Result<std::unique_ptr<Guest>> open(const std::vector<image::NbdExport>& disks, bool* hibernated);
 
 }  // namespace vmpatch::guest::direct

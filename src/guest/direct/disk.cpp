@@ -46,7 +46,8 @@ Result<void> Disk::handshake(const image::NbdExport& source) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string path = source.socket.string();
-  if (path.size() >= sizeof address.sun_path) return fail(Errc::failed, "socket path {} is too long", escape_untrusted(path));
+  if (path.size() >= sizeof address.sun_path)
+    return fail(Errc::failed, "socket path {} is too long", escape_untrusted(path));
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   sockaddr_storage storage{};
   std::memcpy(&storage, &address, sizeof address);
@@ -84,7 +85,6 @@ Result<std::string> Disk::fetch(std::uint64_t offset, std::size_t length) {
   std::string bytes(length, '\0');
   const std::int64_t cookie = nbd_aio_pread(nbd_.get(), bytes.data(), length, offset, NBD_NULL_COMPLETION, 0);
   if (cookie < 0) return lost("read");
-  ++round_trips_;
   for (;;) {
     const int done = nbd_aio_command_completed(nbd_.get(), static_cast<std::uint64_t>(cookie));
     if (done < 0) return lost("read");
@@ -105,7 +105,8 @@ Result<const Disk::Chunk*> Disk::chunk(std::uint64_t index, std::uint64_t last_w
     if (chunks_.contains(index + i)) count = i;
   }
   const std::uint64_t offset = index * chunk_size;
-  VMPATCH_TRY(const std::string bytes, fetch(offset, static_cast<std::size_t>(std::min(count * chunk_size, size_ - offset))));
+  VMPATCH_TRY(const std::string bytes,
+              fetch(offset, static_cast<std::size_t>(std::min(count * chunk_size, size_ - offset))));
   next_expected_ = index + count;
   while (recent_.size() + count > max_chunks_) {
     chunks_.erase(recent_.back().index);
@@ -120,7 +121,8 @@ Result<const Disk::Chunk*> Disk::chunk(std::uint64_t index, std::uint64_t last_w
 
 Result<void> Disk::read(std::uint64_t offset, std::span<char> to) {
   if (offset > size_ || to.size() > size_ - offset) {
-    return fail(Errc::failed, "read of {} bytes at {} of export {} leaves the disk ({} bytes)", to.size(), offset, name_, size_);
+    return fail(Errc::failed, "read of {} bytes at {} of export {} leaves the disk ({} bytes)", to.size(), offset,
+                name_, size_);
   }
   if (to.empty()) return {};
   const std::uint64_t last = (offset + to.size() - 1) / chunk_size;

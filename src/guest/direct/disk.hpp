@@ -1,5 +1,6 @@
 #pragma once
-// One exported disk over libnbd, with a cache of its recently read chunks and read-ahead: round trips cost more than bytes.
+// One exported disk over libnbd, with a cache of its recently read chunks and read-ahead: round trips cost more than
+// bytes.
 
 #include <cstdint>
 #include <list>
@@ -16,20 +17,26 @@ struct nbd_handle;
 
 namespace vmpatch::guest::direct {
 
-class Disk {
+/// Bytes of one disk.
+class BlockSource {
+ public:
+  virtual ~BlockSource() = default;
+  /// Fills `to`. Outside the disk: failed.
+  virtual Result<void> read(std::uint64_t offset, std::span<char> to) = 0;
+};
+
+class Disk final : public BlockSource {
  public:
   /// `deadline` outlives the disk and bounds every wait for the server.
   static Result<std::unique_ptr<Disk>> connect(const image::NbdExport& source, const Deadline& deadline,
                                                std::size_t cache_bytes);
-  ~Disk();
+  ~Disk() override;
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
-  /// Fills `to`. Outside the disk: failed. A server that does not answer in time: timeout, and the disk is lost.
-  Result<void> read(std::uint64_t offset, std::span<char> to);
-  /// Requests sent to the server so far.
-  [[nodiscard]] std::uint64_t round_trips() const { return round_trips_; }
+  /// A server that does not answer in time: timeout, and the disk is lost.
+  Result<void> read(std::uint64_t offset, std::span<char> to) override;
 
  private:
   struct Close {
@@ -56,12 +63,11 @@ class Disk {
   std::unordered_map<std::uint64_t, std::list<Chunk>::iterator> chunks_;
   std::uint64_t next_expected_ = 0;
   std::uint64_t window_ = 1;  ///< chunks a request; grows while reading goes straight on
-  std::uint64_t round_trips_ = 0;
 };
 
 /// A disk or a partition of it.
 struct Volume {
-  Disk* disk = nullptr;
+  BlockSource* disk = nullptr;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
 

@@ -22,27 +22,43 @@ struct CloseFile {
 
 FileKind kind_of_mode(unsigned mode) {
   switch (mode & LINUX_S_IFMT) {
-    case LINUX_S_IFREG: return FileKind::regular;
-    case LINUX_S_IFDIR: return FileKind::directory;
-    case LINUX_S_IFLNK: return FileKind::symlink;
-    case LINUX_S_IFCHR: return FileKind::character;
-    case LINUX_S_IFBLK: return FileKind::block;
-    case LINUX_S_IFIFO: return FileKind::fifo;
-    case LINUX_S_IFSOCK: return FileKind::socket;
-    default: return FileKind::unknown;
+    case LINUX_S_IFREG:
+      return FileKind::regular;
+    case LINUX_S_IFDIR:
+      return FileKind::directory;
+    case LINUX_S_IFLNK:
+      return FileKind::symlink;
+    case LINUX_S_IFCHR:
+      return FileKind::character;
+    case LINUX_S_IFBLK:
+      return FileKind::block;
+    case LINUX_S_IFIFO:
+      return FileKind::fifo;
+    case LINUX_S_IFSOCK:
+      return FileKind::socket;
+    default:
+      return FileKind::unknown;
   }
 }
 
 FileKind kind_of_entry(int type) {
   switch (type) {
-    case EXT2_FT_REG_FILE: return FileKind::regular;
-    case EXT2_FT_DIR: return FileKind::directory;
-    case EXT2_FT_CHRDEV: return FileKind::character;
-    case EXT2_FT_BLKDEV: return FileKind::block;
-    case EXT2_FT_FIFO: return FileKind::fifo;
-    case EXT2_FT_SOCK: return FileKind::socket;
-    case EXT2_FT_SYMLINK: return FileKind::symlink;
-    default: return FileKind::unknown;
+    case EXT2_FT_REG_FILE:
+      return FileKind::regular;
+    case EXT2_FT_DIR:
+      return FileKind::directory;
+    case EXT2_FT_CHRDEV:
+      return FileKind::character;
+    case EXT2_FT_BLKDEV:
+      return FileKind::block;
+    case EXT2_FT_FIFO:
+      return FileKind::fifo;
+    case EXT2_FT_SOCK:
+      return FileKind::socket;
+    case EXT2_FT_SYMLINK:
+      return FileKind::symlink;
+    default:
+      return FileKind::unknown;
   }
 }
 
@@ -72,8 +88,8 @@ struct Collector {
     }
     name_bytes += name.size();
     if (entries.size() == ExtFileSystem::max_entries || name_bytes > ExtFileSystem::max_name_bytes) {
-      return stop(fail(Errc::failed, "the directory has more than {} entries or {} bytes of names", ExtFileSystem::max_entries,
-                       ExtFileSystem::max_name_bytes));
+      return stop(fail(Errc::failed, "the directory has more than {} entries or {} bytes of names",
+                       ExtFileSystem::max_entries, ExtFileSystem::max_name_bytes));
     }
     entries.push_back({std::string(name), entry.inode, kind_of_entry(ext2fs_dirent_file_type(&entry))});
     return true;
@@ -120,7 +136,8 @@ struct ExtFileSystem::State {
     const errcode_t code = ext2fs_read_inode_full(fs.get(), number, static_cast<ext2_inode*>(generic), sizeof found);
     if (code != 0) return error(code, "read", number);
     if ((found.i_flags & EXT4_ENCRYPT_FL) != 0) return fail(Errc::unsupported, "inode {} is encrypted", number);
-    if ((found.i_flags & EXT4_CASEFOLD_FL) != 0) return fail(Errc::unsupported, "inode {} ignores case in names", number);
+    if ((found.i_flags & EXT4_CASEFOLD_FL) != 0)
+      return fail(Errc::unsupported, "inode {} ignores case in names", number);
     if ((found.i_flags & EXT4_EXTENTS_FL) != 0) {
       ext3_extent_header header{};
       std::memcpy(&header, found.i_block, sizeof header);
@@ -135,16 +152,19 @@ struct ExtFileSystem::State {
   Result<void> check_inline(InodeNumber number, const ext2_inode_large& inode) {
     if ((inode.i_flags & EXT4_INLINE_DATA_FL) == 0) return {};
     std::size_t size = 0;
-    if (const errcode_t code = ext2fs_inline_data_size(fs.get(), number, &size); code != 0) return error(code, "read", number);
+    if (const errcode_t code = ext2fs_inline_data_size(fs.get(), number, &size); code != 0)
+      return error(code, "read", number);
     if (size > fs->blocksize) return fail(Errc::failed, "inode {} is damaged: {} bytes of inline data", number, size);
     return {};
   }
 
-  Result<void> read_content(InodeNumber number, ext2_inode_large& inode, const std::function<bool(std::string_view)>& sink) {
+  Result<void> read_content(InodeNumber number, ext2_inode_large& inode,
+                            const std::function<bool(std::string_view)>& sink) {
     VMPATCH_CHECK(check_inline(number, inode));
     void* generic = &inode;
     ext2_file_t opened = nullptr;
-    if (const errcode_t code = ext2fs_file_open2(fs.get(), number, static_cast<ext2_inode*>(generic), 0, &opened); code != 0) {
+    if (const errcode_t code = ext2fs_file_open2(fs.get(), number, static_cast<ext2_inode*>(generic), 0, &opened);
+        code != 0) {
       return error(code, "open", number);
     }
     const std::unique_ptr<ext2_file, CloseFile> file(opened);
@@ -176,7 +196,8 @@ Result<std::unique_ptr<ExtFileSystem>> ExtFileSystem::open(const Volume& volume,
   state->fs.reset(handle);
   if (code != 0) {
     if (state->source.error) return std::move(*state->source.error);
-    const bool feature = code == EXT2_ET_UNSUPP_FEATURE || code == EXT2_ET_RO_UNSUPP_FEATURE || code == EXT2_ET_UNKNOWN_CSUM;
+    const bool feature =
+        code == EXT2_ET_UNSUPP_FEATURE || code == EXT2_ET_RO_UNSUPP_FEATURE || code == EXT2_ET_UNKNOWN_CSUM;
     return fail(feature ? Errc::unsupported : Errc::failed, "{}", error_message(code));
   }
   return std::unique_ptr<ExtFileSystem>(new ExtFileSystem(std::move(state)));
@@ -196,7 +217,8 @@ Result<FileStat> ExtFileSystem::stat(InodeNumber inode) {
 
 Result<std::vector<ExtEntry>> ExtFileSystem::entries(InodeNumber directory) {
   VMPATCH_TRY(const ext2_inode_large inode, state_->inode(directory));
-  if (kind_of_mode(inode.i_mode) != FileKind::directory) return fail(Errc::failed, "inode {} is not a directory", directory);
+  if (kind_of_mode(inode.i_mode) != FileKind::directory)
+    return fail(Errc::failed, "inode {} is not a directory", directory);
   VMPATCH_CHECK(state_->check_inline(directory, inode));
   Collector collector;
   collector.deadline = state_->deadline;
@@ -228,7 +250,8 @@ Result<std::string> ExtFileSystem::link_target(InodeNumber inode) {
 
 Result<void> ExtFileSystem::content(InodeNumber inode, const std::function<bool(std::string_view)>& sink) {
   VMPATCH_TRY(ext2_inode_large found, state_->inode(inode));
-  if (kind_of_mode(found.i_mode) != FileKind::regular) return fail(Errc::failed, "inode {} is not a regular file", inode);
+  if (kind_of_mode(found.i_mode) != FileKind::regular)
+    return fail(Errc::failed, "inode {} is not a regular file", inode);
   return state_->read_content(inode, found, sink);
 }
 

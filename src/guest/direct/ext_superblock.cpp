@@ -8,9 +8,11 @@ namespace {
 constexpr std::uint32_t compat_journal = 0x4;
 constexpr std::uint32_t incompat_recover = 0x4;
 constexpr std::uint32_t incompat_journal_device = 0x8;
-// filetype, meta_bg, extents, 64bit, mmp, flex_bg, csum_seed, largedir, inline_data, encrypt, casefold. Encrypted files and
-// casefold folders are refused one by one. Not here: ea_inode, whose values libext2fs copies into buffers sized for one block.
-constexpr std::uint32_t incompat_known = 0x2 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x20000;
+// filetype, meta_bg, extents, 64bit, mmp, flex_bg, csum_seed, largedir, inline_data, encrypt, casefold. Encrypted files
+// and casefold folders are refused one by one. Not here: ea_inode, whose values libext2fs copies into buffers sized for
+// one block.
+constexpr std::uint32_t incompat_known =
+    0x2 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x20000;
 // What only ext4 has: extents, 64bit, flex_bg and above; huge_file and above.
 constexpr std::uint32_t incompat_ext4 = ~std::uint32_t{0x2 | 0x4 | 0x8 | 0x10};
 constexpr std::uint32_t ro_compat_ext4 = ~std::uint32_t{0x7};
@@ -60,10 +62,12 @@ Result<void> check_ext_superblock(std::string_view superblock, std::uint64_t siz
   if (const std::uint32_t unknown = sb.incompat & ~incompat_known; unknown != 0) {
     return fail(Errc::unsupported, "it has features that are not read here ({:#x})", unknown);
   }
-  if (sb.log_block_size > 6) return fail(Errc::failed, "its superblock is damaged: block size 2^{}", 10 + std::uint64_t{sb.log_block_size});
+  if (sb.log_block_size > 6)
+    return fail(Errc::failed, "its superblock is damaged: block size 2^{}", 10 + std::uint64_t{sb.log_block_size});
   const std::uint64_t block_size = std::uint64_t{1024} << sb.log_block_size;
   if (sb.blocks > size / block_size) {
-    return fail(Errc::failed, "it says that it has {} blocks of {} bytes, but its device holds only {}; the disk may be cut off",
+    return fail(Errc::failed,
+                "it says that it has {} blocks of {} bytes, but its device holds only {}; the disk may be cut off",
                 sb.blocks, block_size, size / block_size);
   }
   if (sb.blocks_per_group == 0 || sb.inodes_per_group == 0 || sb.first_block >= sb.blocks ||

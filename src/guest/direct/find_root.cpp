@@ -44,7 +44,8 @@ bool is_vital(const std::string& where) {
 /// Hides an operating system that only an appliance can see.
 bool hides_root(const FoundVolume& volume) {
   if (volume.fs) return false;
-  return volume.signature.may_hide_root() || (volume.unreadable && volume.signature.is_ext() && volume.unreadable->code == Errc::unsupported);
+  return volume.signature.may_hide_root() ||
+         (volume.unreadable && volume.signature.is_ext() && volume.unreadable->code == Errc::unsupported);
 }
 
 bool is_container(const FoundVolume& volume) {
@@ -74,7 +75,8 @@ Result<bool> is_suspended_file(Tree& tree, const std::string& path) {
 }
 
 FoundVolume& volume_of(Volumes& volumes, const FileSystem& about) {
-  return *std::find_if(volumes.all.begin(), volumes.all.end(), [&](const FoundVolume& v) { return v.about.device == about.device; });
+  return *std::find_if(volumes.all.begin(), volumes.all.end(),
+                       [&](const FoundVolume& v) { return v.about.device == about.device; });
 }
 
 Result<void> mount(Tree& tree, const std::string& where, FoundVolume& volume, std::string& summary) {
@@ -96,11 +98,12 @@ Result<std::string> read_file(Tree& tree, const std::string& path, std::uint64_t
   VMPATCH_TRY(const Found found, tree.resolve(path, true));
   const std::string name = escape_untrusted(path);
   if (found.how == Found::How::missing) return fail(Errc::not_found, "there is no {} in the guest", name);
-  if (found.how == Found::How::loop) return fail(Errc::failed, "{}: more than {} symbolic links", name, Tree::max_links);
+  if (found.how == Found::How::loop)
+    return fail(Errc::failed, "{}: more than {} symbolic links", name, Tree::max_links);
   if (found.node.stat.kind != FileKind::regular) return fail(Errc::failed, "{} is not a regular file", name);
   if (found.node.stat.size > max_bytes) {
-    return fail(Errc::failed, "{} has {} in the guest, more than the {} that are allowed", name, format_size(found.node.stat.size),
-                format_size(max_bytes));
+    return fail(Errc::failed, "{} has {} in the guest, more than the {} that are allowed", name,
+                format_size(found.node.stat.size), format_size(max_bytes));
   }
   std::string content;
   content.reserve(static_cast<std::size_t>(found.node.stat.size));
@@ -142,7 +145,8 @@ Result<std::size_t> find_root(const Volumes& volumes) {
   }
   std::string names;
   for (const std::size_t i : roots) names += (names.empty() ? "" : ", ") + volumes.all[i].about.device;
-  return fail(Errc::refused, "{} operating systems found ({}); vm-patch works on machines with one", roots.size(), names);
+  return fail(Errc::refused, "{} operating systems found ({}); vm-patch works on machines with one", roots.size(),
+              names);
 }
 
 Result<JoinedTree> join(Volumes& volumes, std::size_t root) {
@@ -156,10 +160,13 @@ Result<JoinedTree> join(Volumes& volumes, std::size_t root) {
   }
   VMPATCH_TRY(const auto plan, plan_mounts(top.about, fstab, all));
   for (const FoundVolume& volume : volumes.all) {
-    const bool planned = std::any_of(plan.begin(), plan.end(), [&](const auto& m) { return m.second.device == volume.about.device; });
-    if (!planned && hides_root(volume)) return volume.unreadable->in("outside the mount table, may hold another system");
+    const bool planned =
+        std::any_of(plan.begin(), plan.end(), [&](const auto& m) { return m.second.device == volume.about.device; });
+    if (!planned && hides_root(volume))
+      return volume.unreadable->in("outside the mount table, may hold another system");
   }
-  JoinedTree joined{std::make_unique<Tree>(*top.fs), fmt::format("{} ({}) on /", top.about.device, top.about.type), false};
+  JoinedTree joined{std::make_unique<Tree>(*top.fs), fmt::format("{} ({}) on /", top.about.device, top.about.type),
+                    false};
   for (const auto& [where, about] : plan) {
     if (where != "/") VMPATCH_CHECK(mount(*joined.tree, where, volume_of(volumes, about), joined.summary));
   }

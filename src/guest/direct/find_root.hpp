@@ -12,8 +12,8 @@ Result<std::size_t> find_root(const Volumes& volumes);
 
 struct JoinedTree {
   std::unique_ptr<Tree> tree;
-  std::string summary;            ///< "/dev/sda2 (ext4) on /, …"
-  bool hibernated_file = false;   ///< a swap file of the mount table holds a suspended system
+  std::string summary;           ///< "/dev/sda2 (ext4) on /, …"
+  bool hibernated_file = false;  ///< a swap file of the mount table holds a suspended system
 };
 /// Joins all file systems by the root's /etc/fstab.
 Result<JoinedTree> join(Volumes& volumes, std::size_t root);

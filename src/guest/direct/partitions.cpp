@@ -28,8 +28,8 @@ struct MbrEntry {
 
 MbrEntry mbr_entry(std::string_view sector, std::size_t index) {
   const std::size_t at = 446 + 16 * index;
-  return {read_le<std::uint8_t>(sector, at), read_le<std::uint8_t>(sector, at + 4), read_le<std::uint32_t>(sector, at + 8),
-          read_le<std::uint32_t>(sector, at + 12)};
+  return {read_le<std::uint8_t>(sector, at), read_le<std::uint8_t>(sector, at + 4),
+          read_le<std::uint32_t>(sector, at + 8), read_le<std::uint32_t>(sector, at + 12)};
 }
 
 bool has_boot_signature(std::string_view sector) { return has_magic(sector, 510, "\x55\xaa"); }
@@ -39,8 +39,8 @@ Result<Partition> place(unsigned number, std::uint64_t first, std::uint64_t coun
                         std::uint64_t disk_size) {
   const std::uint64_t sectors = disk_size / sector_size;
   if (first >= sectors) {
-    return fail(Errc::failed, "partition {} begins at sector {}, but the disk has {}; the disk may be cut off", number, first,
-                sectors);
+    return fail(Errc::failed, "partition {} begins at sector {}, but the disk has {}; the disk may be cut off", number,
+                first, sectors);
   }
   return Partition{number, first * sector_size, std::min(count, sectors - first) * sector_size, {}};
 }
@@ -71,9 +71,11 @@ Result<std::optional<PartitionTable>> read_gpt(std::uint64_t disk_size, const Re
   const auto table_lba = read_le<std::uint64_t>(header, 72);
   const auto count = read_le<std::uint32_t>(header, 80);
   const auto entry_size = read_le<std::uint32_t>(header, 84);
-  if (count > max_gpt_entries || entry_size < 128 || entry_size > max_gpt_entry_size || entry_size % 8 != 0) return none;
+  if (count > max_gpt_entries || entry_size < 128 || entry_size > max_gpt_entry_size || entry_size % 8 != 0)
+    return none;
   const std::uint64_t table_size = std::uint64_t{count} * entry_size;
-  if (table_size > max_gpt_table || table_lba >= sectors || table_size > disk_size - table_lba * sector_size) return none;
+  if (table_size > max_gpt_table || table_lba >= sectors || table_size > disk_size - table_lba * sector_size)
+    return none;
   VMPATCH_TRY(const std::string table, read(table_lba * sector_size, static_cast<std::size_t>(table_size)));
   if (crc32(table) != read_le<std::uint32_t>(header, 88)) return none;
 

@@ -24,11 +24,12 @@ struct PartitionTable {
   std::vector<Partition> partitions;  ///< by number
 };
 
-/// GPT tells its sector size (512 or 4096) by where its header is; MBR counts in `mbr_sector_size`. A GPT whose first copy
-/// is broken is read from the copy at the end. `none` when there is no table. Errors: failed (both copies of a GPT are
-/// broken, a logical chain that loops or leaves the disk, a partition that begins behind the end of the disk), and what
-/// `read` returns.
-Result<PartitionTable> read_partitions(std::uint64_t disk_size, const ReadAt& read, std::uint32_t mbr_sector_size = 512);
+/// GPT tells its sector size (512 or 4096) by where its header is; MBR counts in `mbr_sector_size`. A GPT whose first
+/// copy is broken is read from the copy at the end. `none` when there is no table. Errors: failed (both copies of a GPT
+/// are broken, a logical chain that loops or leaves the disk, a partition that begins behind the end of the disk), and
+/// what `read` returns.
+Result<PartitionTable> read_partitions(std::uint64_t disk_size, const ReadAt& read,
+                                       std::uint32_t mbr_sector_size = 512);
 
 /// CRC-32 of ISO 3309 as GPT uses it.
 [[nodiscard]] std::uint32_t crc32(std::string_view bytes);

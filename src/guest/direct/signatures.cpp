@@ -22,7 +22,9 @@ std::string trimmed_label(std::string_view bytes) {
   return label == "NO NAME" ? std::string() : label;
 }
 
-bool has_md_magic(std::string_view bytes, std::size_t offset) { return read_le<std::uint32_t>(bytes, offset) == md_magic; }
+bool has_md_magic(std::string_view bytes, std::size_t offset) {
+  return read_le<std::uint32_t>(bytes, offset) == md_magic;
+}
 
 /// Superblock versions 1.0 and 0.90 of md are at the end (linux/raid/md_p.h).
 Result<bool> has_md_at_end(std::uint64_t size, const ReadAt& read) {
@@ -44,12 +46,14 @@ Signature recognise_boot_sector(std::string_view head) {
   if (has_magic(head, 3, "EXFAT   ")) return {"exfat", {}, {}};
   if (!has_magic(head, 510, "\x55\xaa")) return {};
   const auto fat = [&](std::size_t serial, std::size_t label) {
-    return Signature{"vfat", fmt::format("{:04X}-{:04X}", read_le<std::uint16_t>(head, serial + 2),
-                                         read_le<std::uint16_t>(head, serial)),
-                     trimmed_label(slice(head, label, 11))};
+    return Signature{
+        "vfat",
+        fmt::format("{:04X}-{:04X}", read_le<std::uint16_t>(head, serial + 2), read_le<std::uint16_t>(head, serial)),
+        trimmed_label(slice(head, label, 11))};
   };
   if (has_magic(head, 82, "FAT32   ")) return fat(67, 71);
-  if (has_magic(head, 54, "FAT12   ") || has_magic(head, 54, "FAT16   ") || has_magic(head, 54, "FAT     ")) return fat(39, 43);
+  if (has_magic(head, 54, "FAT12   ") || has_magic(head, 54, "FAT16   ") || has_magic(head, 54, "FAT     "))
+    return fat(39, 43);
   return {};
 }
 
@@ -93,9 +97,9 @@ std::string uuid_of(std::string_view bytes) {
 }
 
 bool Signature::may_hide_root() const {
-  constexpr std::array<std::string_view, 12> types{"LVM2_member", "crypto_LUKS", "linux_raid_member", "xfs",
-                                                   "btrfs",       "ntfs",        "BitLocker",         "f2fs",
-                                                   "erofs",       "squashfs",    "jfs",               "reiserfs"};
+  constexpr std::array<std::string_view, 12> types{
+      "LVM2_member", "crypto_LUKS", "linux_raid_member", "xfs", "btrfs",   "ntfs", "BitLocker",
+      "f2fs",        "erofs",       "squashfs",          "jfs", "reiserfs"};
   return std::find(types.begin(), types.end(), type) != types.end();
 }
 

@@ -9,7 +9,8 @@
 namespace vmpatch::guest::direct {
 
 struct Signature {
-  std::string type;  ///< ext2, ext3, ext4, swap, swsuspend (a hibernated system), LVM2_member, crypto_LUKS, xfs, … "" = unknown
+  std::string
+      type;  ///< ext2, ext3, ext4, swap, swsuspend (a hibernated system), LVM2_member, crypto_LUKS, xfs, … "" = unknown
   std::string uuid;  ///< as UUID= in fstab
   std::string label;
 
@@ -30,8 +31,9 @@ Result<Signature> recognise(std::uint64_t size, const ReadAt& read);
 /// 16 bytes as people write them; "" when all are zero or some are missing.
 [[nodiscard]] std::string uuid_of(std::string_view bytes);
 
-/// Whether the file system behind an ext superblock (1024 bytes) can be read safely as it is. `size` is of what holds it.
-/// Errors: unsupported (journal needs recovery, unknown feature); failed (larger than what holds it, absurd geometry).
+/// Whether the file system behind an ext superblock (1024 bytes) can be read safely as it is. `size` is of what holds
+/// it. Errors: unsupported (journal needs recovery, unknown feature); failed (larger than what holds it, absurd
+/// geometry).
 Result<void> check_ext_superblock(std::string_view superblock, std::uint64_t size);
 
 }  // namespace vmpatch::guest::direct

@@ -54,7 +54,8 @@ Result<std::optional<InodeNumber>> Tree::look_up(const Node& directory, const st
 }
 
 Result<Found> Tree::resolve(const std::string& path, bool follow) {
-  if (path.empty() || path.front() != '/') return fail(Errc::failed, "guest path {} is not absolute", escape_untrusted(path));
+  if (path.empty() || path.front() != '/')
+    return fail(Errc::failed, "guest path {} is not absolute", escape_untrusted(path));
   if (path.size() > max_path) return fail(Errc::failed, "guest path of {} bytes is too long", path.size());
   VMPATCH_TRY(const Node root, node_at(*root_, ExtFileSystem::root));
   std::vector<Node> way{root};

@@ -1,6 +1,6 @@
 #pragma once
-// The file systems of a guest joined at their mount points, and the walk along paths in them. Symbolic links and ".." never
-// leave the guest's root, because names are only ever looked up from it.
+// The file systems of a guest joined at their mount points, and the walk along paths in them. Symbolic links and ".."
+// never leave the guest's root, because names are only ever looked up from it.
 
 #include <map>
 #include <optional>

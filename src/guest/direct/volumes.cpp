@@ -14,7 +14,8 @@ constexpr std::size_t max_volumes = 1024;
 
 std::string disk_name(std::size_t index) {
   std::string letters;
-  for (++index; index > 0; index = (index - 1) / 26) letters.insert(letters.begin(), static_cast<char>('a' + (index - 1) % 26));
+  for (++index; index > 0; index = (index - 1) / 26)
+    letters.insert(letters.begin(), static_cast<char>('a' + (index - 1) % 26));
   return "/dev/sd" + letters;
 }
 
@@ -29,7 +30,8 @@ Result<std::unique_ptr<ExtFileSystem>> open_ext(const Volume& volume, const Dead
 Result<FoundVolume> look_at(const Volume& volume, std::string device, std::string part_uuid, const Deadline& deadline) {
   FoundVolume found;
   VMPATCH_TRY(found.signature, recognise(volume.length, volume.reader()));
-  found.about = {std::move(device), found.signature.type, found.signature.uuid, found.signature.label, std::move(part_uuid)};
+  found.about = {std::move(device), found.signature.type, found.signature.uuid, found.signature.label,
+                 std::move(part_uuid)};
   found.volume = volume;
   if (found.signature.is_ext()) {
     auto opened = open_ext(volume, deadline);
@@ -67,7 +69,8 @@ Result<std::vector<FoundVolume>> look_at_disk(Disk& disk, const std::string& nam
   // The boot sector of a FAT or NTFS on the whole disk can pass for an MBR.
   if (table.kind != PartitionTable::Kind::gpt) {
     VMPATCH_TRY(auto on_disk, look_at(whole, name, {}, deadline));
-    const bool boot_sector = on_disk.about.type == "vfat" || on_disk.about.type == "ntfs" || on_disk.about.type == "exfat";
+    const bool boot_sector =
+        on_disk.about.type == "vfat" || on_disk.about.type == "ntfs" || on_disk.about.type == "exfat";
     if (table.partitions.empty() || boot_sector) {
       found.push_back(std::move(on_disk));
       return found;
@@ -110,7 +113,8 @@ Result<Volumes> find_volumes(const std::vector<image::NbdExport>& exports, const
     if (!found) return found.error().in(name);
     volumes.disks.push_back(std::move(disk));
     std::move(found->begin(), found->end(), std::back_inserter(volumes.all));
-    if (volumes.all.size() > max_volumes) return fail(Errc::failed, "the disks have more than {} partitions", max_volumes);
+    if (volumes.all.size() > max_volumes)
+      return fail(Errc::failed, "the disks have more than {} partitions", max_volumes);
   }
   return volumes;
 }

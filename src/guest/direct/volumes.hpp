@@ -14,7 +14,7 @@ namespace vmpatch::guest::direct {
 
 /// One file system (or what else lies on a partition or a whole disk).
 struct FoundVolume {
-  FileSystem about;                   ///< device is /dev/sdXN by the order of the disks
+  FileSystem about;  ///< device is /dev/sdXN by the order of the disks
   Volume volume;
   Signature signature;
   std::unique_ptr<ExtFileSystem> fs;  ///< ext2/3/4 that can be read

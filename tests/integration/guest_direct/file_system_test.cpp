@@ -52,9 +52,11 @@ void write_tree(const TempDir& dir) {
   fs::create_symlink("loop-b", root / "links/loop-a");
   fs::create_symlink("loop-a", root / "links/loop-b");
   fs::create_symlink("nowhere", root / "links/dangling");
-  fs::create_symlink("../a/b/../b/c/./d/e/f/g/h/../../../../../../../../small/../odd/../a/b/c/d/e/f/g/h/deep", root / "links/long");
+  fs::create_symlink("../a/b/../b/c/./d/e/f/g/h/../../../../../../../../small/../odd/../a/b/c/d/e/f/g/h/deep",
+                     root / "links/long");
   fs::create_symlink("../etc/passwd", root / "links/chain-0");
-  for (int i = 1; i <= 41; ++i) fs::create_symlink(fmt::format("chain-{}", i - 1), root / fmt::format("links/chain-{}", i));
+  for (int i = 1; i <= 41; ++i)
+    fs::create_symlink(fmt::format("chain-{}", i - 1), root / fmt::format("links/chain-{}", i));
   ASSERT_EQ(::chmod((root / "small/empty").c_str(), 04751), 0);
   ASSERT_EQ(::chown((root / "small/inline").c_str(), 100'000, 70'000), 0);
   ASSERT_EQ(::mkfifo((root / "small/fifo").c_str(), 0600), 0);
@@ -97,7 +99,8 @@ void compare_file(Guest& guest, const std::string& path, const fs::path& origina
     ASSERT_TRUE(entries.has_value()) << entries.error().message;
     std::map<std::string, FileKind> listed;
     for (const DirEntry& entry : *entries) listed.emplace(entry.name, entry.kind);
-    EXPECT_TRUE(std::is_sorted(entries->begin(), entries->end(), [](const auto& a, const auto& b) { return a.name < b.name; }));
+    EXPECT_TRUE(
+        std::is_sorted(entries->begin(), entries->end(), [](const auto& a, const auto& b) { return a.name < b.name; }));
     if (path == "/") listed.erase("lost+found");
     std::map<std::string, FileKind> expected;
     for (const auto& entry : fs::directory_iterator(original)) {
@@ -138,9 +141,11 @@ TEST_P(FileSystems, every_file_reads_as_it_was_written) {
 
 INSTANTIATE_TEST_SUITE_P(
     Ext, FileSystems,
-    testing::Values(Variant{"ext2_1k", {"-t", "ext2", "-b", "1024"}}, Variant{"ext2_4k_old_revision_entries", {"-t", "ext2", "-b", "4096", "-O", "^filetype"}},
-                    Variant{"ext3_1k_small_inodes", {"-t", "ext3", "-b", "1024", "-I", "128"}}, Variant{"ext3_4k", {"-t", "ext3", "-b", "4096"}},
-                    Variant{"ext4_1k", {"-t", "ext4", "-b", "1024"}}, Variant{"ext4_4k", {"-t", "ext4", "-b", "4096"}},
+    testing::Values(Variant{"ext2_1k", {"-t", "ext2", "-b", "1024"}},
+                    Variant{"ext2_4k_old_revision_entries", {"-t", "ext2", "-b", "4096", "-O", "^filetype"}},
+                    Variant{"ext3_1k_small_inodes", {"-t", "ext3", "-b", "1024", "-I", "128"}},
+                    Variant{"ext3_4k", {"-t", "ext3", "-b", "4096"}}, Variant{"ext4_1k", {"-t", "ext4", "-b", "1024"}},
+                    Variant{"ext4_4k", {"-t", "ext4", "-b", "4096"}},
                     Variant{"ext4_inline_data", {"-t", "ext4", "-b", "4096", "-O", "inline_data"}},
                     Variant{"ext4_64bit_metadata_csum", {"-t", "ext4", "-O", "64bit,metadata_csum,metadata_csum_seed"}},
                     Variant{"ext4_plain", {"-t", "ext4", "-O", "^64bit,^metadata_csum"}},
@@ -152,7 +157,8 @@ class Walk : public testing::Test {
   static void SetUpTestSuite() {
     dir_ = std::make_unique<TempDir>();
     write_tree(*dir_);
-    machine_ = std::make_unique<Machine>(*dir_, std::vector{make_file_system(*dir_, "disk", *dir_ / "root", {"-t", "ext4"})});
+    machine_ =
+        std::make_unique<Machine>(*dir_, std::vector{make_file_system(*dir_, "disk", *dir_ / "root", {"-t", "ext4"})});
     ASSERT_TRUE(machine_->guest.has_value()) << error_of(*machine_);
   }
   static void TearDownTestSuite() {
@@ -168,7 +174,8 @@ class Walk : public testing::Test {
 };
 
 TEST_F(Walk, links_out_of_the_guest_lead_to_its_own_files) {
-  for (const char* path : {"/links/absolute", "/links/above", "/links/../../../etc/passwd", "/links/chain-39", "//etc/./passwd"}) {
+  for (const char* path :
+       {"/links/absolute", "/links/above", "/links/../../../etc/passwd", "/links/chain-39", "//etc/./passwd"}) {
     EXPECT_EQ(guest().read(path, 1000).value_or("error"), passwd) << path;
   }
   EXPECT_EQ(guest().read("/links/long", 1000).value_or("error"), "deep");
@@ -203,7 +210,8 @@ TEST_F(Walk, the_size_limit_holds_before_anything_is_read) {
 }
 
 TEST_F(Walk, digests_are_empty_where_there_is_no_regular_file) {
-  const auto digests = guest().digests({"/etc/passwd", "/nothing", "/etc", "/links/loop-a", "/links/absolute", "/small/fifo"});
+  const auto digests =
+      guest().digests({"/etc/passwd", "/nothing", "/etc", "/links/loop-a", "/links/absolute", "/small/fifo"});
   ASSERT_TRUE(digests.has_value()) << digests.error().message;
   const std::optional<Digest> none;
   EXPECT_EQ(*digests, (std::vector<std::optional<Digest>>{sha256(passwd), none, none, none, sha256(passwd), none}));
@@ -244,7 +252,8 @@ TEST(LargeDirectory, indexed_with_20000_entries_is_listed_and_walked) {
     dir.write("root/many/" + name, "");
     names.insert(name);
   }
-  const fs::path disk = make_file_system(dir, "disk", dir / "root", {"-t", "ext4", "-N", "30000", "-O", "^metadata_csum"});
+  const fs::path disk =
+      make_file_system(dir, "disk", dir / "root", {"-t", "ext4", "-N", "30000", "-O", "^metadata_csum"});
   // mke2fs writes plain directories; e2fsck -D indexes them (exit code 1: changed).
   Command index;
   index.argv = {"/usr/sbin/e2fsck", "-fyD", disk.string()};

@@ -77,8 +77,9 @@ class Served {
     export_.socket = dir / (disk.filename().string() + ".sock");
     export_.size = fs::file_size(disk);
     Command command;
-    command.argv = {"qemu-nbd", "--persistent", "--read-only", "--shared=4", "--format=raw",
-                    "--socket=" + export_.socket.string(), disk.string()};
+    command.argv = {"qemu-nbd",   "--persistent", "--read-only",
+                    "--shared=4", "--format=raw", "--socket=" + export_.socket.string(),
+                    disk.string()};
     auto started = Child::start(command);
     EXPECT_TRUE(started.has_value());
     if (started) child_ = std::move(*started);

@@ -20,7 +20,8 @@ TEST_P(Partitions, separate_file_systems_are_joined_by_fstab) {
   const fs::path disk = empty_disk(dir, "disk", 200 * mib);
   if (gpt) {
     tool({"sfdisk", "-q", disk},
-         "label: gpt\n1: start=2048,size=4096\n2: start=8192,size=65536\n3: start=73728,size=65536\n5: start=141312,size=65536\n"
+         "label: gpt\n1: start=2048,size=4096\n2: start=8192,size=65536\n3: start=73728,size=65536\n5: "
+         "start=141312,size=65536\n"
          "6: start=208896,size=65536,uuid=6A5C1F7E-0B1D-4E0C-9C1B-3D2E1F0A9B8C\n7: start=276480,size=65536\n");
   } else {
     tool({"sfdisk", "-q", disk},
@@ -29,8 +30,9 @@ TEST_P(Partitions, separate_file_systems_are_joined_by_fstab) {
          "6: start=208896,size=65536,type=83\n7: start=276480,size=65536,type=82\n");
   }
   const std::string part_uuid = gpt ? "6a5c1f7e-0b1d-4e0c-9c1b-3d2e1f0a9b8c" : "1234abcd-06";
-  write_root(dir, "root", "UUID=" + data_uuid + " /var ext4 defaults 0 2\nLABEL=the-usr /usr ext4 ro 0 2\nPARTUUID=" + part_uuid +
-                              " /srv ext3 defaults 0 2\n/dev/vda7 none swap sw 0 0\nproc /proc proc defaults 0 0\n");
+  write_root(dir, "root",
+             "UUID=" + data_uuid + " /var ext4 defaults 0 2\nLABEL=the-usr /usr ext4 ro 0 2\nPARTUUID=" + part_uuid +
+                 " /srv ext3 defaults 0 2\n/dev/vda7 none swap sw 0 0\nproc /proc proc defaults 0 0\n");
   fs::remove(dir / "root/etc/os-release");
   fs::create_symlink("../usr/lib/os-release", dir / "root/etc/os-release");
   for (const char* name : {"var", "usr", "srv"}) fs::create_directory(dir / "root" / name);
@@ -45,7 +47,9 @@ TEST_P(Partitions, separate_file_systems_are_joined_by_fstab) {
   const Machine machine(dir, {disk});
   ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
   Guest& guest = **machine.guest;
-  EXPECT_EQ(guest.access(), "direct: /dev/sda2 (ext4) on /, /dev/sda3 (ext4) on /var, /dev/sda5 (ext2) on /usr, /dev/sda6 (ext3) on /srv");
+  EXPECT_EQ(
+      guest.access(),
+      "direct: /dev/sda2 (ext4) on /, /dev/sda3 (ext4) on /var, /dev/sda5 (ext2) on /usr, /dev/sda6 (ext3) on /srv");
   EXPECT_EQ(guest.read("/etc/os-release", 100).value_or(""), "ID=debian\n");
   EXPECT_EQ(guest.read("/var/lib/dpkg/status", 100).value_or(""), "Package: x\n");
   EXPECT_EQ(guest.read("/srv/data", 100).value_or(""), "served");
@@ -54,7 +58,8 @@ TEST_P(Partitions, separate_file_systems_are_joined_by_fstab) {
   EXPECT_EQ(guest.read("/var/lib/passwd", 100).value_or("").substr(0, 4), "root");
   EXPECT_FALSE(machine.hibernated);
 }
-INSTANTIATE_TEST_SUITE_P(Tables, Partitions, testing::Values("gpt", "mbr"), [](const auto& table) { return table.param; });
+INSTANTIATE_TEST_SUITE_P(Tables, Partitions, testing::Values("gpt", "mbr"),
+                         [](const auto& table) { return table.param; });
 
 TEST(Machines, second_disk_is_joined_by_device_name_of_another_bus) {
   const TempDir dir;
@@ -70,7 +75,8 @@ TEST(Machines, second_disk_is_joined_by_device_name_of_another_bus) {
 TEST(Machines, without_an_operating_system_are_refused) {
   const TempDir dir;
   dir.write("data/file", "just data");
-  for (const auto& disk : {make_file_system(dir, "data-disk", dir / "data", {"-t", "ext4"}), empty_disk(dir, "empty", 8 * mib)}) {
+  for (const auto& disk :
+       {make_file_system(dir, "data-disk", dir / "data", {"-t", "ext4"}), empty_disk(dir, "empty", 8 * mib)}) {
     const Machine machine(dir, {disk});
     EXPECT_EQ(code_of(machine.guest), Errc::refused) << error_of(machine);
     EXPECT_NE(error_of(machine).find("no operating system found on 1 disk"), std::string::npos) << error_of(machine);
@@ -135,9 +141,11 @@ TEST_P(Foreign, content_is_for_the_appliance_alone_or_beside_a_root) {
   EXPECT_EQ(code_of(beside.guest), Errc::unsupported) << error_of(beside);
 }
 INSTANTIATE_TEST_SUITE_P(Types, Foreign,
-                         testing::Values(Magic{"xfs", 0, "XFSB"}, Magic{"LVM2_member", 512, "LABELONE"s + std::string(16, '\0') + "LVM2 001"},
+                         testing::Values(Magic{"xfs", 0, "XFSB"},
+                                         Magic{"LVM2_member", 512, "LABELONE"s + std::string(16, '\0') + "LVM2 001"},
                                          Magic{"crypto_LUKS", 0, "LUKS\xba\xbe"}, Magic{"btrfs", 65600, "_BHRfS_M"},
-                                         Magic{"ntfs", 3, "NTFS    "}, Magic{"linux_raid_member", 4096, "\xfc\x4e\x2b\xa9"},
+                                         Magic{"ntfs", 3, "NTFS    "},
+                                         Magic{"linux_raid_member", 4096, "\xfc\x4e\x2b\xa9"},
                                          Magic{"linux_raid_member", 8 * mib - 8192, "\xfc\x4e\x2b\xa9"},
                                          Magic{"linux_raid_member", 8 * mib - 65536, "\xfc\x4e\x2b\xa9"}));
 
@@ -218,7 +226,8 @@ TEST(Machines, nobody_at_the_socket_fails) {
 TEST(Damage, random_bytes_in_metadata_never_end_the_process) {
   const TempDir dir;
   write_root(dir, "root");
-  for (int i = 0; i < 300; ++i) dir.write(fmt::format("root/d{}/file-{}", i % 7, i), std::string(static_cast<std::size_t>(i) * 50, 'f'));
+  for (int i = 0; i < 300; ++i)
+    dir.write(fmt::format("root/d{}/file-{}", i % 7, i), std::string(static_cast<std::size_t>(i) * 50, 'f'));
   for (const std::vector<std::string>& options :
        {std::vector<std::string>{"-t", "ext4", "-O", "inline_data,^metadata_csum"}, {"-t", "ext2", "-b", "1024"}}) {
     const fs::path good = make_file_system(dir, "good", dir / "root", options, "4M");
@@ -228,7 +237,8 @@ TEST(Damage, random_bytes_in_metadata_never_end_the_process) {
       fs::copy_file(good, bad, fs::copy_options::overwrite_existing);
       unsigned seed = round * 7919 + 17;
       const auto next = [&] { return (seed = seed * 1664525U + 1013904223U) >> 8U; };
-      for (unsigned i = 0; i < 200; ++i) overwrite(bad, 2048 + next() % (600U << 10U), std::string(1, static_cast<char>(next())));
+      for (unsigned i = 0; i < 200; ++i)
+        overwrite(bad, 2048 + next() % (600U << 10U), std::string(1, static_cast<char>(next())));
       const Machine machine(dir, {bad});
       if (machine.guest) {
         ++opened;

@@ -11,10 +11,13 @@ constexpr std::uint64_t mib = 1U << 20U;
 struct FileDisk {
   explicit FileDisk(const fs::path& file) : bytes(image::test::read_whole(file)) {}
   [[nodiscard]] Result<PartitionTable> table(std::uint32_t sector = 512) const {
-    return read_partitions(bytes.size(), [this](std::uint64_t offset, std::size_t length) -> Result<std::string> {
-      if (offset > bytes.size() || length > bytes.size() - offset) return fail(Errc::failed, "outside");
-      return bytes.substr(static_cast<std::size_t>(offset), length);
-    }, sector);
+    return read_partitions(
+        bytes.size(),
+        [this](std::uint64_t offset, std::size_t length) -> Result<std::string> {
+          if (offset > bytes.size() || length > bytes.size() - offset) return fail(Errc::failed, "outside");
+          return bytes.substr(static_cast<std::size_t>(offset), length);
+        },
+        sector);
   }
   std::string bytes;
 };
@@ -26,12 +29,15 @@ FileDisk partitioned(const TempDir& dir, const std::string& script) {
 }
 
 FileDisk gpt(const TempDir& dir) {
-  return partitioned(dir, "label: gpt\n2: start=2048,size=2048,uuid=6A5C1F7E-0B1D-4E0C-9C1B-3D2E1F0A9B8C\n9: start=8192,size=4096\n");
+  return partitioned(
+      dir, "label: gpt\n2: start=2048,size=2048,uuid=6A5C1F7E-0B1D-4E0C-9C1B-3D2E1F0A9B8C\n9: start=8192,size=4096\n");
 }
 
 FileDisk logical(const TempDir& dir) {
-  return partitioned(dir, "label: dos\nlabel-id: 0x0000abcd\n1: start=2048,size=2048,type=83\n2: start=4096,size=16384,type=f\n"
-                          "5: start=6144,size=2048,type=83\n6: start=10240,size=2048,type=83\n7: start=14336,size=2048,type=82\n");
+  return partitioned(
+      dir,
+      "label: dos\nlabel-id: 0x0000abcd\n1: start=2048,size=2048,type=83\n2: start=4096,size=16384,type=f\n"
+      "5: start=6144,size=2048,type=83\n6: start=10240,size=2048,type=83\n7: start=14336,size=2048,type=82\n");
 }
 
 TEST(Gpt, partitions_are_those_that_sfdisk_wrote) {
@@ -94,9 +100,10 @@ TEST(Mbr, logical_partitions_are_numbered_from_5) {
   ASSERT_TRUE(table.has_value()) << table.error().message;
   EXPECT_EQ(table->kind, PartitionTable::Kind::mbr);
   std::vector<std::string> found;
-  for (const Partition& p : table->partitions) found.push_back(fmt::format("{} {} {} {}", p.number, p.offset / 512, p.length / 512, p.part_uuid));
-  EXPECT_EQ(found, (std::vector<std::string>{"1 2048 2048 0000abcd-01", "5 6144 2048 0000abcd-05", "6 10240 2048 0000abcd-06",
-                                             "7 14336 2048 0000abcd-07"}));
+  for (const Partition& p : table->partitions)
+    found.push_back(fmt::format("{} {} {} {}", p.number, p.offset / 512, p.length / 512, p.part_uuid));
+  EXPECT_EQ(found, (std::vector<std::string>{"1 2048 2048 0000abcd-01", "5 6144 2048 0000abcd-05",
+                                             "6 10240 2048 0000abcd-06", "7 14336 2048 0000abcd-07"}));
 }
 
 TEST(Mbr, logical_chain_that_loops_fails) {
@@ -125,8 +132,9 @@ TEST(Mbr, sectors_of_4096_bytes_are_counted_when_asked_for) {
 
 TEST(Mbr, disks_without_a_table_have_none) {
   const TempDir dir;
-  EXPECT_EQ(FileDisk(empty_disk(dir, "zeros", mib)).table().value_or(PartitionTable{PartitionTable::Kind::gpt, 0, {}}).kind,
-            PartitionTable::Kind::none);
+  EXPECT_EQ(
+      FileDisk(empty_disk(dir, "zeros", mib)).table().value_or(PartitionTable{PartitionTable::Kind::gpt, 0, {}}).kind,
+      PartitionTable::Kind::none);
   EXPECT_TRUE(FileDisk(empty_disk(dir, "nothing", 0)).table().has_value());
 }
 

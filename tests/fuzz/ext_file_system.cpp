@@ -1,0 +1,77 @@
+// An ext file system of arbitrary bytes through libext2fs and the path walk: values or errors, in bounded memory and
+// time. The input begins with the superblock: the boot block before it says nothing.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "guest/direct/signatures.hpp"
+#include "guest/direct/tree.hpp"
+
+namespace {
+
+using namespace vmpatch;
+using namespace vmpatch::guest;
+using namespace vmpatch::guest::direct;
+
+constexpr std::uint64_t boot_block = 1024;
+constexpr std::uint64_t size = 256U << 10U;
+constexpr std::size_t max_visits = 200;
+
+/// The input, and zeros behind it.
+class Memory final : public BlockSource {
+ public:
+  explicit Memory(std::string_view bytes) : disk_(size, '\0') {
+    std::memcpy(disk_.data() + boot_block, bytes.data(), std::min<std::size_t>(bytes.size(), size - boot_block));
+  }
+  Result<void> read(std::uint64_t offset, std::span<char> to) override {
+    if (offset > size || to.size() > size - offset) std::abort();
+    std::memcpy(to.data(), disk_.data() + offset, to.size());
+    return {};
+  }
+
+ private:
+  std::string disk_;
+};
+
+void visit(Tree& tree, const std::string& directory, std::size_t& visits) {
+  const auto found = tree.resolve(directory, true);
+  if (!found || found->how != Found::How::node || found->node.stat.kind != FileKind::directory) return;
+  const auto entries = tree.list(found->node);
+  if (!entries) return;
+  for (const ExtEntry& entry : *entries) {
+    if (++visits > max_visits) return;
+    const std::string path = directory + "/" + entry.name;
+    const auto child = tree.resolve(path, true);
+    if (!child || child->how != Found::How::node) continue;
+    std::size_t read = 0;
+    if (child->node.stat.kind == FileKind::regular) {
+      (void)child->node.fs->content(child->node.inode, [&](std::string_view piece) {
+        read += piece.size();
+        return read < (1U << 20U);
+      });
+    } else if (child->node.stat.kind == FileKind::directory) {
+      visit(tree, path, visits);
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t length) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), length);
+  Memory disk(bytes);
+  const Deadline deadline;
+  const Volume volume{&disk, 0, size};
+  std::string superblock(slice(bytes, 0, 1024));
+  superblock.resize(1024, '\0');
+  if (!recognise_ext(superblock).is_ext() || !check_ext_superblock(superblock, size)) return 0;
+  const auto fs = ExtFileSystem::open(volume, deadline);
+  if (!fs) return 0;
+  Tree tree(**fs);
+  std::size_t visits = 0;
+  visit(tree, "/", visits);
+  return 0;
+}
