@@ -20,6 +20,16 @@ release_sources() {
   echo "$lines"
 }
 
+# use_apt_proxies: what apt.conf says about proxies, for programs that read the environment alone.
+use_apt_proxies() {
+  local found='' variable
+  for variable in http_proxy https_proxy; do
+    eval "$(apt-config shell found "Acquire::${variable%_proxy}::Proxy")"
+    [ -z "$found" ] || export "$variable=$found"
+    found=''
+  done
+}
+
 # private_apt DIR STATUS: prints the options of an apt that has its state in DIR and believes that the packages of the
 # dpkg status file STATUS are installed; fetches the package lists first.
 # Use: mapfile -t apt < <(private_apt DIR STATUS); apt-get "${apt[@]}" …
