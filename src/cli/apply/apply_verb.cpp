@@ -8,6 +8,7 @@
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/verbs.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {
