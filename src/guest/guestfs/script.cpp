@@ -19,7 +19,7 @@ bool has_nul(std::string_view text) { return text.find('\0') != std::string_view
 /// The appliance's own variables, so that the guest's programs do not see them.
 constexpr std::string_view head = R"(cd / || exit 126
 umask 022
-unset LC_ALL LVM_SYSTEM_DIR RUNLEVEL PREVLEVEL SHLVL udevtimeout selinux edd OLDPWD
+unset LC_ALL LVM_SYSTEM_DIR RUNLEVEL PREVLEVEL SHLVL udevtimeout selinux edd OLDPWD guestfs_identifier _
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb SHELL=/bin/sh
 )";
 

@@ -92,7 +92,7 @@ Result<void> RemoteGuest::start(const OpenRequest& request, bool write) {
     return errno_error(errno, "cannot make a socket for the guest worker");
   }
   socket_.reset(ends[0]);
-  const UniqueFd theirs(ends[1]);
+  UniqueFd theirs(ends[1]);
   Command command;
   command.argv = {worker_program().string(), std::string(guest_worker_argument), std::string(to_string(kind_))};
   // As root it starts as root, enters its namespaces and changes to setup.run_as before it opens anything: see confine().
@@ -100,6 +100,7 @@ Result<void> RemoteGuest::start(const OpenRequest& request, bool write) {
   command.limits = limits(kind_);
   command.descriptors = {{theirs.get(), 3}};
   VMPATCH_TRY(child_, Child::start(command, request.log_fd));
+  theirs.reset();  // or the end of the worker would not be seen
   Frame frame;
   frame.header["setup"] = to_json(setup);
   VMPATCH_TRY(const Frame answer, call(std::move(frame), "open", request.timeout));

@@ -1,0 +1,195 @@
+// What a WritableGuest must do. The tests run in the order of this file on one appliance; the last ones close it.
+#include "contract/guest/guests.hpp"
+
+namespace vmpatch::guest::test {
+namespace {
+
+WritableGuest& guest() { return Guests::get().appliance(); }
+
+template <class T>
+::testing::AssertionResult ok(const Result<T>& result) {
+  if (result) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << result.error().message;
+}
+
+Result<CommandResult> shell(const std::string& script, Seconds timeout = Seconds(60)) {
+  return guest().command({"/bin/sh", "-c", script}, {}, timeout);
+}
+
+TEST(WritableGuest, new_file_has_its_content_and_mode_0644_of_root) {
+  EXPECT_TRUE(ok(guest().write("/etc/new", std::string("a\0b", 3))));
+  EXPECT_EQ(guest().read("/etc/new", 100).value(), std::string("a\0b", 3));
+  const FileStat stat = guest().lstat("/etc/new").value();
+  EXPECT_EQ(stat.mode, 0644U);
+  EXPECT_EQ(stat.uid, 0U);
+}
+
+TEST(WritableGuest, existing_file_is_replaced_and_keeps_its_mode) {
+  EXPECT_TRUE(ok(guest().chmod("/etc/new", 0600)));
+  EXPECT_TRUE(ok(guest().write("/etc/new", "")));
+  EXPECT_EQ(guest().lstat("/etc/new")->mode, 0600U);
+  EXPECT_EQ(guest().lstat("/etc/new")->size, 0U);
+}
+
+TEST(WritableGuest, content_beyond_a_message_of_libguestfs_is_written) {
+  const std::string content(9U << 20U, 'y');
+  EXPECT_TRUE(ok(guest().write("/srv/big", content)));
+  EXPECT_EQ(guest().digests({"/srv/big"}).value()[0], sha256(content));
+  EXPECT_TRUE(ok(guest().remove("/srv/big")));
+}
+
+TEST(WritableGuest, folders_links_names_modes_and_owners_change) {
+  EXPECT_TRUE(ok(guest().make_dirs("/opt/a/b")));
+  EXPECT_TRUE(ok(guest().make_dirs("/opt/a/b")));
+  EXPECT_TRUE(ok(guest().symlink("b", "/opt/a/link")));
+  EXPECT_TRUE(ok(guest().symlink("/dev/null", "/opt/a/link")));
+  EXPECT_EQ(guest().readlink("/opt/a/link").value(), "/dev/null");
+  EXPECT_FALSE(guest().symlink("x", "/opt/a/b").has_value());
+  EXPECT_TRUE(ok(guest().rename("/opt/a/link", "/opt/a/other")));
+  EXPECT_EQ(guest().lstat("/opt/a/link").error().code, Errc::not_found);
+  EXPECT_TRUE(ok(guest().chmod("/opt/a/b", 01777)));
+  EXPECT_TRUE(ok(guest().chown("/opt/a/b", 1234, 4321)));
+  const FileStat stat = guest().stat("/opt/a/b").value();
+  EXPECT_EQ(stat.mode, 01777U);
+  EXPECT_EQ(stat.uid, 1234U);
+  EXPECT_EQ(stat.gid, 4321U);
+}
+
+TEST(WritableGuest, removing_takes_trees_and_links_and_forgives_what_is_missing) {
+  EXPECT_TRUE(ok(guest().remove("/opt/a")));
+  EXPECT_TRUE(ok(guest().remove("/opt/a")));
+  EXPECT_TRUE(ok(guest().symlink("/srv/folder", "/srv/to-folder")));
+  EXPECT_TRUE(ok(guest().remove("/srv/to-folder")));
+  EXPECT_EQ(guest().stat("/srv/folder")->kind, FileKind::directory);
+}
+
+TEST(WritableCommand, output_of_both_streams_and_the_exit_code_are_kept) {
+  const auto result = shell("echo out; echo err >&2; exit 7");
+  ASSERT_TRUE(ok(result));
+  EXPECT_EQ(result->exit_code, 7);
+  EXPECT_EQ(result->output, "out\nerr\n");
+  EXPECT_FALSE(result->truncated);
+}
+
+TEST(WritableCommand, arguments_and_environment_are_not_interpreted) {
+  const std::string hostile = "a'b\"c$(id)`id`\\ \n*;\xff";
+  const auto result = guest().command({"/bin/sh", "-c", "cat <<E\n$1|$V\nE", "x", hostile}, {{"V", hostile}}, Seconds(60));
+  ASSERT_TRUE(ok(result));
+  EXPECT_EQ(result->output, hostile + "|" + hostile + "\n");
+}
+
+TEST(WritableCommand, environment_is_that_of_a_root_without_the_appliance) {
+  const auto result = guest().command({"env"}, {{"DEBIAN_FRONTEND", "noninteractive"}}, Seconds(60));
+  ASSERT_TRUE(ok(result));
+  EXPECT_NE(result->output.find("DEBIAN_FRONTEND=noninteractive\n"), std::string::npos);
+  EXPECT_NE(result->output.find("LANG=C.UTF-8\n"), std::string::npos);
+  EXPECT_NE(result->output.find("HOME=/root\n"), std::string::npos);
+  for (const char* appliance : {"guestfs", "LVM_SYSTEM_DIR", "LC_ALL"}) {
+    EXPECT_EQ(result->output.find(appliance), std::string::npos) << result->output;
+  }
+  EXPECT_FALSE(guest().command({"env"}, {{"A;B", "x"}}, Seconds(60)).has_value());
+}
+
+TEST(WritableCommand, missing_program_gives_127) {
+  const auto result = guest().command({"no-such-program"}, {}, Seconds(60));
+  ASSERT_TRUE(ok(result));
+  EXPECT_EQ(result->exit_code, 127);
+}
+
+TEST(WritableCommand, long_output_keeps_its_end) {
+  const auto result = shell("seq 1 900000");
+  ASSERT_TRUE(ok(result));
+  EXPECT_TRUE(result->truncated);
+  EXPECT_EQ(result->output.size(), 4U << 20U);
+  EXPECT_TRUE(result->output.ends_with("899999\n900000\n"));
+}
+
+TEST(WritableCommand, program_that_hangs_is_killed_and_reported_as_timeout) {
+  const auto result = shell("sleep 600", Seconds(2));
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, Errc::timeout);
+  EXPECT_TRUE(ok(shell("true")));
+}
+
+TEST(WritableCommand, process_left_behind_holds_up_nothing) {
+  const auto result = shell("(sleep 600 >/srv/held) & echo started");
+  ASSERT_TRUE(ok(result));
+  EXPECT_EQ(result->output, "started\n");
+  const auto left = shell("for p in /proc/[0-9]*; do read -r line <$p/cmdline; echo \"$line\"; done 2>/dev/null");
+  ASSERT_TRUE(ok(left));
+  EXPECT_EQ(left->output.find("sleep"), std::string::npos);
+}
+
+TEST(WritableCommand, there_is_no_network) {
+  const auto result = guest().command({"ls", "/sys/class/net"}, {}, Seconds(60));
+  ASSERT_TRUE(ok(result));
+  EXPECT_EQ(result->output, "lo\n");
+}
+
+TEST(WritableAugeas, value_is_read_and_edited_with_one_lens) {
+  EXPECT_EQ(guest().augeas_get("/etc/ssh/sshd_config", "sshd", "PermitRootLogin").value(), "yes");
+  EXPECT_EQ(guest().augeas_get("/etc/ssh/sshd_config", "sshd", "Banner").value(), std::nullopt);
+  EXPECT_TRUE(ok(guest().augeas_edit("/etc/ssh/sshd_config", "sshd", {{"PermitRootLogin", "no"}}, {"Port"})));
+  EXPECT_EQ(guest().read("/etc/ssh/sshd_config", 1000).value(),
+            "# comment\nPermitRootLogin no\nMatch User git\n    X11Forwarding no\n");
+}
+
+TEST(WritableAugeas, missing_file_wrong_lens_and_unreadable_file_are_errors) {
+  EXPECT_EQ(guest().augeas_get("/etc/missing", "sshd", "x").error().code, Errc::not_found);
+  EXPECT_FALSE(guest().augeas_get("/etc/hostname", "no_such_lens", "x").has_value());
+  EXPECT_TRUE(ok(guest().write("/etc/broken", "[[[ not json")));
+  const auto value = guest().augeas_get("/etc/broken", "json", "x");
+  ASSERT_FALSE(value.has_value());
+  EXPECT_NE(value.error().message.find("Augeas cannot read /etc/broken"), std::string::npos) << value.error().message;
+}
+
+TEST(WritablePayloads, files_appear_below_the_mount_point_and_it_goes_away) {
+  const auto where = guest().mount_payloads();
+  ASSERT_TRUE(ok(where));
+  EXPECT_EQ(guest().read(*where + "/libssl3_3.0.11-1~deb12u2_amd64.deb", 100).value(), "deb\n");
+  EXPECT_NE(shell("echo x > " + *where + "/new")->exit_code, 0);
+  EXPECT_TRUE(ok(guest().unmount_payloads()));
+  EXPECT_EQ(guest().lstat(*where).error().code, Errc::not_found);
+}
+
+TEST(WritablePayloads, tar_file_is_unpacked_with_its_owners) {
+  EXPECT_TRUE(ok(guest().make_dirs("/opt")));
+  EXPECT_TRUE(ok(guest().unpack_tar("hotfix.tar", "/")));
+  EXPECT_EQ(guest().read("/opt/app/version", 10).value(), "2\n");
+  EXPECT_EQ(guest().lstat("/opt/app/version")->uid, 7U);
+  EXPECT_FALSE(guest().unpack_tar("missing.tar", "/").has_value());
+  EXPECT_FALSE(guest().unpack_tar("../etc/passwd", "/").has_value());
+}
+
+TEST(WritableGuest, free_space_is_that_of_the_file_system) {
+  const auto bytes = guest().free_space("/srv");
+  ASSERT_TRUE(ok(bytes));
+  EXPECT_GT(*bytes, 1U << 20U);
+  EXPECT_LT(*bytes, 96U << 20U);
+}
+
+// Closes the shared guest and looks at what it left, in a second appliance that only reads.
+TEST(WritableGuestEnd, changes_are_on_the_overlay_its_file_system_is_clean_and_nothing_else_was_left) {
+  ASSERT_TRUE(ok(shell("echo litter > /run/litter")));
+  Guests::get().finish_appliance();
+  ServedGuest& served = Guests::get().served();
+  served.verify_overlay();
+  const auto opened = make_appliance_opener(served.log)->open_write(served.verify);
+  ASSERT_TRUE(ok(opened));
+  WritableGuest& after = **opened;
+  EXPECT_EQ(after.read("/opt/app/version", 10).value(), "2\n");
+  EXPECT_TRUE(after.list("/run")->empty());
+  EXPECT_FALSE(after.write("/etc/new", "x").has_value());
+  EXPECT_FALSE(after.command({"true"}, {}, Seconds(10)).has_value());
+  EXPECT_TRUE(ok(after.check_file_systems()));
+  EXPECT_EQ(after.read("/srv/hello", 10).value(), "hello\n");
+  EXPECT_TRUE(ok(after.finish()));
+  EXPECT_EQ(after.read("/srv/hello", 10).error().code, Errc::failed);
+  // The direct guest's folder alone.
+  EXPECT_EQ(std::distance(fs::directory_iterator(served.dir / "work"), fs::directory_iterator()), 1);
+  // The base is as it was.
+  EXPECT_EQ(Guests::get().direct().read("/etc/ssh/sshd_config", 1000)->find("PermitRootLogin no"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace vmpatch::guest::test
