@@ -118,7 +118,9 @@ std::vector<std::string> make_environment(const Command& command) {
 
 Result<std::vector<Mapping>> make_mappings(const Command& command, const StandardStreams& streams) {
   std::vector<Mapping> mappings;
-  for (const auto& [ours, theirs] : command.descriptors) {
+  for (const auto& descriptor : command.descriptors) {
+    const int ours = descriptor.first;
+    const int theirs = descriptor.second;  // clang 14 cannot capture a structured binding
     const bool twice = std::any_of(mappings.begin(), mappings.end(), [&](const Mapping& m) { return m.to == theirs; });
     if (ours < 0 || theirs < 0 || theirs > max_descriptor || twice) {
       return fail(Errc::failed, "cannot pass descriptor {} as {} to {}", ours, theirs,
