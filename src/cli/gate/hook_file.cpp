@@ -30,7 +30,7 @@ Result<void> check_only_root_writes(const fs::path& program) {
 
 }  // namespace
 
-fs::path hook_path(const fs::path& hooks_dir) { return hooks_dir / "qemu.d" / "50-vm-patch"; }
+fs::path hook_path(const fs::path& hooks_dir) { return fs::absolute(hooks_dir) / "qemu.d" / "50-vm-patch"; }
 
 std::string shell_quoted(const std::string& text) {
   std::string quoted = "'";

@@ -31,9 +31,10 @@ Result<void> write_hook(const fs::path& hooks_dir, const std::string& script) {
   return write_file_atomic(hook_path(hooks_dir), script, 0755);
 }
 
-void report(const Context& context, Json json, const std::string& text) {
+void report(const Context& context, const Json& result, const std::string& text) {
   if (context.options.json) {
-    json["schema"] = "vm-patch/gate-install/v1";
+    Json json{{"schema", "vm-patch/gate-install/v1"}};
+    json.update(result);
     print_json(json);
   } else {
     print_text(text);

@@ -30,7 +30,7 @@ Result<CommandOutput> virsh(const std::string& uri, const std::vector<std::strin
   command.argv = {"virsh", "-q", "-c", uri};
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   command.extra_env["LC_ALL"] = "C";
-  command.timeout = 60s;
+  command.timeout = 180s;  // the first call may make the daemon look at its QEMUs
   return run(command);
 }
 

@@ -136,7 +136,8 @@ Result<std::vector<Rescan>> SqliteCustody::rescans() {
 
 Result<std::unique_ptr<CustodyStore>> CustodyStore::open(const std::filesystem::path& file, const CustodyOptions& options) {
   VMPATCH_TRY(Database database,
-              Database::open(file, {.mode = Database::Mode::read_write, .busy_timeout_ms = options.busy_timeout_ms}));
+              Database::open(file, {.mode = Database::Mode::read_write, .busy_timeout_ms = options.busy_timeout_ms,
+                                    .checkpoint_on_close = options.checkpoint}));
   if (!options.checkpoint) VMPATCH_CHECK(database.set_auto_checkpoint(0));
   VMPATCH_CHECK(migrate(database, custody_migrations()));
   return std::unique_ptr<CustodyStore>(std::make_unique<SqliteCustody>(std::move(database)));
