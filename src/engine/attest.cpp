@@ -34,9 +34,9 @@ Result<Json> still_satisfied(const Environment& environment, const inventory::Ma
   if (!last) return Json::array();
   if (same_disks(last->identities, now)) return last->satisfied;
   VMPATCH_TRY(const auto custody, environment.custody.last(machine.uuid));
-  if (custody && custody->closed && *custody->closed > last->time && same_disks(custody->identities, now)) {
-    return last->satisfied;
-  }
+  // Only a custody that began with the attested disks carries the statement on; one opened by an override, say, does not.
+  const bool carries = custody && custody->unbroken && custody->closed && custody->opened >= last->time;
+  if (carries && same_disks(custody->identities, now)) return last->satisfied;
   return Json::array();
 }
 

@@ -63,7 +63,8 @@ class Recovery {
   // A busy disk or a passing fault is tried again next time; what cannot get better, or failed too often, is shut away.
   Result<std::string> give_up(const Error& error) {
     const bool hopeless = error.code == Errc::not_found || error.code == Errc::refused;
-    if (!hopeless && run().recovery_attempts + 1 < most_attempts) return error;
+    const bool passes = error.code == Errc::busy || (!hopeless && run().recovery_attempts + 1 < most_attempts);
+    if (passes) return error;
     message_ = error.message;
     VMPATCH_CHECK(record_.advance(RunState::quarantined, Json::object(), error.message));
     return "quarantined";
@@ -99,6 +100,7 @@ Result<std::vector<Recovered>> recover(const Environment& environment, bool retr
   VMPATCH_TRY(const auto runs, environment.store.runs(filter));
   std::vector<Recovered> all;
   for (const auto& run : runs) all.push_back(Recovery(environment, run).finish(retry_quarantined));
+  if (auto swept = sweep(environment); !swept) environment.log.warn("leftovers of killed processes: {}", swept.error().message);
   return all;
 }
 

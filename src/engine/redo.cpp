@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 
+#include <chrono>
+#include <thread>
+
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 
@@ -24,6 +27,16 @@ Result<void> check_same_file(const image::Chain& chain, const RecordedDisk& reco
   if (status.st_dev == recorded.device && status.st_ino == recorded.inode) return {};
   return fail(Errc::refused, "{} is not the file that run {} worked on; put that file back and run 'vm-patch recover --retry'",
               recorded.path.string(), run.id);
+}
+
+/// The QEMU of a killed process ends a moment after it: its descriptor still says that the disk is being written.
+Result<image::ChainLock> lock_when_free(const image::Chain& chain) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (;;) {
+    auto lock = image::ChainLock::acquire(chain, image::Sharing::nobody);
+    if (lock || lock.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return lock;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 }  // namespace
@@ -50,7 +63,7 @@ Result<Identities> redo_commit(const Environment& environment, const ledger::Run
   VMPATCH_TRY(auto staged, open_recorded(run, recorded));
   std::vector<image::ChainLock> locks;
   for (const auto& disk : staged) {
-    VMPATCH_TRY(auto lock, image::ChainLock::acquire(disk.disk.chain, image::Sharing::nobody));
+    VMPATCH_TRY(auto lock, lock_when_free(disk.disk.chain));
     locks.push_back(std::move(lock));
   }
   VMPATCH_TRY(auto server, image::BlockServer::start({scratch.path() / "nbd", log.get()}));
@@ -69,6 +82,20 @@ Result<void> remove_leftovers(const Environment& environment, const ledger::Run&
   // Its name is ours by construction; the record is only a hint and never removed blindly.
   VMPATCH_CHECK(remove_tree(environment.places.scratch / run.id.substr(0, 13)));
   if (with_undo) VMPATCH_CHECK(remove_tree(environment.places.undo / run.id));
+  return {};
+}
+
+Result<void> sweep(const Environment& environment) {
+  VMPATCH_CHECK(remove_abandoned_scratch(environment.places.scratch));
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(environment.places.runs, error)) {
+    ledger::RunFilter filter;
+    filter.run_id = entry.path().filename().string();
+    VMPATCH_TRY(const auto runs, environment.store.runs(filter));
+    if (runs.empty() || !ledger::is_final(runs.front().state)) continue;
+    const auto& run = runs.front();
+    VMPATCH_CHECK(remove_leftovers(environment, run, run.kind == "apply" && run.state != ledger::RunState::attested));
+  }
   return {};
 }
 

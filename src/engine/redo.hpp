@@ -16,4 +16,7 @@ Result<Identities> redo_commit(const Environment& environment, const ledger::Run
 /// Folders and files that a run may have left.
 Result<void> remove_leftovers(const Environment& environment, const ledger::Run& run, bool with_undo);
 
+/// What processes left that were killed outside a run, or between its last state and its cleaning.
+Result<void> sweep(const Environment& environment);
+
 }  // namespace vmpatch::engine

@@ -1,26 +1,71 @@
 #include "engine/scratch.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/format.hpp"
 
 namespace vmpatch::engine {
+namespace {
 
-Result<Scratch> Scratch::make(const std::filesystem::path& place, const std::string& id) {
+/// The folder's own lock; the end of the process gives it back, and no child inherits it. Without a value: held.
+Result<std::optional<UniqueFd>> try_lock(const fs::path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return errno_error(errno, path.string());
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(std::move(fd));
+  if (errno == EWOULDBLOCK) return std::optional<UniqueFd>();
+  return errno_error(errno, path.string());
+}
+
+bool is_still_there(const UniqueFd& fd, const fs::path& path) {
+  struct stat held {};
+  struct stat now {};
+  return ::fstat(fd.get(), &held) == 0 && ::stat(path.c_str(), &now) == 0 && held.st_dev == now.st_dev &&
+         held.st_ino == now.st_ino;
+}
+
+}  // namespace
+
+Result<Scratch> Scratch::make(const fs::path& place, const std::string& id) {
   VMPATCH_CHECK(make_dirs(place, 0711));
   const auto path = place / id;
-  VMPATCH_CHECK(make_dirs(path, 0711));
-  return Scratch(path);
+  // A sweep may remove the new folder before it is locked.
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    VMPATCH_CHECK(make_dirs(path, 0711));
+    auto lock = try_lock(path);
+    if (!lock && lock.error().code == Errc::not_found) continue;
+    if (!lock) return lock.error();
+    if (!*lock) break;
+    if (is_still_there(**lock, path)) return Scratch(path, std::move(**lock));
+  }
+  return fail(Errc::busy, "{} is used by another process; wait for it to end", path.string());
 }
 
 Scratch& Scratch::operator=(Scratch&& other) noexcept {
   if (this != &other) {
     if (!path_.empty()) (void)remove_tree(path_);
     path_ = std::exchange(other.path_, {});
+    lock_ = std::move(other.lock_);
   }
   return *this;
 }
 
 Scratch::~Scratch() {
   if (!path_.empty()) (void)remove_tree(path_);
+}
+
+Result<void> remove_abandoned_scratch(const fs::path& place) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(place, error)) {
+    if (!entry.is_directory(error) || entry.is_symlink(error)) continue;
+    auto lock = try_lock(entry.path());
+    if (!lock && lock.error().code == Errc::not_found) continue;
+    if (!lock) return lock.error();
+    if (*lock) VMPATCH_CHECK(remove_tree(entry.path()));
+  }
+  return {};
 }
 
 }  // namespace vmpatch::engine

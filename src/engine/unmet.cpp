@@ -49,14 +49,22 @@ class Questioner {
   }
 
   Result<void> ask_step(const recipe::step::Edit& step) {
+    const auto stat = guest_.stat(step.path);
+    if (!stat && stat.error().code != Errc::not_found) return stat.error();
+    if (!stat) {
+      // An earlier step may make it.
+      note(false, fmt::format("{} is absent", step.path));
+      return {};
+    }
     for (const auto& [node, wanted] : step.set) {
       VMPATCH_TRY(const auto value, guest_.augeas_get(step.path, step.lens, node));
       note(value == wanted, fmt::format("{}: {} is {}, wanted '{}'", step.path, node,
                                         value ? "'" + escape_untrusted(*value) + "'" : "not set", wanted));
     }
     for (const auto& node : step.remove) {
-      VMPATCH_TRY(const auto value, guest_.augeas_get(step.path, step.lens, node));
-      note(!value, fmt::format("{}: {} is {}", step.path, node, value ? "still set" : "not set"));
+      // There may be several: the question is whether the file's own node has any such below it.
+      VMPATCH_TRY(const auto any, guest_.augeas_get(step.path, step.lens, any_augeas_node(node)));
+      note(!any, fmt::format("{}: {} is {}", step.path, node, any ? "still set" : "not set"));
     }
     return {};
   }
@@ -77,14 +85,22 @@ class Questioner {
     }
     VMPATCH_TRY(const auto digests, guest_.digests(paths));
     std::size_t different = 0;
-    for (std::size_t i = 0; i < files.size(); ++i) different += digests[i] == files[i]->sha256 ? 0 : 1;
+    std::map<std::string, bool> content;  // a member that comes twice counts as tar leaves it: the last one
+    for (std::size_t i = 0; i < files.size(); ++i) content[paths[i]] = digests[i] == files[i]->sha256;
+    std::vector<std::string> different;
     for (const auto& entry : entries) {
-      if (entry.kind == ArchiveEntry::Kind::regular) continue;
-      VMPATCH_TRY(const bool same, same_entry(step.into + "/" + entry.path, entry));
-      different += same ? 0 : 1;
+      const auto path = step.into + "/" + entry.path;
+      VMPATCH_TRY(const bool same, same_entry(path, entry));
+      const bool kept = entry.kind != ArchiveEntry::Kind::regular || content[path];
+      if (!same || !kept) different.push_back(escape_untrusted(path));
     }
-    note(different == 0, fmt::format("{}: {} of {} members of {} are in place", step.into, entries.size() - different,
-                                     entries.size(), step.payload));
+    constexpr std::size_t most_named = 5;
+    const auto named = std::min(different.size(), most_named);
+    note(different.empty(), fmt::format("{}: {} of {} members of {} are in place{}{}{}", step.into,
+                                        entries.size() - different.size(), entries.size(), step.payload,
+                                        different.empty() ? "" : "; not ",
+                                        fmt::join(different.begin(), different.begin() + static_cast<std::ptrdiff_t>(named), ", "),
+                                        different.size() > most_named ? ", …" : ""));
     return {};
   }
 
@@ -92,7 +108,10 @@ class Questioner {
     const auto stat = guest_.lstat(path);
     if (!stat && stat.error().code != Errc::not_found) return stat.error();
     if (!stat) return false;
-    if (entry.kind == ArchiveEntry::Kind::directory) return stat->kind == guest::FileKind::directory;
+    if (entry.kind != ArchiveEntry::Kind::symlink) {
+      const auto kind = entry.kind == ArchiveEntry::Kind::directory ? guest::FileKind::directory : guest::FileKind::regular;
+      return stat->kind == kind && stat->mode == entry.mode;
+    }
     if (stat->kind != guest::FileKind::symlink) return false;
     VMPATCH_TRY(const auto target, guest_.readlink(path));
     return target == entry.target;
@@ -112,6 +131,9 @@ class Questioner {
       return {};
     }
     if (done.error().code != Errc::not_found) return done.error();
+    VMPATCH_CHECK(ask_check(check));
+    check.path = firstboot_unit_path();
+    check.sha256 = sha256(firstboot_unit_text);
     VMPATCH_CHECK(ask_check(check));
     return ask_check(recipe::check::Service{firstboot_unit, recipe::step::UnitState::enabled});
   }

@@ -9,6 +9,24 @@
 namespace vmpatch::engine {
 namespace {
 
+/// An interrupted run may have left its disks between old and new: nothing true can be said of them.
+Result<void> check_no_run(const Environment& environment, const inventory::Machine& machine) {
+  ledger::RunFilter filter;
+  filter.machine_uuid = machine.uuid;
+  filter.unfinished_only = true;
+  VMPATCH_TRY(const auto runs, environment.store.runs(filter));
+  for (const auto& run : runs) {
+    if (run.state == ledger::RunState::planned) continue;
+    if (ledger::is_alive(run.holder)) {
+      return fail(Errc::busy, "machine {}: run {} works on it (process {}); wait for it to end", escape_untrusted(machine.name),
+                  run.id, run.holder.pid);
+    }
+    return fail(Errc::recovery_needed, "machine {}: run {} was interrupted while {}; run 'vm-patch recover'",
+                escape_untrusted(machine.name), run.id, ledger::to_string(run.state));
+  }
+  return {};
+}
+
 Result<VerifyReport> ask(const Environment& environment, const Job& job, Reading& reading) {
   VerifyReport report;
   VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
@@ -35,6 +53,7 @@ Result<VerifyReport> verify(const Environment& environment, const Job& job, cons
   if (const auto obstacles = inventory::write_obstacles(machine); !obstacles.empty()) {
     return fail(Errc::refused, "machine {}: {}", escape_untrusted(machine.name), fmt::join(obstacles, "; "));
   }
+  VMPATCH_CHECK(check_no_run(environment, machine));
   environment.observer.step(machine, "reading the guest");
   VMPATCH_TRY(auto reading, Reading::open(environment, machine));
   VMPATCH_TRY(auto report, ask(environment, job, reading));
