@@ -66,7 +66,10 @@ expect_text "$ERR" 'vm-patch'
 expect_same 'state after the refusal' 'shut off' "$(virsh domstate $machine)"
 
 title 'a plan names the packages and their versions before and after'
-"$VMPATCH_SOURCE_DIR/testimages/fetch-newer" "$(image status debian-12-outdated)" "$WORK/debs" --runtime >/dev/null
+# Some of what is really outdated today; all of it would take minutes more without showing more.
+mapfile -t names < <(awk '$1 ~ /^(openssl|libssl3|tzdata|libexpat1|liblzma5|curl|libcurl4|libssh2-1|libpcre2-8-0)$/ {print $1}' "$(image packages debian-12-outdated)")
+[ ${#names[@]} -ge 3 ] || failed "only ${#names[@]} of the usual packages are outdated"
+"$VMPATCH_SOURCE_DIR/testimages/fetch-newer" "$(image status debian-12-outdated)" "$WORK/debs" "${names[@]}" >/dev/null
 trusted_author
 bundle_of web-updates "$WORK/web.vmpatch" "$WORK"/debs/*.deb
 expect_exit 3 vm-patch plan -d $machine -r "$WORK/web.vmpatch"
@@ -120,9 +123,12 @@ title 'a running machine is refused, nothing is touched'
 expect_exit 4 vm-patch apply -d $machine -r "$WORK/web.vmpatch" --yes
 expect_text "$OUT" 'web01 is running; shut it down'
 
-title 'after it ran, custody lets it start again'
-virsh destroy $machine
-wait_for 60 'the end of the machine' sh -c "[ \"\$('$VMPATCH_SOURCE_DIR/tests/support/private-libvirtd.sh' exec '$libvirt' virsh -c qemu:///system domstate $machine)\" = 'shut off' ]"
+title 'after it ran and was shut down, custody lets it start again'
+virsh shutdown $machine
+wait_for 120 'the end of the machine' sh -c "[ \"\$('$VMPATCH_SOURCE_DIR/tests/support/private-libvirtd.sh' exec '$libvirt' virsh -c qemu:///system domstate $machine)\" = 'shut off' ]"
+expect_exit 0 vm-patch verify -d $machine -r "$WORK/web.vmpatch" -v
+expect_text "$OUT" 'delivered files: [0-9]+ compared by sha256'
+expect_text "$OUT" 'package libssl3 is'
 expect_exit 0 virsh start $machine
 virsh destroy $machine
 
@@ -130,10 +136,6 @@ title 'history and audit tell who did what, and the chain holds'
 expect_exit 0 vm-patch history -d $machine
 expect_text "$OUT" 'web-updates'
 expect_exit 0 vm-patch audit verify
-
-title 'the guest itself reports the new version'
-expect_exit 0 vm-patch inspect -d $machine --json
-expect_text "$OUT" '"name": "openssl"'
 
 title 'the hook goes away without a trace'
 expect_exit 0 vm-patch gate uninstall
