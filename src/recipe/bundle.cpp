@@ -89,19 +89,26 @@ Result<void> read_payloads(TarReader& tar, const Recipe& recipe, const Consume& 
   return {};
 }
 
+/// Nothing here can mend a bundle that was damaged or changed on its way.
+Error get_again(Error error) {
+  if (error.code == Errc::untrusted) error.message += "; get the bundle again from its author";
+  return error;
+}
+
 Result<TrustedRecipe> read_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now,
                                   const Consume& consume) {
   VMPATCH_TRY(const UniqueFd fd, open_file(bundle, "bundle"));
   VMPATCH_TRY(TarReader tar, TarReader::open(fd.get(), bundle.string()));
-  VMPATCH_TRY(const trust::Envelope envelope, read_envelope(tar));
+  const auto envelope = read_envelope(tar);
+  if (!envelope) return get_again(envelope.error());
   VMPATCH_TRY(const auto verified,
-              trust::Verifier(keyring, now).verify(envelope, trust::recipe_payload_type, bundle.string()));
+              trust::Verifier(keyring, now).verify(*envelope, trust::recipe_payload_type, bundle.string()));
   VMPATCH_TRY(TrustedRecipe recipe, TrustedRecipe::parse(verified, bundle.string()));
   const auto& expires = recipe.get().expires;
   if (expires && now >= *expires)
     return fail(Errc::untrusted, "{}: recipe {} expired on {}; ask its author for a newer version", bundle.string(),
                 recipe.get().id, format_time(*expires));
-  VMPATCH_CHECK(read_payloads(tar, recipe.get(), consume));
+  if (auto read = read_payloads(tar, recipe.get(), consume); !read) return get_again(read.error());
   return recipe;
 }
 

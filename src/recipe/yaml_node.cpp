@@ -93,7 +93,7 @@ std::optional<YamlNode> YamlMapping::find(std::string_view key) {
 
 Result<YamlNode> YamlMapping::require(std::string_view key) {
   auto found = find(key);
-  if (!found) return node_.error(fmt::format("key '{}' is missing", key));
+  if (!found) return node_.error(fmt::format("key '{}' is missing; add it", key));
   return *found;
 }
 

@@ -16,18 +16,18 @@ Result<const TrustedKey*> check_signature(const Keyring& keyring, Time now, cons
     if (!candidate.key || candidate.key->id() != signature.key_id) continue;
     // A key that occurs twice counts once, and is revoked as soon as one entry says so.
     if (candidate.revoked && now >= *candidate.revoked)
-      return fail(Errc::untrusted, "revoked on {} ({})", format_time(*candidate.revoked),
+      return fail(Errc::untrusted, "revoked on {} ({}); have its author sign it with a key that is valid", format_time(*candidate.revoked),
                   candidate.revoked_reason.empty() ? "no reason given" : escape_untrusted(candidate.revoked_reason));
     if (entry == nullptr) entry = &candidate;
   }
   if (entry == nullptr) return make_error(Errc::untrusted, "unknown key; trust it with vm-patch key trust");
   if (entry->expires && now >= *entry->expires)
-    return fail(Errc::untrusted, "the key expired on {}", format_time(*entry->expires));
+    return fail(Errc::untrusted, "the key expired on {}; have its author sign it with a key that is valid", format_time(*entry->expires));
   if (!entry->certificate_pem.empty())
     VMPATCH_CHECK(
         check_certificate(entry->certificate_pem, entry->key->id(), keyring.authorities_pem, keyring.crls_pem, now));
   if (!entry->key->verify_signature(signed_text, signature.signature))
-    return make_error(Errc::untrusted, "wrong signature; the document was changed after signing");
+    return make_error(Errc::untrusted, "wrong signature; the document was changed after signing, get the bundle again");
   return entry;
 }
 
@@ -80,7 +80,7 @@ Result<Verified<std::string>> Verifier::verify(const Envelope& envelope, std::st
                              escape_untrusted(role));
   }
   if (!any_threshold) return fail(Errc::untrusted, "{}: the trust file requires no signature of any role", name);
-  if (!missing.empty()) return fail(Errc::untrusted, "{}: not trusted: has {}{}", name, missing, problems);
+  if (!missing.empty()) return fail(Errc::untrusted, "{}: not trusted: has {} (more sign it with vm-patch recipe sign){}", name, missing, problems);
   return Verified<std::string>(envelope.payload, std::move(signers));
 }
 

@@ -13,6 +13,7 @@ namespace vmpatch::recipe {
 namespace {
 
 constexpr std::size_t max_depth = 32;
+constexpr std::string_view no_aliases = "aliases (*) are not allowed; write the value out";
 
 /// Leaves yaml-cpp's parser, which knows no other way out of an event.
 struct Refused {
@@ -27,15 +28,15 @@ class Builder final : public YAML::EventHandler {
   [[nodiscard]] std::shared_ptr<const YamlNode::State> root() const { return root_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (root_) refuse(mark, "only one YAML document is allowed in a file");
+    if (root_) refuse(mark, "only one YAML document is allowed in a file; remove what follows");
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     check_properties(mark, "?", anchor);
     add(mark, make(mark, YamlNode::Kind::null));
   }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(mark, "aliases (*) are not allowed"); }
-  void OnAnchor(const YAML::Mark& mark, const std::string&) override { refuse(mark, "anchors (&) are not allowed"); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(mark, no_aliases); }
+  void OnAnchor(const YAML::Mark& mark, const std::string&) override { refuse(mark, "anchors (&) are not allowed; write the value out"); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check_properties(mark, tag, anchor);
@@ -83,10 +84,10 @@ class Builder final : public YAML::EventHandler {
 
   // yaml-cpp gives "?" for no tag and "!" for quotes, but also "!" for the tag "!": the text itself decides that.
   void check_properties(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) const {
-    if (anchor != 0) refuse(mark, "anchors (&) are not allowed");
+    if (anchor != 0) refuse(mark, "anchors (&) are not allowed; write the value out");
     const auto at = static_cast<std::size_t>(mark.pos < 0 ? 0 : mark.pos);
     const bool written = at < text_.size() && text_[at] == '!';
-    if (written || (!tag.empty() && tag != "?" && tag != "!")) refuse(mark, "tags (!) are not allowed");
+    if (written || (!tag.empty() && tag != "?" && tag != "!")) refuse(mark, "tags (!) are not allowed; remove it");
   }
 
   void add(const YAML::Mark& mark, std::shared_ptr<const State> node) {
@@ -104,8 +105,8 @@ class Builder final : public YAML::EventHandler {
 
   void add_key(const YAML::Mark& mark, Open& parent, const State& node) const {
     if (node.kind != YamlNode::Kind::scalar) refuse(mark, "a key must be a plain text");
-    if (node.plain && node.text == "<<") refuse(mark, "merge keys (<<) are not allowed");
-    if (!parent.keys.insert(node.text).second) refuse(mark, "duplicate key '" + escape_untrusted(node.text) + "'");
+    if (node.plain && node.text == "<<") refuse(mark, "merge keys (<<) are not allowed; write the keys out");
+    if (!parent.keys.insert(node.text).second) refuse(mark, "duplicate key '" + escape_untrusted(node.text) + "'; remove one of them");
     parent.node->keys.push_back({node.text, node.position});
   }
 
@@ -154,6 +155,8 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file_name, E
   } catch (const YAML::Exception& problem) {
     const YamlPosition position{problem.mark.line < 0 ? 1 : problem.mark.line + 1,
                                 problem.mark.column < 0 ? 1 : problem.mark.column + 1};
+    // An alias whose anchor does not stand before it gives no event.
+    if (problem.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR) return document->error(position, no_aliases);
     return document->error(position, "not valid YAML: " + escape_untrusted(problem.msg));
   } catch (const std::exception& problem) {
     return document->error({}, "not valid YAML: " + escape_untrusted(problem.what()));

@@ -29,7 +29,7 @@ TEST(StrictYaml, nodes_know_their_kind_and_place) {
   EXPECT_EQ((*map->require("b")->items())[1].where(), "F:4:5");
   EXPECT_EQ(map->require("c")->kind(), YamlNode::Kind::null);
   EXPECT_TRUE(map->finish());
-  EXPECT_EQ(map->require("d").error().message, "F:1:1: key 'd' is missing");
+  EXPECT_EQ(map->require("d").error().message, "F:1:1: key 'd' is missing; add it");
 }
 
 TEST(StrictYaml, empty_text_is_a_null_node) {
@@ -62,7 +62,7 @@ TEST(StrictYaml, alias_and_anchor_are_refused) {
   expect_refused("a: &x [1]\n", "1:4", "anchors");
   expect_refused("a: &x {b: 1}\n", "1:4", "anchors");
   expect_refused("a: &x\n", "1:4", "anchors");
-  expect_refused("a: *x\n", "1:4", "");
+  expect_refused("a: *x\n", "1:4", "aliases (*) are not allowed; write the value out");
 }
 
 TEST(StrictYaml, tags_are_refused) {
