@@ -145,10 +145,10 @@ Result<void> die_with_parent(int alive) {
 
 }  // namespace
 
-Result<void> confine(Setup& setup, int socket) {
+Result<void> confine(Setup& setup, int socket, bool user_namespace) {
   const bool root = ::geteuid() == 0;
   if (root && !setup.run_as) return fail(Errc::failed, "guest worker: refuses to work as root");
-  if (root || enter_user_namespace()) {
+  if (root || (user_namespace && enter_user_namespace())) {
     VMPATCH_CHECK(make_private_tmp(setup));
     enter(CLONE_NEWNET, "a network namespace");
     enter(CLONE_NEWIPC, "an IPC namespace");

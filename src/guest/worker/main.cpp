@@ -69,7 +69,9 @@ void set_environment(const Setup& setup) {
 Result<Opened> open_guest(std::string_view kind, const Frame& request) {
   if (!request.header.contains("setup")) return fail(Errc::failed, "guest worker: no setup");
   VMPATCH_TRY(Setup setup, setup_from_json(request.header["setup"]));
-  VMPATCH_CHECK(confine(setup, socket_fd));
+  // supermin copies owners into the appliance. In a user namespace root's files belong to nobody, and with them mount(8),
+  // which then cannot mount; so an ordinary user's appliance does without, and its QEMU ends by libguestfs' recovery process.
+  VMPATCH_CHECK(confine(setup, socket_fd, kind == to_string(Kind::direct)));
   set_environment(setup);
   ::umask(0077);
   if (kind == to_string(Kind::direct)) return open_direct(setup);
