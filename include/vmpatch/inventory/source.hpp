@@ -32,6 +32,7 @@ struct BareImage {
 std::unique_ptr<Source> make_bare_source(std::vector<BareImage> images);
 /// Every *.qcow2, *.img, *.raw below folders: format by the file name's end (.img is raw), never by content. Symlinks are
 /// not followed; at most 100,000 entries.
+/// A state directory of vm-patch (it holds ledger.sqlite) is passed over.
 std::unique_ptr<Source> make_folder_source(std::vector<fs::path> folders);
 
 struct ChainOptions {

@@ -17,6 +17,12 @@ std::optional<image::Format> format_of_name(const fs::path& path) {
   return std::nullopt;
 }
 
+/// Overlays and undo images in a state directory of ours are nobody's machines.
+bool is_state_dir(const fs::directory_entry& entry) {
+  std::error_code ignored;
+  return entry.is_directory(ignored) && fs::exists(entry.path() / "ledger.sqlite", ignored);
+}
+
 Result<std::vector<BareImage>> load_images(const fs::path& folder) {
   const std::string what = "read folder " + escape_untrusted(folder.native());
   std::error_code error;
@@ -26,6 +32,7 @@ Result<std::vector<BareImage>> load_images(const fs::path& folder) {
   std::size_t seen = 0;
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     if (++seen > max_entries) return fail(Errc::refused, "{}: more than {} entries; name smaller folders", what, max_entries);
+    if (is_state_dir(*entry)) entry.disable_recursion_pending();
     const auto format = format_of_name(entry->path());
     std::error_code ignored;
     if (format && entry->symlink_status(ignored).type() == fs::file_type::regular) images.push_back({entry->path(), *format});

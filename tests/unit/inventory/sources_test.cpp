@@ -52,6 +52,17 @@ TEST(FolderSource, takes_the_format_from_the_name_and_follows_no_link) {
   EXPECT_EQ(host.machines[2].disks[0].format, "qcow2");
 }
 
+TEST(FolderSource, a_state_directory_of_vm_patch_is_passed_over) {
+  Images images;
+  images.raw("machine.raw");
+  fs::create_directories(images / "state/undo");
+  std::ofstream(images / "state/ledger.sqlite") << "";
+  images.raw("state/undo/vda.raw");
+  const auto host = inventory::make_folder_source({images.path()})->list();
+  ASSERT_EQ(host.machines.size(), 1U);
+  EXPECT_THAT(host.machines[0].name, testing::EndsWith("machine.raw"));
+}
+
 TEST(FolderSource, missing_folder_is_a_problem_beside_the_others) {
   Images images;
   images.raw("b.img");
