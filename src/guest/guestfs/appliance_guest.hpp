@@ -55,7 +55,8 @@ class ApplianceGuest final : public WritableGuest {
   [[nodiscard]] bool writable() const { return mounts_.front().writable; }
   Result<void> mount_run();
   Result<void> unmount_all();
-  /// Content through the appliance's daemon, without a process in it.
+  /// Content through the appliance's daemon, without a process in it: in one message, or as a stream.
+  Result<std::string> read_small(const std::string& path, std::uint64_t size);
   Result<std::string> download(const std::string& path, std::uint64_t size);
   Result<void> load_augeas(const std::string& path, const std::string& lens);
   Result<std::string> read_output(bool& truncated);
