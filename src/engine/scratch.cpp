@@ -4,6 +4,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <optional>
+
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 

@@ -9,6 +9,7 @@
 #include "image/open_file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/image/locks.hpp"
 
 namespace vmpatch::image {
 namespace {
@@ -158,6 +159,7 @@ Result<UniqueFd> Chain::open_top_writable() const {
     return fail(Errc::refused, "image {} was replaced by another file since it was opened; start again",
                 shown(top().path));
   }
+  VMPATCH_CHECK(mark_writer(file.fd.get(), top().path));
   return std::move(file.fd);
 }
 

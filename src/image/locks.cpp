@@ -51,19 +51,19 @@ Result<Usage> probe_writers(int fd) {
   return probe_first(fd, {{uses + write_bit, 1}, {uses + resize_bit, 1}}, Usage::written);
 }
 
-Result<void> take(int fd, off_t byte, const Layer& layer) {
+Result<void> take(int fd, off_t byte, const fs::path& path) {
   struct flock lock = bytes(F_RDLCK, byte, 1);
   if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return {};
   if (errno == EAGAIN || errno == EACCES) {
-    return fail(Errc::busy, "image {} is locked by another program; wait for it to end", shown(layer.path));
+    return fail(Errc::busy, "image {} is locked by another program; wait for it to end", shown(path));
   }
-  return errno_error(errno, "lock image " + shown(layer.path));
+  return errno_error(errno, "lock image " + shown(path));
 }
 
 Result<UniqueFd> lock_layer(const Layer& layer, bool exclusive) {
   VMPATCH_TRY(UniqueFd fd, reopen_read_only(layer.fd.get(), layer.path));
-  VMPATCH_CHECK(take(fd.get(), uses + consistent_read, layer));
-  VMPATCH_CHECK(take(fd.get(), unshares + write_bit, layer));
+  VMPATCH_CHECK(take(fd.get(), uses + consistent_read, layer.path));
+  VMPATCH_CHECK(take(fd.get(), unshares + write_bit, layer.path));
   // Lock first, look then: of two that do so at once, at least one sees the other.
   VMPATCH_TRY(const auto writers, probe_writers(fd.get()));
   if (writers == Usage::written) {
@@ -91,6 +91,8 @@ Result<Usage> probe_usage(int fd) {
   if (writers != Usage::free) return writers;
   return probe_first(fd, {{uses, all_bits}, {unshares, all_bits}}, Usage::read);
 }
+
+Result<void> mark_writer(int fd, const fs::path& path) { return take(fd, uses + write_bit, path); }
 
 Result<ChainLock> ChainLock::acquire(const Chain& chain, Sharing top) {
   ChainLock lock;

@@ -48,6 +48,7 @@ class Chain {
   /// Identity as the files are now (same descriptors, fresh statx).
   [[nodiscard]] Result<DiskIdentity> identity() const;
   /// Opens the top layer once more for writing, and checks that path and descriptor still are one inode.
+  /// The description is marked as a writer (locks.hpp).
   [[nodiscard]] Result<UniqueFd> open_top_writable() const;
 
  private:

@@ -17,6 +17,10 @@ Result<Usage> probe_usage(int fd);
 /// machine on top of it, or another ChainLock, is then Errc::busy).
 enum class Sharing { readers, nobody };
 
+/// Byte 101 (write) on the description itself: it is locked as long as any process has it open, so that a QEMU which
+/// outlives its killed parent for a moment is still seen as a writer.
+Result<void> mark_writer(int fd, const fs::path& path);
+
 class ChainLock {
  public:
   /// Locks bytes 100 (consistent read) and 201 (unshare write) for reading on own descriptions of every layer.

@@ -1,0 +1,74 @@
+// vm-patch that dies by SIGKILL at a chosen point of a run. See README.md for the variables.
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "app/application.hpp"
+#include "cli/common/engine_setup.hpp"
+#include "vmpatch/guest/opener.hpp"
+
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+[[noreturn]] void die() {
+  ::kill(::getpid(), SIGKILL);
+  for (;;) ::pause();
+}
+
+void die_later(std::chrono::milliseconds delay) {
+  std::thread([delay] {
+    std::this_thread::sleep_for(delay);
+    die();
+  }).detach();
+}
+
+class Crash {
+ public:
+  Crash() : at_(variable("VMPATCH_CRASH_AT")), record_(variable("VMPATCH_CRASH_RECORD")) {
+    const auto delay = variable("VMPATCH_CRASH_AFTER_MS");
+    if (!delay.empty()) delay_ = std::chrono::milliseconds(std::stoul(delay));
+  }
+
+  void start() {
+    in_state_ = at_ == "during:start";
+    if (in_state_) die_later(delay_);
+  }
+
+  void transition(std::string_view when, std::string_view state) {
+    const auto point = std::string(when) + ":" + std::string(state);
+    if (!record_.empty() && std::system((record_ + " " + point).c_str()) != 0) die();
+    // A run that is quicker than the delay dies at the next transition: it never gets away.
+    if (point == at_ || (in_state_ && when == "before")) die();
+    if (when == "after" && at_ == "during:" + std::string(state)) {
+      in_state_ = true;
+      die_later(delay_);
+    }
+  }
+
+ private:
+  std::string at_;
+  std::string record_;
+  std::chrono::milliseconds delay_{0};
+  bool in_state_ = false;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == vmpatch::guest::guest_worker_argument) {
+    return vmpatch::guest::guest_worker_main(argc, argv);
+  }
+  static Crash crash;
+  vmpatch::cli::set_transition_hook([](std::string_view when, std::string_view state) { crash.transition(when, state); });
+  crash.start();
+  return vmpatch::app::run_application(argc, argv);
+}
