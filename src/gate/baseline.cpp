@@ -71,6 +71,11 @@ Verdict check_baseline(const Input& input, const Json& group) {
     if (have == 0) return deny("recipe-missing", fmt::format("recipe {} is required and was never attested", shown), remedy);
     return deny("recipe-old", fmt::format("recipe {} is required in version {}, attested is version {}", shown, lowest, have), remedy);
   }
+  // What a rollback leaves when nothing held before: known disks, but no recipe that holds on them.
+  if (attestation.satisfied.empty()) {
+    return deny("not-attested", "its last attestation says that no recipe holds on it",
+                fmt::format("patch it with `vm-patch apply -d {} -r BUNDLE`", name));
+  }
   if (!baseline.at("max_age").is_null()) {
     const Seconds allowed(baseline.at("max_age").get<std::int64_t>());
     const auto age = std::chrono::floor<Seconds>(input.now - attestation.time);

@@ -43,6 +43,10 @@ TEST(Decide, baseline) {
       {"disk added", [](SceneData& s) { s.identities["vdb"] = disk_identity(1); }, Answer::deny, "unattested-change"},
       {"disk gone", [](SceneData& s) { s.identities.clear(); s.machine.disks.clear(); }, Answer::deny, "unattested-change"},
       {"recipe missing", [](SceneData& s) { s.facts.attestation->satisfied = Json::array(); }, Answer::deny, "recipe-missing"},
+      {"rolled back to what never was attested", [](SceneData& s) {
+         s.group()["baseline"]["recipes"] = Json::object();
+         s.facts.attestation->satisfied = Json::array();
+       }, Answer::deny, "not-attested"},
       {"recipe too old", [](SceneData& s) { s.facts.attestation->satisfied[0]["version"] = 2; }, Answer::deny, "recipe-old"},
       {"recipe newer", [](SceneData& s) { s.facts.attestation->satisfied[0]["version"] = 4; }, Answer::allow, "attested"},
       {"attestation as old as allowed", [](SceneData& s) { s.facts.attestation->time = s.now - Seconds(172800); }, Answer::allow, "attested"},
