@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <optional>
 
@@ -21,6 +22,14 @@ Result<std::optional<UniqueFd>> try_lock(const fs::path& path) {
   return errno_error(errno, path.string());
 }
 
+/// In a folder that all may write somebody else may have been there first.
+Result<void> check_own(const fs::path& place) {
+  struct stat status {};
+  if (::lstat(place.c_str(), &status) != 0) return errno_error(errno, place.string());
+  if (S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & 0022U) == 0) return {};
+  return fail(Errc::refused, "{} is not a folder that only this user can write; remove it, or set XDG_RUNTIME_DIR", place.string());
+}
+
 bool is_still_there(const UniqueFd& fd, const fs::path& path) {
   struct stat held {};
   struct stat now {};
@@ -32,6 +41,7 @@ bool is_still_there(const UniqueFd& fd, const fs::path& path) {
 
 Result<Scratch> Scratch::make(const fs::path& place, const std::string& id) {
   VMPATCH_CHECK(make_dirs(place, 0711));
+  VMPATCH_CHECK(check_own(place));
   const auto path = place / id;
   // A sweep may remove the new folder before it is locked.
   for (int attempt = 0; attempt < 5; ++attempt) {
