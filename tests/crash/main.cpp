@@ -1,5 +1,6 @@
 // vm-patch that dies by SIGKILL at a chosen point of a run. See README.md for the variables.
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -31,6 +32,23 @@ void die_later(std::chrono::milliseconds delay) {
   }).detach();
 }
 
+timespec modified(const std::string& file) {
+  struct stat info {};
+  return ::stat(file.c_str(), &info) == 0 ? info.st_mtim : timespec{};
+}
+
+void die_after_write(const std::string& file, std::chrono::milliseconds delay) {
+  std::thread([file, delay, before = modified(file)] {
+    for (;;) {
+      const auto now = modified(file);
+      if (now.tv_sec != before.tv_sec || now.tv_nsec != before.tv_nsec) break;
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    std::this_thread::sleep_for(delay);
+    die();
+  }).detach();
+}
+
 class Crash {
  public:
   Crash() : at_(variable("VMPATCH_CRASH_AT")), record_(variable("VMPATCH_CRASH_RECORD")) {
@@ -41,6 +59,7 @@ class Crash {
   void start() {
     in_state_ = at_ == "during:start";
     if (in_state_) die_later(delay_);
+    if (at_ == "during:write") die_after_write(variable("VMPATCH_CRASH_FILE"), delay_);
   }
 
   void transition(std::string_view when, std::string_view state) {
@@ -48,6 +67,7 @@ class Crash {
     if (!record_.empty() && std::system((record_ + " " + point).c_str()) != 0) die();
     // A run that is quicker than the delay dies at the next transition: it never gets away.
     if (point == at_ || (in_state_ && when == "before")) die();
+    if (at_ == "during:write" && point == "before:committed") die();
     if (when == "after" && at_ == "during:" + std::string(state)) {
       in_state_ = true;
       die_later(delay_);
