@@ -46,7 +46,8 @@ class Guest {
   virtual Result<std::vector<DirEntry>> list(const std::string& dir) = 0;
   /// SHA-256 of regular files, following symlinks; nullopt where there is no such regular file. Same order as asked.
   virtual Result<std::vector<std::optional<Digest>>> digests(const std::vector<std::string>& paths) = 0;
-  /// Augeas value of a node below /files<path>, e.g. value("/etc/ssh/sshd_config", "sshd", "PermitRootLogin").
+  /// Augeas value of the one node below /files<path>, e.g. ("/etc/ssh/sshd_config", "sshd", "PermitRootLogin"): "" for a node
+  /// without a value, nothing when there is none; several, an unknown lens, or content that it cannot read are failed.
   virtual Result<std::optional<std::string>> augeas_get(const std::string& path, const std::string& lens,
                                                         const std::string& node) = 0;
   /// "direct" or "appliance", and the reason of the choice for inspect -v.

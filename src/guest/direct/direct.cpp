@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "guest/augeas/augeas.hpp"
 #include "guest/direct/find_root.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -72,9 +73,14 @@ class DirectGuest final : public Guest {
     });
   }
 
-  Result<std::optional<std::string>> augeas_get(const std::string& path, const std::string& /*lens*/,
-                                                const std::string& /*node*/) override {
-    return fail(Errc::unsupported, "{} can be parsed with Augeas only in an appliance", escape_untrusted(path));
+  Result<std::optional<std::string>> augeas_get(const std::string& path, const std::string& lens,
+                                                const std::string& node) override {
+    VMPATCH_TRY(const FileStat info, stat(path));
+    if (info.kind == FileKind::regular && info.size > augeas::max_content) {
+      return fail(Errc::unsupported, "{} is too large for Augeas outside of an appliance", escape_untrusted(path));
+    }
+    VMPATCH_TRY(std::string content, read(path, augeas::max_content));
+    return augeas::get(std::move(content), path, lens, node);
   }
 
   [[nodiscard]] std::string access() const override { return parts_->access; }

@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "guest/augeas_names.hpp"
 #include "guest/guestfs/appliance_guest.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -22,29 +21,7 @@ class Session {
   guestfs_h* g_;
 };
 
-/// "sshd" and "Sshd" mean "Sshd.lns"; a full name and a path of modules stay.
-Result<std::string> lens_name(const std::string& lens) {
-  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
-  if (lens.empty() || lens.find_first_not_of(allowed) != std::string::npos) {
-    return fail(Errc::failed, "{} is no Augeas lens", escape_untrusted(lens));
-  }
-  if (lens.find('.') != std::string::npos) return lens;
-  std::string name = lens + ".lns";
-  if (name[0] >= 'a' && name[0] <= 'z') name[0] = static_cast<char>(name[0] - 'a' + 'A');
-  return name;
-}
-
-/// A file name in a path expression: Augeas reads these characters as its own.
-std::string escape_path(std::string_view path) {
-  std::string escaped;
-  for (const char c : path) {
-    if (std::string_view(" \t\n[]{}()!|=<>,*+'\"\\").find(c) != std::string_view::npos) escaped += '\\';
-    escaped += c;
-  }
-  return escaped;
-}
-
-std::string node_path(const std::string& path, const std::string& node) { return "/files" + escape_path(path) + "/" + node; }
+std::string node_path(const std::string& path, const std::string& node) { return "/files" + escape_augeas_path(path) + "/" + node; }
 
 /// Augeas keeps what went wrong with a file in its own tree.
 std::optional<std::string> file_error(guestfs_h* g) {
@@ -87,8 +64,12 @@ Result<std::optional<std::string>> ApplianceGuest::augeas_get(const std::string&
   if (nodes.empty()) return std::optional<std::string>();
   if (nodes.size() > 1) return fail(Errc::failed, "Augeas node {} is there {} times", escape_untrusted(where), nodes.size());
   const CString value(guestfs_aug_get(g(), where.c_str()));
-  if (!value) return last_error(g(), "read Augeas node", where);
-  return std::optional(std::string(value.get()));
+  if (value) return std::optional(std::string(value.get()));
+  const Error error = last_error(g(), "read Augeas node", where);
+  // libguestfs calls a node without a value an error; its label can be read.
+  const CString label(guestfs_aug_label(g(), where.c_str()));
+  if (!label) return error;
+  return std::optional(std::string());
 }
 
 Result<void> ApplianceGuest::augeas_edit(const std::string& path, const std::string& lens,

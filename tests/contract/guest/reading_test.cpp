@@ -118,8 +118,29 @@ TYPED_TEST(ReadingGuest, facts_are_the_same_for_every_adapter) {
 #endif
 }
 
-TEST(DirectGuest, augeas_is_left_to_the_appliance) {
-  const auto value = Guests::get().direct().augeas_get("/etc/ssh/sshd_config", "sshd", "Port");
+TYPED_TEST(ReadingGuest, augeas_value_is_that_of_the_one_node) {
+  const std::string path = "/etc/ssh/sshd_config";
+  EXPECT_EQ(this->guest_.augeas_get(path, "sshd", "PermitRootLogin").value(), "yes");
+  EXPECT_EQ(this->guest_.augeas_get(path, "Sshd.lns", "Match/Settings/X11Forwarding").value(), "no");
+  EXPECT_EQ(this->guest_.augeas_get(path, "sshd", "Banner").value(), std::nullopt);
+  EXPECT_EQ(this->guest_.augeas_get(path, "sshd", "self::*[Port]").value(), "");
+  EXPECT_EQ(this->guest_.augeas_get(path, "sshd", "self::*[Banner]").value(), std::nullopt);
+  EXPECT_EQ(this->guest_.augeas_get(path, "sshd", "*").error().code, Errc::failed);
+}
+
+TYPED_TEST(ReadingGuest, augeas_says_what_it_cannot_read) {
+  EXPECT_EQ(this->guest_.augeas_get("/etc/missing", "sshd", "x").error().code, Errc::not_found);
+  const auto lens = this->guest_.augeas_get("/etc/hostname", "no_such_lens", "x");
+  ASSERT_FALSE(lens.has_value());
+  EXPECT_NE(lens.error().message.find("No_such_lens.lns"), std::string::npos) << lens.error().message;
+  const auto content = this->guest_.augeas_get("/etc/passwd", "json", "x");
+  ASSERT_FALSE(content.has_value());
+  EXPECT_NE(content.error().message.find("Augeas cannot read /etc/passwd"), std::string::npos) << content.error().message;
+  EXPECT_EQ(this->guest_.augeas_get("/etc/passwd", "passwd", "root[").error().code, Errc::failed);
+}
+
+TEST(DirectGuest, augeas_on_a_large_file_is_left_to_the_appliance) {
+  const auto value = Guests::get().direct().augeas_get("/srv/large", "sshd", "Port");
   ASSERT_FALSE(value.has_value());
   EXPECT_EQ(value.error().code, Errc::unsupported);
 }
