@@ -1,5 +1,8 @@
 #include "engine/unmet.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "engine/archive/contents.hpp"
 #include "engine/guest_names.hpp"
 #include "engine/unit_state.hpp"
@@ -9,6 +12,9 @@
 namespace vmpatch::engine {
 namespace {
 
+/// An expression for "the file's own node, if any node such as this one is below it".
+std::string any_augeas_node(const std::string& node) { return "self::*[" + node + "]"; }
+
 /// Asks one guest, one recipe; collects findings.
 class Questioner {
  public:
@@ -17,7 +23,8 @@ class Questioner {
 
   Result<Findings> ask() {
     for (const auto& step : recipe_.steps) {
-      VMPATCH_CHECK(std::visit([&](const auto& s) { return ask_step(s); }, step));
+      auto asked = std::visit([&](const auto& s) { return ask_step(s); }, step);
+      if (!asked) return asked.error().in(fmt::format("step '{}'", recipe::describe(step)));
     }
     for (const auto& check : recipe_.verify) {
       VMPATCH_CHECK(std::visit([&](const auto& c) { return ask_check(c); }, check));
@@ -42,9 +49,26 @@ class Questioner {
     return {};
   }
 
+  /// What a later step changes again is that step's to answer.
+  template <class Step>
+  [[nodiscard]] bool later_step_on(const recipe::step::File& step) const {
+    bool behind = false;
+    for (const auto& other : recipe_.steps) {
+      const auto* same_kind = std::get_if<Step>(&other);
+      if (behind && same_kind != nullptr && same_kind->path == step.path) return true;
+      behind = behind || std::get_if<recipe::step::File>(&other) == &step;
+    }
+    return false;
+  }
+
   Result<void> ask_step(const recipe::step::File& step) {
+    if (later_step_on<recipe::step::File>(step)) return {};
     recipe::check::File check{step.path, step.absent, std::nullopt, step.mode, step.owner, step.group, step.content};
     if (step.payload) check.sha256 = recipe_.find_payload(*step.payload)->sha256;
+    if (later_step_on<recipe::step::Edit>(step)) {
+      check.content.reset();
+      check.sha256.reset();
+    }
     return ask_check(check);
   }
 
@@ -84,22 +108,21 @@ class Questioner {
       files.push_back(&entry);
     }
     VMPATCH_TRY(const auto digests, guest_.digests(paths));
-    std::size_t different = 0;
-    std::map<std::string, bool> content;  // a member that comes twice counts as tar leaves it: the last one
-    for (std::size_t i = 0; i < files.size(); ++i) content[paths[i]] = digests[i] == files[i]->sha256;
-    std::vector<std::string> different;
+    std::set<std::string> different;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      if (digests[i] != files[i]->sha256) different.insert(escape_untrusted(paths[i]));
+    }
     for (const auto& entry : entries) {
       const auto path = step.into + "/" + entry.path;
       VMPATCH_TRY(const bool same, same_entry(path, entry));
-      const bool kept = entry.kind != ArchiveEntry::Kind::regular || content[path];
-      if (!same || !kept) different.push_back(escape_untrusted(path));
+      if (!same) different.insert(escape_untrusted(path));
     }
     constexpr std::size_t most_named = 5;
-    const auto named = std::min(different.size(), most_named);
+    const auto end_of_named = std::next(different.begin(), static_cast<std::ptrdiff_t>(std::min(different.size(), most_named)));
     note(different.empty(), fmt::format("{}: {} of {} members of {} are in place{}{}{}", step.into,
                                         entries.size() - different.size(), entries.size(), step.payload,
                                         different.empty() ? "" : "; not ",
-                                        fmt::join(different.begin(), different.begin() + static_cast<std::ptrdiff_t>(named), ", "),
+                                        fmt::join(different.begin(), end_of_named, ", "),
                                         different.size() > most_named ? ", …" : ""));
     return {};
   }
@@ -125,16 +148,15 @@ class Questioner {
     check.path = firstboot_script(step);
     check.sha256 = recipe_.find_payload(step.payload)->sha256;
     // A script that ran at the first boot is set aside by the unit; that counts as done.
-    const auto done = guest_.lstat(check.path + ".done");
+    VMPATCH_TRY(const bool done, firstboot_has_run(guest_, step, *check.sha256));
     if (done) {
       note(true, fmt::format("{} has run", check.path));
       return {};
     }
-    if (done.error().code != Errc::not_found) return done.error();
     VMPATCH_CHECK(ask_check(check));
-    check.path = firstboot_unit_path();
-    check.sha256 = sha256(firstboot_unit_text);
-    VMPATCH_CHECK(ask_check(check));
+    recipe::check::File unit;  // there is enough: a later version of this program may word it differently
+    unit.path = firstboot_unit_path;
+    VMPATCH_CHECK(ask_check(unit));
     return ask_check(recipe::check::Service{firstboot_unit, recipe::step::UnitState::enabled});
   }
 
@@ -211,6 +233,11 @@ class Questioner {
 
 std::string firstboot_script(const recipe::step::Firstboot& step) {
   return "/var/lib/vm-patch/firstboot.d/" + step.payload;
+}
+
+Result<bool> firstboot_has_run(guest::Guest& guest, const recipe::step::Firstboot& step, const Digest& script) {
+  VMPATCH_TRY(const auto digests, guest.digests({firstboot_script(step) + ".done"}));
+  return digests.at(0) == script;
 }
 
 Result<Findings> ask_steps_and_checks(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,

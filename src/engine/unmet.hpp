@@ -19,6 +19,9 @@ Result<Findings> ask_steps_and_checks(const Job& job, const recipe::PayloadStore
 
 /// Where firstboot scripts live in the guest.
 std::string firstboot_script(const recipe::step::Firstboot& step);
+/// The unit set this very script aside after it ran.
+Result<bool> firstboot_has_run(guest::Guest& guest, const recipe::step::Firstboot& step, const Digest& script);
+inline constexpr const char* firstboot_unit_path = "/etc/systemd/system/vm-patch-firstboot.service";
 inline constexpr const char* firstboot_unit = "vm-patch-firstboot.service";
 
 }  // namespace vmpatch::engine

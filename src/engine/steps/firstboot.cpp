@@ -23,12 +23,14 @@ constexpr const char* unit_text =
 }  // namespace
 
 Result<void> apply_firstboot(const StepContext& context, const recipe::step::Firstboot& step) {
+  VMPATCH_TRY(const bool done, firstboot_has_run(context.guest, step, context.job.recipe.get().find_payload(step.payload)->sha256));
+  if (done) return {};
   const std::string units = "/etc/systemd/system";
   VMPATCH_CHECK(context.guest.make_dirs("/var/lib/vm-patch/firstboot.d"));
   VMPATCH_CHECK(place_payload(context, step.payload, firstboot_script(step), 0755));
-  VMPATCH_CHECK(context.guest.write(units + "/" + firstboot_unit, unit_text));
+  VMPATCH_CHECK(context.guest.write(firstboot_unit_path, unit_text));
   VMPATCH_CHECK(context.guest.make_dirs(units + "/multi-user.target.wants"));
-  return context.guest.symlink(units + "/" + firstboot_unit, units + "/multi-user.target.wants/" + firstboot_unit);
+  return context.guest.symlink(firstboot_unit_path, units + "/multi-user.target.wants/" + firstboot_unit);
 }
 
 }  // namespace vmpatch::engine
