@@ -2,19 +2,33 @@
 #include "engine/unmet.hpp"
 
 namespace vmpatch::engine {
+namespace {
+
+Result<void> ask_guest(const Environment& environment, const Job& job, Reading& reading, Assessment& assessment,
+                       std::vector<std::string>& unmet) {
+  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
+  unmet = std::move(findings.unmet);
+  assessment.facts = reading.facts();
+  VMPATCH_TRY(assessment.identities, identify(reading.disks()));
+  return reading.finish();
+}
+
+}  // namespace
 
 Result<Assessment> assess_fully(const Environment& environment, const Job& job, const inventory::Machine& machine) {
   Assessment assessment;
-  const auto obstacles = inventory::write_obstacles(machine);
+  auto obstacles = inventory::write_obstacles(machine);
   std::vector<std::string> unmet;
   if (obstacles.empty()) {
     environment.observer.step(machine, "reading the guest");
-    VMPATCH_TRY(auto reading, Reading::open(environment, machine));
-    VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
-    unmet = std::move(findings.unmet);
-    assessment.facts = reading.facts();
-    VMPATCH_TRY(assessment.identities, identify(reading.disks()));
-    VMPATCH_CHECK(reading.finish());
+    auto opened = Reading::open(environment, machine);
+    // A guest that is not fit to be read is an answer like the other obstacles, not the end of the plan.
+    if (!opened && opened.error().code != Errc::refused) return opened.error();
+    if (opened) {
+      VMPATCH_CHECK(ask_guest(environment, job, *opened, assessment, unmet));
+    } else {
+      obstacles.push_back(opened.error().message);
+    }
   }
   assessment.plan = plan::make_plan(job.recipe.get(), job.recipe.digest(), job.packages,
                                     {machine, obstacles, assessment.facts, unmet});

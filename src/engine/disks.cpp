@@ -99,7 +99,9 @@ Result<Reading> Reading::open(const Environment& environment, const inventory::M
   request.work_dir = reading.scratch_.path();
   request.cache_dir = environment.places.cache;
   request.log_fd = reading.log_.get();
-  VMPATCH_TRY(reading.guest_, environment.opener.open_read(request));
+  auto guest = environment.opener.open_read(request);
+  if (!guest) return guest.error().in(fmt::format("reading the guest of {}", escape_untrusted(machine.name)));
+  reading.guest_ = std::move(*guest);
   VMPATCH_TRY(reading.facts_, read_guest_facts(*reading.guest_, machine));
   return reading;
 }

@@ -65,6 +65,7 @@ Result<VerifyReport> verify(const Environment& environment, const Job& job, cons
   VMPATCH_TRY(auto satisfied, still_satisfied(environment, machine, identities));
   satisfied = with_recipe(std::move(satisfied), recipe.id, recipe.version, job.recipe.digest().hex());
   VMPATCH_TRY(const auto attestation, make_attestation(environment, machine.uuid, machine.name, "", identities, satisfied));
+  VMPATCH_CHECK(environment.store.note_recipe(recipe.id, recipe.version, job.recipe.digest().hex()));
   VMPATCH_CHECK(environment.store.attest_checked(attestation));
   report.attested = true;
   return report;

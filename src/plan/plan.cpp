@@ -65,6 +65,12 @@ Plan decide(Plan plan, const recipe::Recipe& recipe, const std::vector<PayloadPa
     plan.outcome = Outcome::refused;
     return plan;
   }
+  // Before all else: what the database of such a guest says may be wrong, so nothing can be said to hold either.
+  if (situation.facts->os.id == recipe.applies_to.os_id) refuse_unfit_guest(*situation.facts, plan);
+  if (!plan.reasons.empty()) {
+    plan.outcome = Outcome::refused;
+    return plan;
+  }
   if (auto reasons = applicability(recipe, *situation.facts); !reasons.empty() && !situation.unmet.empty()) {
     plan.outcome = Outcome::not_applicable;
     plan.reasons = std::move(reasons);
@@ -75,7 +81,6 @@ Plan decide(Plan plan, const recipe::Recipe& recipe, const std::vector<PayloadPa
     plan.reasons = {"everything that the recipe asks for holds already"};
     return plan;
   }
-  refuse_unfit_guest(*situation.facts, plan);
   select(recipe, payloads, *situation.facts, plan);
   plan.outcome = plan.reasons.empty() ? Outcome::apply : Outcome::refused;
   return plan;

@@ -66,7 +66,7 @@ Result<int> run_apply(Context& context, const ApplyOptions& options) {
     VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
     VMPATCH_CHECK(recover_first(*setup, display));
     VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
-    VMPATCH_TRY(const auto job, engine::make_job(recipe, setup->payloads(), setup->store()));
+    VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
     VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
     if (!options.yes) VMPATCH_CHECK(ask(machines, recipe.get()));
     const auto jobs = options.jobs.value_or(setup->policy().jobs);

@@ -49,6 +49,12 @@ Result<recipe::TrustedRecipe> EngineSetup::load_recipe(const Context& context, c
   return recipe::load_bundle(bundle, keyring, context.clock.now(), *payloads_);
 }
 
+Result<engine::Job> EngineSetup::make_job(const recipe::TrustedRecipe& recipe, const fs::path& bundle) {
+  auto job = engine::make_job(recipe, *payloads_, *store_);
+  if (!job) return job.error().in(bundle.string());
+  return job;
+}
+
 Result<void> recover_first(EngineSetup& setup, Log& log) {
   VMPATCH_TRY(const auto all, engine::recover(setup.environment(), false));
   for (const auto& entry : all) {

@@ -24,6 +24,9 @@ class EngineSetup {
   /// Loads and verifies a bundle with the trusted keys; payloads land in the store.
   Result<recipe::TrustedRecipe> load_recipe(const Context& context, const fs::path& bundle);
 
+  /// The work that this recipe, loaded from that bundle, asks for. The recipe must outlive it.
+  Result<engine::Job> make_job(const recipe::TrustedRecipe& recipe, const fs::path& bundle);
+
  private:
   EngineSetup() = default;
   policy::Policy policy_;

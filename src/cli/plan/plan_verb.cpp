@@ -24,21 +24,27 @@ Result<int> run_plan(Context& context, const PlanOptions& options) {
   engine::NullObserver observer;
   VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
   VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
-  VMPATCH_TRY(const auto job, engine::make_job(recipe, setup->payloads(), setup->store()));
+  VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
   Json plans = Json::array();
   int code = 0;
+  std::optional<Error> failure;  // of one machine; the others are planned all the same
   for (const auto& machine : machines) {
-    VMPATCH_TRY(const auto plan, engine::assess(setup->environment(), job, machine));
-    if (context.options.json) {
-      plans.push_back(plan::to_json(plan));
-    } else {
-      print_text(format_plan(plan, context.options.verbose > 0));
+    const auto plan = engine::assess(setup->environment(), job, machine);
+    if (!plan) {
+      failure = failure ? failure : plan.error();
+      context.log.error("{}", plan.error().message);
+      continue;
     }
-    code = std::max(code, code_of(plan.outcome));
+    if (context.options.json) {
+      plans.push_back(plan::to_json(*plan));
+    } else {
+      print_text(format_plan(*plan, context.options.verbose > 0));
+    }
+    code = std::max(code, code_of(plan->outcome));
   }
   if (context.options.json) print_json({{"schema", "vm-patch/plans/v1"}, {"plans", plans}});
-  return code;
+  return failure ? exit_code(failure->code) : code;
 }
 
 }  // namespace

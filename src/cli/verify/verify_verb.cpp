@@ -37,7 +37,7 @@ Result<int> run_verify(Context& context, const VerifyOptions& options) {
   engine::NullObserver observer;
   VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
   VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
-  VMPATCH_TRY(const auto job, engine::make_job(recipe, setup->payloads(), setup->store()));
+  VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
   Json entries = Json::array();
   int code = 0;

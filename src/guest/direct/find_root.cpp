@@ -140,13 +140,14 @@ Result<std::size_t> find_root(const Volumes& volumes) {
   if (roots.empty()) {
     if (unsupported) return *unsupported;
     if (damaged) return *damaged;
-    return fail(Errc::refused, "no operating system found on {} disk{} ({})", volumes.disks.size(),
-                volumes.disks.size() == 1 ? "" : "s", volumes.describe());
+    return fail(Errc::refused, "no operating system found on {} disk{} ({}); check that it is the machine's system disk, and its format",
+                volumes.disks.size(), volumes.disks.size() == 1 ? "" : "s", volumes.describe());
   }
   std::string names;
   for (const std::size_t i : roots) names += (names.empty() ? "" : ", ") + volumes.all[i].about.device;
-  return fail(Errc::refused, "{} operating systems found ({}); vm-patch works on machines with one", roots.size(),
-              names);
+  return fail(Errc::refused,
+              "{} operating systems found ({}); vm-patch works on machines with one: give the other a machine of its own",
+              roots.size(), names);
 }
 
 Result<JoinedTree> join(Volumes& volumes, std::size_t root) {

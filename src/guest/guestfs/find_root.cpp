@@ -109,12 +109,12 @@ Result<FileSystem> choose_root(guestfs_h* g, const std::vector<FileSystem>& all)
   }
   if (roots.size() == 1) return roots.front();
   if (roots.size() > 1) {
-    return fail(Errc::refused, "several operating systems found: {}; a machine to patch must have one", describe(roots));
+    return fail(Errc::refused, "several operating systems found: {}; vm-patch works on machines with one: give the other a machine of its own", describe(roots));
   }
   const bool encrypted = std::any_of(all.begin(), all.end(), [](const FileSystem& fs) { return fs.type == "crypto_LUKS"; });
-  if (encrypted) return fail(Errc::refused, "no operating system found on {}: it is encrypted (LUKS)", describe(all));
+  if (encrypted) return fail(Errc::refused, "no operating system found on {}: it is encrypted (LUKS); patch it while it runs", describe(all));
   if (!trouble.empty()) return fail(Errc::refused, "no operating system found on {}: {}", describe(all), trouble);
-  return fail(Errc::refused, "no operating system found on {}", describe(all));
+  return fail(Errc::refused, "no operating system found on {}; check that it is the machine's system disk, and its format", describe(all));
 }
 
 /// By the disk that holds it; a volume over several disks is writable when all of them are.

@@ -63,6 +63,14 @@ TEST_F(PlanTest, half_configured_packages_refuse) {
   EXPECT_THAT(plan.reasons, ElementsAre(HasSubstr("dpkg --configure -a")));
 }
 
+TEST_F(PlanTest, half_configured_packages_refuse_even_where_nothing_seems_to_be_missing) {
+  facts->half_configured = {"openssl: half-configured"};
+  facts->packages.clear();
+  EXPECT_EQ(make({}, {}).outcome, Outcome::refused);
+  facts->os.id = "ubuntu";
+  EXPECT_EQ(make({}, {"x"}).outcome, Outcome::not_applicable);
+}
+
 TEST_F(PlanTest, a_hibernated_guest_refuses) {
   facts->hibernated = true;
   EXPECT_EQ(make({}, {"x"}).outcome, Outcome::refused);
