@@ -22,7 +22,9 @@ Result<void> check_role(const std::string& role) {
 template <class Change>
 Result<trust::Keyring> change_trust_file(const Context& context, Change&& change) {
   const auto& path = context.paths.trust;
-  if (path.has_parent_path()) VMPATCH_CHECK(make_dirs(path.parent_path()));
+  // The state folder is the owner's alone, whichever command makes it first.
+  const auto folder = path.parent_path();
+  if (!folder.empty()) VMPATCH_CHECK(make_dirs(folder, folder == context.paths.state ? 0700 : 0755));
   auto lock_path = path;
   lock_path += ".lock";
   VMPATCH_TRY(const UniqueFd lock, lock_file(lock_path));
