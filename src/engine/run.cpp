@@ -48,6 +48,7 @@ Run::Run(const Environment& environment, const Job& job, const inventory::Machin
 
 Result<Report> Run::execute() {
   VMPATCH_CHECK(check_space());
+  VMPATCH_CHECK(check_writable());
   VMPATCH_CHECK(open_log());
   VMPATCH_CHECK(record_.create());
   if (auto done = run_phases(); !done) return end_failed(done.error());
@@ -80,6 +81,18 @@ Result<void> Run::check_space() const {
   return fail(Errc::refused, "machine {}: {} are free for the overlay in {}, {} are needed (with the reserve of {}); make room or use another --state-dir",
               escape_untrusted(machine_.name), format_size(room), environment_.places.runs.string(), format_size(needed),
               format_size(environment_.space_reserve));
+}
+
+// The overlay needs no right to write the image, the commit does: ask before the work, not at the point of no return.
+Result<void> Run::check_writable() const {
+  VMPATCH_TRY(const auto disks, open_disks(machine_, environment_.allowed_dirs));
+  for (const auto& disk : disks) {
+    if (const auto opened = disk.chain.open_top_writable(); !opened) {
+      return fail(Errc::refused, "machine {}: {}; run vm-patch as a user who may write it", escape_untrusted(machine_.name),
+                  opened.error().message);
+    }
+  }
+  return {};
 }
 
 // The lease first, then QEMU's locks, and only then the machine's state again: whatever it was while planning, from here on

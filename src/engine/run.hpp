@@ -22,6 +22,7 @@ class Run {
   Result<void> run_phases();
   Result<void> open_log();
   Result<void> check_space() const;
+  Result<void> check_writable() const;
   Result<guest::OpenRequest> export_overlays(const std::string& suffix, bool writable);
   Result<void> remove_exports(const std::string& suffix);
   /// After a failure: ledger, overlay, undo. What is committing stays for recovery.

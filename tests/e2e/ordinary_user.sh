@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Everything but the gate works for an ordinary user on own images. One appliance launch, and one appliance built for it.
+. "$(dirname "$0")/../support/e2e.sh"
+[ "$(id -u)" = 0 ] || failed 'needs root, to become somebody else'
+
+user=65534
+home=$WORK/home
+debs=$WORK/debs
+mkdir "$home" "$debs"
+copy "$(image qcow2 mini-debian)" "$home/disk.qcow2"
+cp "$(image debs mini-debian)"/demo-conf_*.deb "$debs"
+chown -R "$user:$user" "$home"
+mkdir -m 0700 "$WORK/run"
+chown "$user:$user" "$WORK/run"
+disk=$home/disk.qcow2
+
+# vm-patch as that user: no --state-dir, no configuration, nothing of root's environment.
+vm-patch() {
+  setpriv --reuid=$user --regid=$user --clear-groups --no-new-privs --inh-caps=-all \
+    env -i -C "$home" PATH="$PATH" HOME="$home" XDG_STATE_HOME="$home/state" XDG_CACHE_HOME="$home/cache" \
+    XDG_CONFIG_HOME="$home/config" XDG_RUNTIME_DIR="$WORK/run" TMPDIR="$home" "$VMPATCH" "$@"
+}
+before=$(digest_of "$disk")
+
+title 'the user makes a key, trusts it, and signs a bundle'
+expect_exit 0 vm-patch key generate "$home/author"
+expect_exit 0 vm-patch key trust "$home/author.pub" --role author
+expect_exit 0 vm-patch recipe from-packages "$debs/demo-conf_2.0_all.deb" --id demo -o "$home/demo.yaml"
+expect_exit 0 vm-patch recipe bundle "$home/demo.yaml" --payloads "$debs" --key "$home/author" -o "$home/demo.vmpatch"
+expect_exit 0 vm-patch recipe verify "$home/demo.vmpatch"
+
+title 'inspect and plan read the image and leave it as it is'
+expect_exit 0 vm-patch inspect -a "$disk" --format qcow2 --json
+expect_text "$OUT" '"demo-conf"'
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$home/demo.vmpatch"
+expect_text "$OUT" 'demo-conf +1\.0 +-> +2\.0'
+expect_same 'digest of the image' "$before" "$(digest_of "$disk")"
+
+title 'apply patches the image, and verify and history say so'
+expect_exit 0 vm-patch apply -a "$disk" --format qcow2 -r "$home/demo.vmpatch" --yes
+expect_text "$OUT" 'patched by demo version 1'
+run=$(sed -n 's/.*vm-patch rollback \([0-9a-f-]*\).*/\1/p' "$OUT")
+expect_exit 0 vm-patch verify -a "$disk" --format qcow2 -r "$home/demo.vmpatch"
+expect_exit 0 vm-patch inspect -a "$disk" --format qcow2 --packages
+expect_text "$OUT" 'demo-conf.*2\.0'
+expect_exit 0 vm-patch history
+expect_text "$OUT" "demo v1 +attested +$run"
+expect_exit 0 vm-patch audit verify
+
+title 'rollback gives the content back'
+expect_exit 0 vm-patch rollback "$run"
+expect_exit 0 qemu-img compare -f qcow2 -F qcow2 "$disk" "$(image qcow2 mini-debian)"
+expect_exit 0 vm-patch recover
+
+title 'everything belongs to the user and nobody else reads it, and nothing is left outside of the own folders'
+[ -z "$(find "$home" "$WORK/run" ! -user $user)" ] || failed "not the user's: $(find "$home" "$WORK/run" ! -user $user)"
+expect_same 'mode of the state folder' 700 "$(stat -c %a "$home/state/vm-patch")"
+# XDG_RUNTIME_DIR also shows whether libvirt was made to start a session daemon for bare images.
+left=$(find "$home/state/vm-patch/runs" "$WORK/run/vm-patch" "$WORK/run/libvirt" -mindepth 1 2>/dev/null || true)
+expect_same 'what is left over' '' "$left"
+[ ! -e "/tmp/vm-patch-$user" ] || failed "/tmp/vm-patch-$user was made although XDG_RUNTIME_DIR is set"
+
+title "somebody else's image is refused and stays as it is"
+copy "$(image qcow2 mini-debian)" "$WORK/root.qcow2"
+chmod 0644 "$WORK/root.qcow2"
+before=$(digest_of "$WORK/root.qcow2")
+expect_exit 4 vm-patch apply -a "$WORK/root.qcow2" --format qcow2 -r "$home/demo.vmpatch" --yes
+expect_text "$ERR" 'root.qcow2: Permission denied; run vm-patch as a user who may write it'
+expect_exit 0 vm-patch recover
+expect_text "$OUT" 'no interrupted run'
+expect_same 'digest of the image' "$before" "$(digest_of "$WORK/root.qcow2")"

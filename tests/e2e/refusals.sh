@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# A machine that is not fit to be patched is refused with exit code 4, a reason and a remedy, and its image stays as it is.
+. "$(dirname "$0")/../support/e2e.sh"
+
+# The private libvirtd keeps sockets here, so the path must be short.
+host=$(mktemp -d /var/tmp/vpl.XXXXXX)
+at_end+=('rm -rf --one-file-system "$host"')
+libvirtd() { "$VMPATCH_SOURCE_DIR/tests/support/private-libvirtd.sh" "$1" "$host" "${@:2}"; }
+at_end=('libvirtd stop' "${at_end[@]}")
+uri=$(libvirtd start)
+virsh() { command virsh -q -c "$uri" "$@"; }
+vm-patch() { "$VMPATCH" --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" -c "$uri" "$@"; }
+
+images=$WORK/images
+mkdir "$images"
+trusted_author
+debs=$(image debs mini-debian)
+bundle_of demo "$WORK/demo.vmpatch" "$debs/demo-conf_2.0_all.deb"
+
+# fresh NAME KEY FORMAT: a copy of a test guest in a folder of its own; sets $disk.
+fresh() {
+  mkdir -p "$images/$1"
+  disk=$images/$1/disk.$3
+  copy "$(image "$2" mini-debian)" "$disk"
+}
+# define NAME: a machine of that name on $disk, which is given by the lines on standard input.
+define() {
+  cat >"$WORK/$1.xml" <<XML
+<domain type='qemu'><name>$1</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>$(cat)</devices></domain>
+XML
+  virsh define "$WORK/$1.xml" >"$OUT"
+}
+simple_disk() { echo "<disk type='file'><driver name='qemu' type='$1'/><source file='$disk'/><target dev='vda' bus='virtio'/></disk>"; }
+
+# refused FILE REGEX OPTION …: plan and apply refuse the machine that the options name, and FILE stays as it is.
+refused() {
+  local file=$1 regex=$2 before
+  shift 2
+  before=$(digest_of "$file")
+  expect_exit 4 vm-patch plan "$@" -r "$WORK/demo.vmpatch"
+  cat "$OUT" "$ERR" >"$WORK/said"
+  expect_text "$WORK/said" "$regex"
+  expect_exit 4 vm-patch apply "$@" -r "$WORK/demo.vmpatch" --yes
+  expect_text "$ERR" "$regex"
+  expect_same "digest of $file" "$before" "$(digest_of "$file")"
+}
+bare() { refused "$disk" "$1" -a "$disk" --format "$2" "${@:3}"; }
+
+title 'the guest itself is fit, so that what follows is refused for its own reason alone'
+fresh good qcow2 qcow2
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch"
+expect_text "$OUT" 'demo-conf +1\.0 +-> +2\.0'
+
+title 'a running machine is refused, by its name and by its image'
+fresh live qcow2 qcow2
+simple_disk qcow2 | define live
+virsh start live
+refused "$disk" 'live is running; shut it down first' -d live
+bare 'shares a disk with live; name that machine with -d instead' qcow2
+
+title 'a paused machine is refused'
+virsh suspend live
+refused "$disk" 'live is paused, .*resume it and shut it down' -d live
+
+title 'a machine with saved memory is refused'
+virsh resume live
+virsh managedsave live
+refused "$disk" 'live has saved memory .*virsh managedsave-remove' -d live
+virsh managedsave-remove live
+expect_exit 3 vm-patch plan -d live -r "$WORK/demo.vmpatch"
+
+title 'a disk that two machines share is refused'
+simple_disk qcow2 | define twin
+refused "$disk" 'live shares a disk with twin; give each machine its own image' -d live
+virsh undefine twin
+
+title 'an image with children is refused, also where no machine names the child'
+fresh base qcow2 qcow2
+qemu-img create -q -f qcow2 -F qcow2 -b "$disk" "$images/base/child.qcow2"
+bare 'is the backing file of .*/child.qcow2, .*publish a patched copy as a new template instead' qcow2
+simple_disk qcow2 | define base
+refused "$disk" 'base is the backing file of .*/child.qcow2' -d base
+
+title 'an image that a running QEMU writes is refused although no machine names it'
+fresh held raw raw
+qemu-storage-daemon --daemonize --pidfile "$WORK/qsd.pid" --blockdev "driver=file,node-name=f,filename=$disk,locking=on" \
+  --nbd-server "addr.type=unix,addr.path=$WORK/nbd.sock" --export type=nbd,id=e,node-name=f,writable=on
+bare 'is being written by a running QEMU; shut that machine down first' raw
+kill "$(cat "$WORK/qsd.pid")"
+
+title 'a disk without a format in the XML is refused where libvirt leaves it so'
+fresh unsaid qcow2 qcow2
+cat >"$WORK/node.xml" <<XML
+<node xmlns:test='http://libvirt.org/schemas/domain/test/1.0'><domain type='test'><name>unsaid</name>
+<memory>65536</memory><os><type>hvm</type></os><devices>
+<disk type='file'><driver name='qemu'/><source file='$disk'/><target dev='vda'/></disk></devices>
+<test:runstate>5</test:runstate></domain></node>
+XML
+refused "$disk" 'disk vda of unsaid has no format in its XML, .* add <driver name=.qemu. type=.qcow2./>' \
+  -c "test://$WORK/node.xml" -d unsaid
+
+title 'where libvirt calls a disk without a format raw, it is raw, whatever its first bytes say'
+define unsaid <<XML
+<disk type='file'><driver name='qemu'/><source file='$disk'/><target dev='vda' bus='virtio'/></disk>
+XML
+virsh dumpxml --inactive unsaid >"$WORK/unsaid.xml"
+expect_text "$WORK/unsaid.xml" "<driver name='qemu' type='raw'/>"
+refused "$disk" 'no operating system .*' -d unsaid
+
+title 'a format that vm-patch does not support is refused'
+fresh vmdk raw vmdk
+simple_disk vmdk | define vmdk
+refused "$disk" 'disk vda of vmdk: image format vmdk is not supported .*convert it with qemu-img convert' -d vmdk
+
+title 'a qcow2 image that is called one but is raw is refused'
+bare 'not a qcow2 image; name its real format' qcow2
+
+title 'qcow2 with an external data file is refused'
+fresh data qcow2 qcow2
+rm "$disk"
+qemu-img create -q -f qcow2 -o "data_file=$images/data/disk.raw,data_file_raw=on" "$disk" 8M
+bare 'external data file is not allowed; convert it with qemu-img convert' qcow2
+simple_disk qcow2 | define data
+refused "$disk" 'disk vda of data: .*external data file is not allowed' -d data
+
+title 'a json: backing name is refused'
+fresh json qcow2 qcow2
+mv "$disk" "$images/json/base.qcow2"
+qemu-img create -q -f qcow2 -F qcow2 -u -b "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"$images/json/base.qcow2\"}}" "$disk" 96M
+bare 'backing name json:.* is not a plain path .*flatten the image with qemu-img convert' qcow2
+simple_disk qcow2 | define json
+refused "$disk" 'disk vda of json: .*is not a plain path' -d json
+
+title 'a backing file outside of the allowed folders is refused, and accepted with --allow-backing'
+fresh foreign qcow2 qcow2
+mkdir "$WORK/elsewhere"
+mv "$disk" "$WORK/elsewhere/base.qcow2"
+qemu-img create -q -f qcow2 -F qcow2 -b "$WORK/elsewhere/base.qcow2" "$disk"
+bare "backing file $WORK/elsewhere/base.qcow2 outside the allowed folders; allow its folder with --allow-backing" qcow2
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 --allow-backing "$WORK/elsewhere" -r "$WORK/demo.vmpatch"
+simple_disk qcow2 | define foreign
+refused "$disk" 'disk vda of foreign: .*outside the allowed folders' -d foreign
+expect_exit 3 vm-patch plan -d foreign --allow-backing "$WORK/elsewhere" -r "$WORK/demo.vmpatch"
+
+title 'a backing file without its format is refused'
+cp --sparse=always "$WORK/elsewhere/base.qcow2" "$images/foreign/base.qcow2"
+rm "$disk"
+qemu-img create -q -f qcow2 -F qcow2 -b base.qcow2 "$images/foreign/disk.qcow2"
+python3 - "$disk" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as image:  # the extension 0xE2792ACA becomes one that QEMU skips
+    head = image.read(512)
+    image.seek(head.index(b"\xe2\x79\x2a\xca"))
+    image.write(b"\x12\x34\x56\x78")
+PYTHON
+bare 'names backing file base.qcow2 without its format; record it with qemu-img rebase' qcow2
+
+title 'an unknown incompatible feature bit is refused'
+fresh bit qcow2 qcow2
+printf '\x40' | dd of="$disk" bs=1 seek=79 conv=notrunc status=none
+bare 'incompatible feature bits 0x40 are not known; convert it with qemu-img convert' qcow2
+
+title 'a symbolic link in place of the image is refused'
+ln -s "$images/good/disk.qcow2" "$images/good-link.qcow2"
+expect_exit 4 vm-patch plan -a "$images/good-link.qcow2" --format qcow2 -r "$WORK/demo.vmpatch"
+cat "$OUT" "$ERR" >"$WORK/said"
+expect_text "$WORK/said" 'good-link.qcow2 is a symlink to .*; name the file itself'
+
+title 'a guest with two systems is refused: nothing tells which one boots'
+fresh two two_os raw
+bare '2 operating systems found .*give the other a machine of its own' raw
+
+title 'a disk without an operating system is refused'
+fresh none no_os raw
+bare 'no operating system found .*check that it is the machine.s system disk' raw
+
+title 'a guest whose dpkg stopped half-way is refused'
+fresh half half_configured raw
+bare 'demo-conf.*dpkg --configure' raw
+
+title 'a hibernated guest is refused'
+fresh hibernated hibernated raw
+bare 'hibernated' raw
+
+title 'too little space for the overlay is refused before anything is made'
+small=$WORK/small
+mkdir "$small"
+mount -t tmpfs -o size=24m none "$small"
+at_end=('umount "$small"' "${at_end[@]}")
+printf 'schema: vm-patch/config/v1\nspace_reserve: 0\n' >"$WORK/vm-patch.yaml"
+disk=$images/good/disk.qcow2
+before=$(digest_of "$disk")
+expect_exit 4 "$VMPATCH" --state-dir "$small/state" --config "$WORK/vm-patch.yaml" --trust-file "$WORK/state/trust.yaml" \
+  apply -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch" --yes
+expect_text "$ERR" 'are free for the overlay in .*, .* are needed .*; make room or use another --state-dir'
+expect_same "digest of $disk" "$before" "$(digest_of "$disk")"
+[ -z "$(find "$small/state" -name '*.qcow2')" ] || failed 'an overlay was made'
+
+title 'a disk that only the appliance can read goes there, and is refused for what it then is'
+fresh lvm lvm raw
+before=$(digest_of "$disk")
+expect_exit 4 vm-patch plan -a "$disk" --format raw -r "$WORK/demo.vmpatch"
+cat "$OUT" "$ERR" >"$WORK/said"
+expect_text "$WORK/said" 'no operating system'
+expect_same "digest of $disk" "$before" "$(digest_of "$disk")"
+
+title 'nothing was recorded as done, and nothing is left over'
+expect_exit 0 vm-patch recover
+expect_exit 0 vm-patch history
+expect_no_text "$OUT" 'attested|committ'
+[ -z "$(find "$WORK/state/runs" "$WORK/state/undo" -mindepth 1 2>/dev/null)" ] || failed 'work or undo folders are left over'
