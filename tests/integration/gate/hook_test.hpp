@@ -92,7 +92,7 @@ class HookTest : public ::testing::Test {
     attestation.machine_name = "web01";
     attestation.time = clock_.now();
     attestation.identities = identities();
-    attestation.satisfied = Json::array();
+    attestation.satisfied = Json::array({{{"id", "any"}, {"version", 1}, {"digest", "00"}}});
     ASSERT_TRUE(store()->attest_checked(attestation));
   }
   void add_override() {
