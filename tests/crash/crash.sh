@@ -148,7 +148,7 @@ TABLE
 
 row "the appliance runs: a second apply is told 'busy'; killed: no process survives, the next apply recovers by itself"
 mapfile -t arguments < <(machine)
-start during:staged 9000 apply "${arguments[@]}" --yes
+start during:staged 12000 apply "${arguments[@]}" --yes
 # Short-lived QEMUs (a probe of the accelerator) do not count.
 seen=0
 for ((i = 0; i < 300 && seen < 10; ++i)); do
@@ -218,8 +218,20 @@ echo "   torn in between: $torn times of 8"
 # How many is chance; the row that kills at the first write of a commit always hits it.
 recovered_to new attested
 
-use_image raw raw
 unset NEW
+while read -r point content state; do
+  row "the process itself killed $point: the disk is the $content one, the run is $state"
+  use_image qcow2 qcow2
+  rm -rf "$STATE/ledger.sqlite"* "$STATE/custody.sqlite"*
+  apply_killed "$point" 0
+  recovered_to "$content" "$state"
+done <<'TABLE'
+after:patched   old discarded
+after:committed new attested
+after:attested  new attested
+TABLE
+
+use_image raw raw
 row "raw disk: killed before:committing, with the undo image made: the disk is untouched"
 apply_killed before:committing 0
 recovered_to old discarded
