@@ -55,7 +55,9 @@ expect_exit 0 vm-patch inventory --json
 expect_text "$OUT" '"name": "web01"'
 expect_text "$OUT" '"state": "shutoff"'
 
-title 'the gate is installed and proves that it denies'
+title 'the gate is installed, keeps the hook that was there, and proves that it denies'
+printf '#!/bin/sh\necho "$1 $2" >>"%s"\n' "$WORK/user-hook.log" >"$libvirt/etc/hooks/qemu"
+chmod 0755 "$libvirt/etc/hooks/qemu"
 expect_exit 0 vm-patch gate install --program "$VMPATCH_GATE"
 expect_exit 0 vm-patch gate status
 
@@ -63,6 +65,7 @@ title 'an unpatched machine is refused at the start, with a reason and a remedy'
 expect_exit 1 virsh start $machine
 expect_text "$ERR" 'not-attested'
 expect_text "$ERR" 'vm-patch'
+expect_text "$WORK/user-hook.log" '^web01 prepare'
 expect_same 'state after the refusal' 'shut off' "$(virsh domstate $machine)"
 
 title 'a plan names the packages and their versions before and after'
@@ -140,4 +143,5 @@ expect_exit 0 vm-patch audit verify
 title 'the hook goes away without a trace'
 expect_exit 0 vm-patch gate uninstall
 [ ! -e "$hook" ] || failed 'the hook is still there'
+[ -x "$libvirt/etc/hooks/qemu" ] || failed "the user's own hook is gone"
 echo 'all done'
