@@ -35,7 +35,7 @@ one_customize() {
   copy "$image" "$WORK/customize.qcow2"
   local began
   began=$(now)
-  virt-customize -q -a "$WORK/customize.qcow2" --format qcow2 --no-network --copy-in "$WORK/debs:/var/tmp" \
+  virt-customize -q --format qcow2 -a "$WORK/customize.qcow2" --no-network --copy-in "$WORK/debs:/var/tmp" \
     --run-command 'DEBIAN_FRONTEND=noninteractive dpkg -i /var/tmp/debs/*.deb' >/dev/null 2>"$ERR"
   echo "$(now) $began" | awk '{printf "%.1f\n", $1 - $2}'
 }
