@@ -14,6 +14,11 @@ std::string shown_disk(const Machine& machine, const Disk& disk) {
   return "disk " + escape_untrusted(disk.target) + " of " + escape_untrusted(machine.name);
 }
 
+std::string shown_problem(const Machine& machine, const Disk& disk) {
+  const auto name = shown_disk(machine, disk);
+  return disk.problem.starts_with(name) ? disk.problem : name + ": " + disk.problem;
+}
+
 Result<void> check_usable(const Machine& machine, const Disk& disk) {
   const std::string name = shown_disk(machine, disk);
   if (!machine.local) {
@@ -42,7 +47,7 @@ Result<image::Chain> open_chain(const Disk& disk, const std::vector<fs::path>& a
 
 Result<image::Chain> open_disk_chain(const Machine& machine, const Disk& disk, const std::vector<fs::path>& allowed_dirs) {
   VMPATCH_CHECK(check_usable(machine, disk));
-  if (!disk.problem.empty()) return fail(Errc::refused, "{}: {}", shown_disk(machine, disk), disk.problem);
+  if (!disk.problem.empty()) return make_error(Errc::refused, shown_problem(machine, disk));
   auto chain = open_chain(disk, allowed_dirs);
   if (!chain && !machine.bare) return chain.error().in(shown_disk(machine, disk));
   return chain;

@@ -12,6 +12,9 @@ namespace vmpatch::inventory {
 /// disk TARGET of machine NAME, or image PATH.
 [[nodiscard]] std::string shown_disk(const Machine& machine, const Disk& disk);
 
+/// "DISK: problem"; a problem that begins with the disk's own name stands alone.
+[[nodiscard]] std::string shown_problem(const Machine& machine, const Disk& disk);
+
 /// Errc::refused, as open_disk_chain says, where the model alone tells that the disk cannot be opened.
 Result<void> check_usable(const Machine& machine, const Disk& disk);
 

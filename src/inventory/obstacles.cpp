@@ -48,7 +48,7 @@ void add_disk_obstacles(const Machine& machine, std::vector<std::string>& found)
     if (const auto usable = check_usable(machine, disk); !usable) {
       found.push_back(usable.error().message);
     } else if (!disk.problem.empty()) {
-      add(disk, disk.problem);
+      found.push_back(shown_problem(machine, disk));
     }
   }
 }

@@ -205,6 +205,18 @@ cat "$OUT" "$ERR" >"$WORK/said"
 expect_text "$WORK/said" 'no operating system'
 expect_same "digest of $disk" "$before" "$(digest_of "$disk")"
 
+title 'one image that cannot be verified does not end the verification of the others, and is named in JSON'
+fresh good qcow2 qcow2
+good=$disk
+head -c 70000 "$good" >"$WORK/truncated.qcow2"
+expect_exit 4 vm-patch verify -a "$WORK/truncated.qcow2" -a "$good" --format qcow2 -r "$WORK/demo.vmpatch" --json
+python3 - "$OUT" <<'PYTHON'
+import json, sys
+broken, good = json.load(open(sys.argv[1]))["machines"]
+assert broken["error"]["code"] == "refused" and "outside the file" in broken["error"]["message"], broken
+assert good["holds"] is False and good["unmet"], good
+PYTHON
+
 title 'nothing was recorded as done, and nothing is left over'
 expect_exit 0 vm-patch recover
 expect_exit 0 vm-patch history

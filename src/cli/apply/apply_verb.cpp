@@ -34,15 +34,16 @@ Result<void> ask(const std::vector<inventory::Machine>& machines, const recipe::
 Json to_json(const std::vector<BatchResult>& results) {
   Json entries = Json::array();
   for (const auto& [machine, result] : results) {
-    Json entry{{"machine", {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}}}};
-    if (result) {
+    if (!result) {
+      auto entry = failure_json(machine, result.error());
+      entry["result"] = "failed";
+      entries.push_back(std::move(entry));
+    } else {
+      Json entry{{"machine", machine_json(machine)}};
       entry["result"] = result->run_id.empty() ? std::string(plan::to_string(result->plan.outcome)) : "patched";
       entry["report"] = engine::to_json(*result);
-    } else {
-      entry["result"] = "failed";
-      entry["error"] = {{"code", to_string(result.error().code)}, {"message", result.error().message}};
+      entries.push_back(std::move(entry));
     }
-    entries.push_back(std::move(entry));
   }
   return {{"schema", "vm-patch/apply/v1"}, {"machines", std::move(entries)}};
 }

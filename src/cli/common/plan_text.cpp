@@ -42,6 +42,14 @@ std::string headline(const plan::Plan& plan) {
 
 }  // namespace
 
+Json machine_json(const inventory::Machine& machine) {
+  return {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}};
+}
+
+Json failure_json(const inventory::Machine& machine, const Error& error) {
+  return {{"machine", machine_json(machine)}, {"error", {{"code", to_string(error.code)}, {"message", error.message}}}};
+}
+
 std::string format_plan(const plan::Plan& plan, bool verbose) {
   auto text = fmt::format("{} ({}): {}\n", escape_untrusted(plan.machine_name), plan.host, headline(plan));
   text += fmt::format("  recipe {} version {}: {}{}\n", plan.recipe_id, plan.recipe_version, escape_untrusted(plan.recipe_title),

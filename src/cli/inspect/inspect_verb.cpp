@@ -1,5 +1,6 @@
 #include "cli/common/engine_setup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/plan_text.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -37,8 +38,8 @@ void print(const inventory::Machine& machine, const guest::Facts& facts, const I
   }
 }
 
-Json machine_json(const inventory::Machine& machine, const guest::Facts& facts) {
-  return {{"machine", {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}}}, {"facts", guest::to_json(facts)}};
+Json facts_json(const inventory::Machine& machine, const guest::Facts& facts) {
+  return {{"machine", machine_json(machine)}, {"facts", guest::to_json(facts)}};
 }
 
 Result<int> run_inspect(Context& context, const InspectOptions& options) {
@@ -49,7 +50,7 @@ Result<int> run_inspect(Context& context, const InspectOptions& options) {
   for (const auto& machine : machines) {
     VMPATCH_TRY(const auto facts, engine::inspect(setup->environment(), machine));
     if (context.options.json) {
-      entries.push_back(machine_json(machine, facts));
+      entries.push_back(facts_json(machine, facts));
     } else {
       print(machine, facts, options, context.options.verbose > 0);
     }

@@ -34,6 +34,7 @@ Result<int> run_plan(Context& context, const PlanOptions& options) {
     if (!plan) {
       failure = failure ? failure : plan.error();
       context.log.error("{}", plan.error().message);
+      plans.push_back(failure_json(machine, plan.error()));
       continue;
     }
     if (context.options.json) {

@@ -1,5 +1,6 @@
 #include "cli/common/engine_setup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/plan_text.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -25,7 +26,7 @@ void print(const inventory::Machine& machine, const engine::VerifyReport& report
 }
 
 Json to_json(const inventory::Machine& machine, const engine::VerifyReport& report) {
-  return {{"machine", {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}}},
+  return {{"machine", machine_json(machine)},
           {"applicable", report.applicable},
           {"holds", report.applicable && report.unmet.empty()},
           {"unmet", report.unmet},
@@ -41,17 +42,24 @@ Result<int> run_verify(Context& context, const VerifyOptions& options) {
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
   Json entries = Json::array();
   int code = 0;
+  std::optional<Error> failure;  // of one machine; the others are verified all the same
   for (const auto& machine : machines) {
-    VMPATCH_TRY(const auto report, engine::verify(setup->environment(), job, machine));
-    if (report.applicable && !report.unmet.empty()) code = 3;
+    const auto report = engine::verify(setup->environment(), job, machine);
+    if (!report) {
+      failure = failure ? failure : report.error();
+      context.log.error("{}", report.error().message);
+      entries.push_back(failure_json(machine, report.error()));
+      continue;
+    }
+    if (report->applicable && !report->unmet.empty()) code = 3;
     if (context.options.json) {
-      entries.push_back(to_json(machine, report));
+      entries.push_back(to_json(machine, *report));
     } else {
-      print(machine, report, context.options.verbose > 0);
+      print(machine, *report, context.options.verbose > 0);
     }
   }
   if (context.options.json) print_json({{"schema", "vm-patch/verify/v1"}, {"machines", entries}});
-  return code;
+  return failure ? exit_code(failure->code) : code;
 }
 
 }  // namespace

@@ -130,6 +130,14 @@ TEST(Obstacles, machine_of_another_computer) {
   EXPECT_THAT(write_obstacles(machine).front(), HasSubstr("lives on qemu+ssh://h2/system"));
 }
 
+TEST(Obstacles, a_problem_that_names_its_image_is_not_named_twice) {
+  Machine machine = fit();
+  machine.bare = true;
+  machine.name = "/images/web.qcow2";
+  machine.disks.front().problem = "image /images/web.qcow2: not a qcow2 image";
+  EXPECT_THAT(write_obstacles(machine), ElementsAre("image /images/web.qcow2: not a qcow2 image"));
+}
+
 TEST(Obstacles, transient_machine) {
   Machine machine = fit();
   machine.persistent = false;
