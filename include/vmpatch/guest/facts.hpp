@@ -23,6 +23,8 @@ struct Package {
   std::string source;          ///< source package (the name itself when not given)
   std::string source_version;  ///< Source: foo (1.0), else the version
   std::string status;          ///< dpkg: "install ok installed"
+  bool essential = false;      ///< dpkg: Essential: yes
+  bool automatic = false;      ///< installed as a dependency: apt's extended_states, pacman's reason 1
   [[nodiscard]] bool installed() const;  ///< third word is "installed"
   [[nodiscard]] bool held() const;       ///< first word is "hold"
 };
@@ -53,6 +55,21 @@ struct Kernel {
   bool modules = false;  ///< /lib/modules/VERSION exists
 };
 
+/// What the boot loader starts by default.
+struct DefaultBoot {
+  std::string kernel;  ///< version, or path of the kernel in the guest; "" = unknown
+  std::string source;  ///< file that says so: /boot/grub/grub.cfg, /boot/loader/entries/x.conf; "" = unknown
+};
+
+/// When the guest last ran, as far as its files tell. The newest of several traces.
+struct LastBoot {
+  std::optional<std::int64_t> time;  ///< seconds since the epoch; nothing = no trace, e.g. a fresh image
+  std::string source;                ///< file that says so: /var/log/wtmp, …
+};
+
+enum class CloudInit { absent, never_ran, ran };
+std::string_view to_string(CloudInit state);
+
 struct Facts {
   OsRelease os;
   std::string arch;             ///< uname style, from the ELF header of the guest's /bin/sh or init: x86_64
@@ -61,6 +78,9 @@ struct Facts {
   std::vector<std::string> half_configured;  ///< "name: status" of packages in between states, and pending triggers/updates
   std::vector<MountEntry> mounts;
   std::vector<Kernel> kernels;
+  DefaultBoot default_boot;
+  LastBoot last_boot;
+  CloudInit cloud_init = CloudInit::absent;
   std::string init;  ///< systemd, sysvinit, …, "" = unknown
   Identity identity;
   bool hibernated = false;  ///< Guest::hibernated() (swap signatures S1SUSPEND…)
@@ -76,5 +96,7 @@ Result<Identity> read_identity(Guest& guest);
 std::vector<std::string> identity_changes(const Identity& before, const Identity& after);
 
 Json to_json(const Facts& facts);
+/// What to_json() wrote; Errc::failed for anything else (a cache of another version).
+Result<Facts> facts_from_json(const Json& json);
 
 }  // namespace vmpatch::guest

@@ -1,21 +1,14 @@
 #pragma once
-// The distribution's own version order, by libsolv (adapter in src/plan/solv).
+// Version bounds of a recipe, in the guest's own version order.
 
-#include <string>
-#include <string_view>
-
-#include "vmpatch/core/result.hpp"
+#include "vmpatch/guest/versions.hpp"
 #include "vmpatch/recipe/recipe.hpp"
 
 namespace vmpatch::plan {
 
-enum class VersionScheme { deb, rpm };
-
-/// From Facts::package_manager; Errc::unsupported for one whose order this program does not know.
-Result<VersionScheme> version_scheme(std::string_view package_manager);
-
-/// <0, 0, >0. deb: Debian policy 5.6.12 (epoch, tilde); rpm: rpmvercmp over epoch:version-release.
-[[nodiscard]] int compare_versions(VersionScheme scheme, const std::string& a, const std::string& b);
+using guest::compare_versions;
+using guest::version_scheme;
+using guest::VersionScheme;
 
 [[nodiscard]] bool in_bounds(VersionScheme scheme, const std::string& version, const recipe::VersionBound& bound);
 

@@ -1,4 +1,4 @@
-#include "vmpatch/plan/versions.hpp"
+#include "vmpatch/guest/versions.hpp"
 
 #include <memory>
 
@@ -12,7 +12,7 @@ extern "C" {
 
 #include "vmpatch/core/format.hpp"
 
-namespace vmpatch::plan {
+namespace vmpatch::guest {
 namespace {
 
 struct FreePool {
@@ -51,17 +51,4 @@ int compare_versions(VersionScheme scheme, const std::string& a, const std::stri
                          EVRCMP_COMPARE);
 }
 
-bool in_bounds(VersionScheme scheme, const std::string& version, const recipe::VersionBound& bound) {
-  const int order = compare_versions(scheme, version, bound.version);
-  using Op = recipe::VersionBound::Op;
-  switch (bound.op) {
-    case Op::lt: return order < 0;
-    case Op::le: return order <= 0;
-    case Op::eq: return order == 0;
-    case Op::ge: return order >= 0;
-    case Op::gt: return order > 0;
-  }
-  return false;
-}
-
-}  // namespace vmpatch::plan
+}  // namespace vmpatch::guest

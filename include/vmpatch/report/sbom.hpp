@@ -1,0 +1,27 @@
+#pragma once
+// Software bills of materials of one machine. Deterministic: the same facts and time give the same bytes.
+
+#include <string>
+#include <string_view>
+
+#include "vmpatch/core/clock.hpp"
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/guest/facts.hpp"
+
+namespace vmpatch::report {
+
+enum class SbomFormat { cyclonedx, spdx };  ///< CycloneDX 1.5 JSON, SPDX 2.3 JSON
+Result<SbomFormat> parse_sbom_format(std::string_view word);
+
+struct SbomSubject {
+  std::string name;  ///< of the machine; hostile text
+  std::string uuid;
+  Time time{};       ///< when the facts were read: the document's timestamp
+};
+
+Json sbom(SbomFormat format, const SbomSubject& subject, const guest::Facts& facts);
+
+/// Package URL (purl specification, types deb, rpm, apk, alpm): pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12
+std::string package_url(const guest::OsRelease& os, std::string_view package_manager, const guest::Package& package);
+
+}  // namespace vmpatch::report

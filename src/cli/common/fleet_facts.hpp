@@ -1,0 +1,28 @@
+#pragma once
+// Facts of many machines, read side by side, from the cache where the disks did not change.
+
+#include <functional>
+#include <vector>
+
+#include "cli/common/engine_setup.hpp"
+#include "vmpatch/guest/facts.hpp"
+
+namespace vmpatch::cli {
+
+struct MachineFacts {
+  inventory::Machine machine;
+  Result<guest::Facts> facts;  ///< why not, for a machine that cannot be read
+  bool cached = false;         ///< read earlier; its disks have the identity that they had then
+  Time read{};                 ///< when
+};
+
+struct FleetOptions {
+  bool fresh = false;  ///< read again whatever the cache holds
+  unsigned jobs = 0;   ///< 0 = the policy's
+};
+
+/// In the order of `machines`. Each answer is handed out as it comes, one at a time.
+void read_fleet(EngineSetup& setup, const std::vector<inventory::Machine>& machines, const FleetOptions& options,
+                const std::function<void(MachineFacts)>& each);
+
+}  // namespace vmpatch::cli
