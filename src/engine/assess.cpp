@@ -35,14 +35,6 @@ Result<Assessment> assess_fully(const Environment& environment, const Job& job, 
   return assessment;
 }
 
-Result<guest::Facts> inspect(const Environment& environment, const inventory::Machine& machine) {
-  environment.observer.step(machine, "reading the guest");
-  VMPATCH_TRY(auto reading, Reading::open(environment, machine));
-  auto facts = reading.facts();
-  VMPATCH_CHECK(reading.finish());
-  return facts;
-}
-
 Result<plan::Plan> assess(const Environment& environment, const Job& job, const inventory::Machine& machine) {
   VMPATCH_TRY(auto assessment, assess_fully(environment, job, machine));
   return std::move(assessment.plan);

@@ -80,7 +80,7 @@ Result<guest::Facts> read_guest_facts(guest::Guest& guest, const inventory::Mach
   return facts;
 }
 
-Result<Reading> Reading::open(const Environment& environment, const inventory::Machine& machine) {
+Result<Reading> Reading::open(const ReadEnvironment& environment, const inventory::Machine& machine) {
   VMPATCH_TRY(auto scratch, Scratch::make(environment.places.scratch, "read-" + random_uuid().substr(0, 13)));
   Reading reading(std::move(scratch));
   VMPATCH_CHECK(make_dirs(environment.places.logs, 0700));

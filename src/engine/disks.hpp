@@ -36,7 +36,7 @@ Result<std::vector<image::ChainLock>> lock_disks(const std::vector<OpenDisk>& di
 /// A guest opened for reading with everything under it.
 class Reading {
  public:
-  static Result<Reading> open(const Environment& environment, const inventory::Machine& machine);
+  static Result<Reading> open(const ReadEnvironment& environment, const inventory::Machine& machine);
   [[nodiscard]] guest::Guest& guest() { return *guest_; }
   [[nodiscard]] const guest::Facts& facts() const { return facts_; }
   [[nodiscard]] const std::vector<OpenDisk>& disks() const { return disks_; }

@@ -37,6 +37,7 @@ struct Paths {
   fs::path scratch;  ///< sockets and worker folders, 0711: /run/vm-patch as root, XDG_RUNTIME_DIR/vm-patch otherwise
   [[nodiscard]] fs::path ledger() const { return state / "ledger.sqlite"; }
   [[nodiscard]] fs::path custody() const { return state / "custody.sqlite"; }
+  [[nodiscard]] fs::path facts() const { return state / "facts.sqlite"; }
   [[nodiscard]] fs::path payloads() const { return state / "payloads"; }
   [[nodiscard]] fs::path runs() const { return state / "runs"; }
   [[nodiscard]] fs::path undo() const { return state / "undo"; }

@@ -10,6 +10,7 @@
 #include "vmpatch/core/log.hpp"
 #include "vmpatch/guest/opener.hpp"
 #include "vmpatch/inventory/source.hpp"
+#include "vmpatch/ledger/facts_cache.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/ledger/store.hpp"
 #include "vmpatch/recipe/bundle.hpp"
@@ -44,17 +45,22 @@ struct Places {
   fs::path scratch;  ///< sockets and worker folders
 };
 
-struct Environment {
+/// What reading needs.
+struct ReadEnvironment {
   guest::GuestOpener& opener;
-  ledger::Store& store;
-  ledger::CustodyStore& custody;
-  const recipe::PayloadStore& payloads;
   const Clock& clock;
   Log& log;
   Observer& observer;
   Places places;
-  std::vector<fs::path> allowed_dirs;  ///< for backing files: pools, policy, --allow-backing
-  std::uint64_t space_reserve = 0;     ///< bytes that must stay free where the state directory lies
+  ledger::FactsCache* facts_cache = nullptr;  ///< null: facts are neither looked up nor kept
+  std::vector<fs::path> allowed_dirs;         ///< for backing files: pools, policy, --allow-backing
+};
+
+struct Environment : ReadEnvironment {
+  ledger::Store& store;
+  ledger::CustodyStore& custody;
+  const recipe::PayloadStore& payloads;
+  std::uint64_t space_reserve = 0;  ///< bytes that must stay free where the state directory lies
   /// Reads one machine again from its source, with lineage.
   std::function<Result<inventory::Machine>(const inventory::Machine&)> reread;
   /// Called around every durable transition of a run, with "before" or "after" and the state's name. The crash test kills here.

@@ -24,24 +24,48 @@ void set_transition_hook(std::function<void(std::string_view, std::string_view)>
   transition_hook() = std::move(hook);
 }
 
+Result<void> ReadSetup::prepare(Context& context, engine::Observer& observer, Log& log) {
+  VMPATCH_TRY(policy_, policy::load_policy(context.paths.config));
+  opener_ = guest::make_guest_opener(log);
+  // Without the cache everything works, only slower.
+  auto cache = ledger::FactsCache::open(context.paths.facts());
+  if (cache) {
+    facts_cache_ = std::move(*cache);
+  } else {
+    log.warn("facts are not cached: {}", cache.error().message);
+  }
+  reading_.emplace(engine::ReadEnvironment{*opener_, context.clock, log, observer, places_of(context.paths), facts_cache_.get(), {}});
+  return {};
+}
+
+Result<std::unique_ptr<ReadSetup>> ReadSetup::make(Context& context, engine::Observer& observer, Log& log) {
+  std::unique_ptr<ReadSetup> setup(new ReadSetup());
+  VMPATCH_CHECK(setup->prepare(context, observer, log));
+  return setup;
+}
+
+void ReadSetup::use(const Selection& selection) { reading_->allowed_dirs = selection.allowed_dirs; }
+
+Result<std::vector<inventory::Machine>> ReadSetup::select(Context& context, const MachineOptions& options) {
+  VMPATCH_TRY(selection_, select_machines(context, options));
+  use(selection_);
+  return selection_.machines;
+}
+
 Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine::Observer& observer, Log& log) {
   std::unique_ptr<EngineSetup> setup(new EngineSetup());
-  VMPATCH_TRY(setup->policy_, policy::load_policy(context.paths.config));
+  VMPATCH_CHECK(setup->prepare(context, observer, log));
   VMPATCH_TRY(setup->store_, open_ledger(context, setup->policy_));
   VMPATCH_TRY(setup->custody_, ledger::CustodyStore::open(context.paths.custody()));
   VMPATCH_TRY(setup->payloads_, recipe::PayloadStore::open(context.paths.payloads()));
-  setup->opener_ = guest::make_guest_opener(log);
-  setup->environment_.emplace(engine::Environment{*setup->opener_, *setup->store_, *setup->custody_, *setup->payloads_,
-                                                  context.clock, log, observer, places_of(context.paths), {},
+  setup->environment_.emplace(engine::Environment{*setup->reading_, *setup->store_, *setup->custody_, *setup->payloads_,
                                                   setup->policy_.space_reserve, {}, transition_hook()});
   return setup;
 }
 
-Result<std::vector<inventory::Machine>> EngineSetup::select(Context& context, const MachineOptions& options) {
-  VMPATCH_TRY(selection_, select_machines(context, options));
-  environment_->allowed_dirs = selection_.allowed_dirs;
-  environment_->reread = selection_.reread;
-  return selection_.machines;
+void EngineSetup::use(const Selection& selection) {
+  environment_->allowed_dirs = selection.allowed_dirs;
+  environment_->reread = selection.reread;
 }
 
 Result<recipe::TrustedRecipe> EngineSetup::load_recipe(const Context& context, const fs::path& bundle) {

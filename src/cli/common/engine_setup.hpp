@@ -1,5 +1,5 @@
 #pragma once
-// From an invocation's context to what the engine works with. Used by plan, apply, verify, inspect, recover, rollback.
+// From an invocation's context to what the engine works with.
 
 #include <memory>
 
@@ -10,16 +10,38 @@
 
 namespace vmpatch::cli {
 
-class EngineSetup {
+/// For verbs that only read guests: opens no ledger.
+class ReadSetup {
  public:
-  static Result<std::unique_ptr<EngineSetup>> make(Context& context, engine::Observer& observer, Log& log);
-  [[nodiscard]] engine::Environment& environment() { return *environment_; }
-  [[nodiscard]] recipe::PayloadStore& payloads() { return *payloads_; }
-  [[nodiscard]] ledger::Store& store() { return *store_; }
+  static Result<std::unique_ptr<ReadSetup>> make(Context& context, engine::Observer& observer, Log& log);
+  virtual ~ReadSetup() = default;
   [[nodiscard]] const policy::Policy& policy() const { return policy_; }
+  [[nodiscard]] virtual engine::ReadEnvironment& reading() { return *reading_; }
 
   /// Selects machines and lets the engine open their backing files and read them again.
   Result<std::vector<inventory::Machine>> select(Context& context, const MachineOptions& options);  ///< call once
+
+ protected:
+  ReadSetup() = default;
+  Result<void> prepare(Context& context, engine::Observer& observer, Log& log);
+  /// What select() found out; EngineSetup lets the engine read machines again.
+  virtual void use(const Selection& selection);
+
+  policy::Policy policy_;
+  std::unique_ptr<guest::GuestOpener> opener_;
+  std::unique_ptr<ledger::FactsCache> facts_cache_;
+  std::optional<engine::ReadEnvironment> reading_;
+  Selection selection_;
+};
+
+/// For plan, apply, verify, recover, rollback.
+class EngineSetup final : public ReadSetup {
+ public:
+  static Result<std::unique_ptr<EngineSetup>> make(Context& context, engine::Observer& observer, Log& log);
+  [[nodiscard]] engine::Environment& environment() { return *environment_; }
+  [[nodiscard]] engine::ReadEnvironment& reading() override { return *environment_; }
+  [[nodiscard]] recipe::PayloadStore& payloads() { return *payloads_; }
+  [[nodiscard]] ledger::Store& store() { return *store_; }
 
   /// Loads and verifies a bundle with the trusted keys; payloads land in the store.
   Result<recipe::TrustedRecipe> load_recipe(const Context& context, const fs::path& bundle);
@@ -29,13 +51,11 @@ class EngineSetup {
 
  private:
   EngineSetup() = default;
-  policy::Policy policy_;
-  std::unique_ptr<guest::GuestOpener> opener_;
+  void use(const Selection& selection) override;
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::CustodyStore> custody_;
   std::optional<recipe::PayloadStore> payloads_;
   std::optional<engine::Environment> environment_;
-  Selection selection_;
 };
 
 /// Every writing command ends interrupted runs first. What could not be ended is an error only if `strict`.

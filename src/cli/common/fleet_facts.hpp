@@ -18,11 +18,11 @@ struct MachineFacts {
 
 struct FleetOptions {
   bool fresh = false;  ///< read again whatever the cache holds
-  unsigned jobs = 0;   ///< 0 = the policy's
+  unsigned jobs = 0;   ///< side by side; 0 = the policy's
 };
 
 /// In the order of `machines`. Each answer is handed out as it comes, one at a time.
-void read_fleet(EngineSetup& setup, const std::vector<inventory::Machine>& machines, const FleetOptions& options,
+void read_fleet(ReadSetup& setup, const std::vector<inventory::Machine>& machines, const FleetOptions& options,
                 const std::function<void(MachineFacts)>& each);
 
 }  // namespace vmpatch::cli

@@ -44,11 +44,12 @@ Json facts_json(const inventory::Machine& machine, const guest::Facts& facts) {
 
 Result<int> run_inspect(Context& context, const InspectOptions& options) {
   engine::NullObserver observer;
-  VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
+  VMPATCH_TRY(auto setup, ReadSetup::make(context, observer, context.log));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
   Json entries = Json::array();
   for (const auto& machine : machines) {
-    VMPATCH_TRY(const auto facts, engine::inspect(setup->environment(), machine));
+    VMPATCH_TRY(const auto inspection, engine::inspect(setup->reading(), machine, false));
+    const guest::Facts& facts = inspection.facts;
     if (context.options.json) {
       entries.push_back(facts_json(machine, facts));
     } else {

@@ -10,6 +10,7 @@ namespace vmpatch::ledger {
 
 const std::vector<std::string_view>& ledger_migrations();
 const std::vector<std::string_view>& custody_migrations();
+const std::vector<std::string_view>& facts_migrations();
 
 /// All that are missing, each in one transaction. Errc::refused when the database is newer than this program.
 Result<void> migrate(Database& database, const std::vector<std::string_view>& migrations);

@@ -1,0 +1,73 @@
+#include <algorithm>
+
+#include "engine/disks.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/engine/engine.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+bool identity_tells(const std::vector<OpenDisk>& disks) {
+  return std::none_of(disks.begin(), disks.end(), [](const OpenDisk& disk) {
+    const auto& layers = disk.chain.layers();
+    return std::any_of(layers.begin(), layers.end(), [](const image::Layer& layer) { return layer.block_device; });
+  });
+}
+
+/// Two writes within one tick of the file system's clock leave the same times.
+bool was_just_written(const Identities& identities, Time now) {
+  constexpr std::chrono::seconds tick{2};
+  const auto limit = (now - tick).time_since_epoch().count();
+  return std::any_of(identities.begin(), identities.end(), [&](const auto& disk) {
+    return std::any_of(disk.second.begin(), disk.second.end(),
+                       [&](const image::LayerIdentity& layer) { return std::max(layer.mtime_ns, layer.ctime_ns) > limit; });
+  });
+}
+
+/// Nothing when there is no entry, or it is of other disks or another version of this program.
+std::optional<Inspection> look_up(const ReadEnvironment& environment, const inventory::Machine& machine,
+                                  const Identities& now) {
+  const auto entry = environment.facts_cache->find(machine.uuid);
+  if (!entry) {
+    environment.log.warn("facts are read again: {}", entry.error().message);
+    return std::nullopt;
+  }
+  if (!*entry) return std::nullopt;
+  const auto then = identities_from_json((*entry)->identities);
+  if (!then || !first_difference(*then, now).empty()) return std::nullopt;
+  const auto json = parse_json((*entry)->facts, "cached facts");
+  if (!json) return std::nullopt;
+  auto facts = guest::facts_from_json(*json);
+  if (!facts) return std::nullopt;
+  return Inspection{std::move(*facts), true, (*entry)->read};
+}
+
+void keep(const ReadEnvironment& environment, const inventory::Machine& machine, const Identities& identities,
+          const Inspection& inspection) {
+  const auto kept = environment.facts_cache->put(
+      machine.uuid, {to_json(identities), dump_json(guest::to_json(inspection.facts)), inspection.read});
+  if (!kept) environment.log.warn("facts are not kept: {}", kept.error().message);
+}
+
+}  // namespace
+
+Result<Inspection> inspect(const ReadEnvironment& environment, const inventory::Machine& machine, bool fresh) {
+  const bool idle = machine.state == inventory::State::shutoff || machine.state == inventory::State::saved;
+  if (environment.facts_cache != nullptr && idle && !fresh) {
+    VMPATCH_TRY(const auto disks, open_disks(machine, environment.allowed_dirs));
+    VMPATCH_TRY(const auto identities, identify(disks));
+    if (identity_tells(disks)) {
+      if (auto found = look_up(environment, machine, identities)) return std::move(*found);
+    }
+  }
+  environment.observer.step(machine, "reading the guest");
+  VMPATCH_TRY(auto reading, Reading::open(environment, machine));
+  Inspection inspection{reading.facts(), false, environment.clock.now()};
+  VMPATCH_TRY(const auto identities, identify(reading.disks()));
+  VMPATCH_CHECK(reading.finish());
+  const bool may_keep = environment.facts_cache != nullptr && idle && identity_tells(reading.disks());
+  if (may_keep && !was_just_written(identities, inspection.read)) keep(environment, machine, identities, inspection);
+  return inspection;
+}
+
+}  // namespace vmpatch::engine
