@@ -52,6 +52,29 @@ Result<void> parse_groups(const YamlNode& node, std::vector<Group>& groups) {
   return {};
 }
 
+/// Only what does not depend on where the program is started; the rest of the syntax is checked when a feed is asked for.
+Result<std::string> parse_feed(const YamlNode& node) {
+  VMPATCH_TRY(const std::string text, node.text());
+  const std::size_t kind = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_-");
+  const std::string place = kind != std::string::npos && kind > 0 && text[kind] == '=' ? text.substr(kind + 1) : text;
+  if (place.starts_with('/') || place.starts_with("https://") || place.starts_with("http://")) return text;
+  return node.error(fmt::format("'{}' is no feed; write [KIND=]/PATH or [KIND=]https://URL", escape_untrusted(text)));
+}
+
+Result<void> parse_feeds(YamlMapping& map, Policy& policy) {
+  if (const auto feeds = map.find("feeds")) {
+    VMPATCH_TRY(const auto items, feeds->items());
+    for (const YamlNode& item : items) {
+      VMPATCH_TRY(auto feed, parse_feed(item));
+      policy.feeds.push_back(std::move(feed));
+    }
+  }
+  if (const auto age = map.find("feed_max_age")) {
+    VMPATCH_TRY(policy.feed_max_age, age->duration());
+  }
+  return {};
+}
+
 Result<void> parse_limits(YamlMapping& map, Policy& policy) {
   if (const auto jobs = map.find("jobs")) {
     VMPATCH_TRY(const std::int64_t number, jobs->integer(1, most_jobs));
@@ -107,6 +130,7 @@ Result<Policy> parse_policy(std::string_view yaml, std::string_view file_name) {
     VMPATCH_TRY(policy.attestation_key, parse_path(*key));
   }
   VMPATCH_CHECK(parse_limits(map, policy));
+  VMPATCH_CHECK(parse_feeds(map, policy));
   if (const auto groups = map.find("groups")) {
     VMPATCH_CHECK(parse_groups(*groups, policy.groups));
   }

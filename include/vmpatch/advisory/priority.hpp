@@ -19,17 +19,21 @@ struct Surroundings {
 
 struct Factor {
   std::string name;    ///< "severity", "exploited", "epss", "criticality", "exposure", "use", "days open"
-  std::string value;   ///< "CVSS 9.8"
-  double weight = 0;   ///< what it multiplies or adds; see the README of src/advisory
+  std::string value;   ///< "CVSS 9.8"; may quote metadata of the machine, escaped
+  double weight = 0;   ///< points that it adds to the score
+  double most = 0;     ///< points that it could add at most; over all factors these are 100
 };
 
 struct Priority {
-  double score = 0;  ///< 0–100
-  Severity level = Severity::unknown;  ///< the word for the score: low, medium, high, critical
-  std::vector<Factor> factors;
+  double score = 0;  ///< 0–100, the sum of the factors' weights, to one decimal
+  Severity level = Severity::none;  ///< the word for the score: low, medium, high, critical; none for what is not affected
+  std::vector<Factor> factors;      ///< in the order above; empty for what is not affected
 };
 
+/// Pure. Never falls when one factor rises and the others stay. The formula: section "Priority" in src/advisory/README.md.
 Priority prioritise(const Finding& finding, const Surroundings& surroundings, Time now);
+/// The word for a score of an affected machine.
+Severity priority_level(double score);
 Json to_json(const Priority& priority);
 
 }  // namespace vmpatch::advisory

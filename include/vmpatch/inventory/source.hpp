@@ -34,6 +34,8 @@ std::unique_ptr<Source> make_bare_source(std::vector<BareImage> images);
 /// not followed; at most 100,000 entries.
 /// A state directory of vm-patch (it holds ledger.sqlite) is passed over.
 std::unique_ptr<Source> make_folder_source(std::vector<fs::path> folders);
+/// Its rule for names; nothing for any other end.
+std::optional<image::Format> format_of_name(const fs::path& path);
 
 struct ChainOptions {
   std::vector<fs::path> allowed_dirs;       ///< besides the pools and the image's own folder

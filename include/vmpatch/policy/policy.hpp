@@ -11,6 +11,10 @@
 //   space_reserve: 1GiB                  # free space kept on the state dir's file system
 //   undo_keep: 7d                        # how long undo images stay
 //   boot_proof: false                    # true is refused until there is one
+//   feeds:                               # what `scan` compares with: [KIND=]/PATH or [KIND=]URL, see advisory/obtain.hpp
+//     - osv=https://example.org/Debian/all.zip
+//     - /srv/feeds/kev.json
+//   feed_max_age: 24h                    # a fetched copy that is younger is not fetched again
 //   groups:
 //     - name: web
 //       match: {names: ["web*"], uuids: [...], metadata_groups: [web]}   # any of
@@ -59,6 +63,8 @@ struct Policy {
   unsigned jobs = 2;
   std::uint64_t space_reserve = 1ULL << 30U;  ///< bytes
   Seconds undo_keep{7 * 86400};
+  std::vector<std::string> feeds;      ///< locations as written
+  Seconds feed_max_age{24 * 3600};
   std::vector<Group> groups;
 };
 

@@ -20,6 +20,7 @@ class ReadSetup {
 
   /// Selects machines and lets the engine open their backing files and read them again.
   Result<std::vector<inventory::Machine>> select(Context& context, const MachineOptions& options);  ///< call once
+  [[nodiscard]] const Selection& selection() const { return selection_; }                           ///< what it found
 
  protected:
   ReadSetup() = default;

@@ -7,7 +7,7 @@
 
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
-#include "vmpatch/policy/policy.hpp"
+#include "vmpatch/gate/decision.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -75,30 +75,122 @@ Result<Machine> find_same(const Inventory& inventory, const Machine& wanted) {
   return fail(Errc::not_found, "{} is no longer on {}", name, escape_untrusted(wanted.host));
 }
 
-Result<std::vector<Machine>> pick(const Inventory& inventory, const MachineOptions& options) {
-  std::vector<Machine> picked;
-  std::set<std::string> taken;
-  const auto take = [&](Machine machine) {
-    if (taken.insert(machine.host + " " + machine.uuid).second) picked.push_back(std::move(machine));
-  };
-  for (const std::string& name : options.domains) {
-    VMPATCH_TRY(auto machine, find_domain(inventory, name));
-    take(std::move(machine));
+/// The first group of the configuration that matches, as for the gate; and the group of its metadata.
+bool is_in_group(const Machine& machine, const Json& gate_policy, const std::string& name) {
+  if (machine.metadata.group == name) return true;
+  const Json group = gate::find_group(gate_policy, machine);
+  return !group.is_null() && group.at("name") == name;
+}
+
+/// Collects each machine once.
+class Picker {
+ public:
+  explicit Picker(const Inventory& inventory) : inventory_(inventory) {}
+
+  Result<void> take_named(const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      VMPATCH_TRY(const auto machine, find_domain(inventory_, name));
+      take(machine);
+    }
+    return {};
   }
+
+  Result<void> take_groups(const std::vector<std::string>& names, const Json& gate_policy) {
+    for (const std::string& name : names) {
+      if (take_domains([&](const Machine& machine) { return is_in_group(machine, gate_policy, name); }) > 0) continue;
+      return fail(Errc::not_found, "no machine on {} is in group {}; groups are in the configuration and in the metadata of machines",
+                  list_hosts(inventory_), escape_untrusted(name));
+    }
+    return {};
+  }
+
+  template <class Wanted>
+  std::size_t take_domains(const Wanted& wanted) {
+    std::size_t found = 0;
+    for (const HostInventory& host : inventory_.hosts) {
+      for (const Machine& machine : host.machines) {
+        if (machine.bare || !wanted(machine)) continue;
+        take(machine);
+        ++found;
+      }
+    }
+    return found;
+  }
+
+  void take(const Machine& machine) {
+    if (taken_.insert(machine.host + " " + machine.uuid).second) picked_.push_back(machine);
+  }
+
+  /// Unless a machine with this disk was taken before.
+  void take_image_of_folder(const Machine& image) {
+    const auto has_it = [&](const Machine& machine) {
+      return std::any_of(machine.disks.begin(), machine.disks.end(),
+                         [&](const inventory::Disk& disk) { return disk.source && disk.source == image.disks.front().source; });
+    };
+    if (std::none_of(picked_.begin(), picked_.end(), has_it)) take(image);
+  }
+
+  std::vector<Machine> finish() { return std::move(picked_); }
+
+ private:
+  const Inventory& inventory_;
+  std::set<std::string> taken_;
+  std::vector<Machine> picked_;
+};
+
+/// Folders, if any, are the last of the inventory's hosts.
+Result<std::vector<Machine>> pick(const Inventory& inventory, const MachineOptions& options, const Json& gate_policy) {
+  Picker picker(inventory);
+  VMPATCH_CHECK(picker.take_named(options.domains));
+  VMPATCH_CHECK(picker.take_groups(options.groups, gate_policy));
+  if (options.all) picker.take_domains([](const Machine&) { return true; });
   for (const HostInventory& host : inventory.hosts) {
+    const bool of_folder = !options.folders.empty() && &host == &inventory.hosts.back();
     for (const Machine& machine : host.machines) {
-      if (machine.bare || options.all) take(machine);
+      if (!machine.bare) continue;
+      if (of_folder) {
+        picker.take_image_of_folder(machine);
+      } else {
+        picker.take(machine);
+      }
     }
   }
-  return picked;
+  return picker.finish();
 }
 
 Result<void> check_options(const MachineOptions& options) {
-  if (options.domains.empty() && options.images.empty() && !options.all) {
-    return fail(Errc::usage, "no machine is named; name one with -d NAME, an image with -a FILE, or say --all");
+  const bool any = !options.domains.empty() || !options.images.empty() || !options.groups.empty() || !options.folders.empty();
+  if (!any && !options.all && !options.orphans) {
+    return fail(Errc::usage, "no machine is named; name one with -d NAME, an image with -a FILE, a group with --group NAME, "
+                "a folder of images with --folder DIR, or say --all");
   }
   if (!options.images.empty() && options.format.empty()) {
     return fail(Errc::usage, "-a needs --format raw or --format qcow2: vm-patch never guesses the format of an image");
+  }
+  return {};
+}
+
+/// The format by the name's end, as for folders; never by content.
+std::vector<inventory::BareImage> orphan_images(const Inventory& inventory) {
+  std::vector<inventory::BareImage> images;
+  for (const HostInventory& host : inventory.hosts) {
+    for (const inventory::Orphan& orphan : host.orphans) {
+      if (const auto format = inventory::format_of_name(orphan.path)) images.push_back({orphan.path, *format});
+    }
+  }
+  return images;
+}
+
+/// A host that is silent: an error where its answer was all that was asked for, else a warning.
+Result<void> report_silent(const Context& context, const Inventory& inventory, bool images_only) {
+  for (const HostInventory& host : inventory.hosts) {
+    if (host.problem.empty()) continue;
+    if (host.host == "file") return fail(Errc::not_found, "{}", host.problem);
+    if (images_only) {
+      context.log.debug("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
+    } else {
+      context.log.warn("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
+    }
   }
   return {};
 }
@@ -123,15 +215,19 @@ void add_machine_options(CLI::App& verb, MachineOptions& options) {
   verb.add_option("--allow-backing", options.allow_backing, "folder in which backing files may lie; repeatable")
       ->type_name("DIR")->allow_extra_args(false);
   verb.add_flag("--all", options.all, "every machine of the connected hosts");
+  verb.add_option("--group", options.groups, "every machine of this group of the configuration or of the metadata; repeatable")
+      ->type_name("NAME")->allow_extra_args(false);
+  verb.add_option("--folder", options.folders, "every image below this folder: *.qcow2, *.raw, *.img; repeatable")
+      ->type_name("DIR")->allow_extra_args(false);
 }
 
 Result<Hosts> Hosts::make(Context& context, const std::vector<fs::path>& allow_backing) {
-  VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
+  VMPATCH_TRY(auto policy, policy::load_policy(context.paths.config));
   inventory::ChainOptions options;
   options.allowed_dirs = allow_backing;
   options.allowed_dirs.insert(options.allowed_dirs.end(), policy.allow_backing.begin(), policy.allow_backing.end());
   options.template_names = policy.templates;
-  return Hosts(context, std::move(options));
+  return Hosts(context, std::move(policy), std::move(options));
 }
 
 void Hosts::add_libvirt() {
@@ -163,28 +259,23 @@ Result<Selection> select_machines(Context& context, const MachineOptions& option
   VMPATCH_CHECK(check_options(options));
   VMPATCH_TRY(auto made, Hosts::make(context, options.allow_backing));
   const auto hosts = std::make_shared<Hosts>(std::move(made));
-  const bool bare_only = options.domains.empty() && !options.all;
-  if (bare_only) {
+  const bool images_only = options.domains.empty() && options.groups.empty() && !options.all && !options.orphans;
+  if (images_only) {
     hosts->add_local_libvirt();
   } else {
     hosts->add_libvirt();
   }
   VMPATCH_TRY(auto images, bare_images(options));
   hosts->add(inventory::make_bare_source(std::move(images)));
+  if (options.orphans) hosts->add(inventory::make_bare_source(orphan_images(hosts->load())));
+  if (!options.folders.empty()) hosts->add(inventory::make_folder_source(options.folders));
 
-  const Inventory inventory = hosts->load();
-  for (const HostInventory& host : inventory.hosts) {
-    if (host.problem.empty()) continue;
-    if (host.host == "file") return fail(Errc::not_found, "{}", host.problem);
-    if (bare_only) {
-      context.log.debug("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
-    } else {
-      context.log.warn("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
-    }
-  }
   Selection selection;
-  VMPATCH_TRY(selection.machines, pick(inventory, options));
-  selection.allowed_dirs = hosts->allowed_dirs(inventory);
+  selection.inventory = hosts->load();
+  VMPATCH_CHECK(report_silent(context, selection.inventory, images_only));
+  const Json gate_policy = policy::gate_policy_json(hosts->policy());
+  VMPATCH_TRY(selection.machines, pick(selection.inventory, options, gate_policy));
+  selection.allowed_dirs = hosts->allowed_dirs(selection.inventory);
   selection.reread = [hosts, mutex = std::make_shared<std::mutex>()](const Machine& machine) -> Result<Machine> {
     const std::lock_guard lock(*mutex);
     return find_same(hosts->load(), machine);

@@ -10,6 +10,7 @@
 
 #include "vmpatch/cli/context.hpp"
 #include "vmpatch/inventory/source.hpp"
+#include "vmpatch/policy/policy.hpp"
 
 namespace vmpatch::cli {
 
@@ -19,21 +20,27 @@ struct MachineOptions {
   std::string format;                   ///< --format of the images
   std::vector<fs::path> allow_backing;  ///< --allow-backing DIR
   bool all = false;                     ///< --all: every machine of the hosts
+  std::vector<std::string> groups;      ///< --group NAME: of the configuration, or of the machines' metadata
+  std::vector<fs::path> folders;        ///< --folder DIR: images by their names' ends
+  bool orphans = false;                 ///< the orphans of the local pools, as bare images; no option of its own
 };
 
-/// -d, -a, --format, --allow-backing, --all. `options` must live as long as `verb`.
+/// -d, -a, --format, --allow-backing, --all, --group, --folder. `options` must live as long as `verb`.
 void add_machine_options(CLI::App& verb, MachineOptions& options);
 
 struct Selection {
-  std::vector<inventory::Machine> machines;  ///< in the order of the command line, each once; lineage loaded
+  /// In the order of the command line, each once; lineage loaded. An image of a folder that is the disk of a machine that was
+  /// selected too is left out.
+  std::vector<inventory::Machine> machines;
+  inventory::Inventory inventory;            ///< everything that was looked at, with lineage and orphans
   std::vector<fs::path> allowed_dirs;        ///< for open_disk_chain: --allow-backing, policy, pools
   /// Reads one machine again, lineage included (other machines may have come to use its disks). Thread-safe.
   std::function<Result<inventory::Machine>(const inventory::Machine&)> reread;
 };
 
 /// Errors: usage (no machine named, -a without --format, broken configuration), not_found (the message names the hosts
-/// that were asked), refused (a name on several hosts). For -a alone the local hosts are asked too, for their pools and
-/// for machines that use the image; there a silent host does not matter.
+/// that were asked, or the group that no machine is in), refused (a name on several hosts). For images alone the local
+/// hosts are asked too, for their pools and for machines that use the image; there a silent host does not matter.
 Result<Selection> select_machines(Context& context, const MachineOptions& options);
 
 /// Sources that are listed together, and the folders and name patterns of command line and configuration.
@@ -43,16 +50,19 @@ class Hosts {
   /// Every -c URI once.
   void add_libvirt();
   void add(std::unique_ptr<inventory::Source> source) { sources_.push_back(std::move(source)); }
+  [[nodiscard]] const policy::Policy& policy() const { return policy_; }
   /// All hosts with lineage.
   [[nodiscard]] inventory::Inventory load() const;
   [[nodiscard]] std::vector<fs::path> allowed_dirs(const inventory::Inventory& inventory) const;
 
  private:
-  Hosts(Context& context, inventory::ChainOptions options) : context_(&context), options_(std::move(options)) {}
+  Hosts(Context& context, policy::Policy policy, inventory::ChainOptions options)
+      : context_(&context), policy_(std::move(policy)), options_(std::move(options)) {}
   friend Result<Selection> select_machines(Context& context, const MachineOptions& options);
   void add_local_libvirt();
 
   Context* context_;
+  policy::Policy policy_;
   inventory::ChainOptions options_;
   std::vector<std::unique_ptr<inventory::Source>> sources_;
 };

@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::size_t max_entries = 100'000;
 
-std::optional<image::Format> format_of_name(const fs::path& path) {
-  const std::string end = path.extension().native();
-  if (end == ".qcow2") return image::Format::qcow2;
-  if (end == ".img" || end == ".raw") return image::Format::raw;
-  return std::nullopt;
-}
-
 /// Overlays and undo images in a state directory of ours are nobody's machines.
 bool is_state_dir(const fs::directory_entry& entry) {
   std::error_code ignored;
@@ -77,6 +70,13 @@ class FolderSource final : public Source {
 };
 
 }  // namespace
+
+std::optional<image::Format> format_of_name(const fs::path& path) {
+  const std::string end = path.extension().native();
+  if (end == ".qcow2") return image::Format::qcow2;
+  if (end == ".img" || end == ".raw") return image::Format::raw;
+  return std::nullopt;
+}
 
 std::unique_ptr<Source> make_folder_source(std::vector<fs::path> folders) {
   return std::make_unique<FolderSource>(std::move(folders));

@@ -15,6 +15,8 @@ jobs: 4
 space_reserve: 512MiB
 undo_keep: 2d
 boot_proof: false
+feeds: ["osv=https://example.org/all.zip", /srv/kev.json]
+feed_max_age: 12h
 groups:
   - name: web
     match: {names: ["web*"], uuids: [AABBCCDD-0000-4000-8000-000000000001], metadata_groups: [web]}
@@ -36,6 +38,8 @@ TEST(ParsePolicy, every_key_is_read) {
   EXPECT_EQ(policy->jobs, 4U);
   EXPECT_EQ(policy->space_reserve, 512ULL << 20U);
   EXPECT_EQ(policy->undo_keep, Seconds(2 * 86400));
+  EXPECT_EQ(policy->feeds, (std::vector<std::string>{"osv=https://example.org/all.zip", "/srv/kev.json"}));
+  EXPECT_EQ(policy->feed_max_age, Seconds(12 * 3600));
   ASSERT_EQ(policy->groups.size(), 2U);
   const Group& web = policy->groups[0];
   EXPECT_EQ(web.uuids.at(0), "aabbccdd-0000-4000-8000-000000000001");
@@ -55,6 +59,8 @@ TEST(ParsePolicy, empty_text_and_empty_path_give_the_defaults) {
     EXPECT_EQ(policy->jobs, 2U);
     EXPECT_EQ(policy->space_reserve, 1ULL << 30U);
     EXPECT_TRUE(policy->groups.empty());
+    EXPECT_TRUE(policy->feeds.empty());
+    EXPECT_EQ(policy->feed_max_age, Seconds(86400));
   }
 }
 
@@ -86,6 +92,12 @@ TEST(ParsePolicy, every_mistake_is_a_usage_error_with_its_place) {
       {"undo_keep: 7\n", "f:2:12", ""},
       {"boot_proof: true\n", "f:2:13", "boot proof"},
       {"boot_proof: yes\n", "f:2:13", ""},
+      {"feeds: /srv/kev.json\n", "f:2:8", ""},
+      {"feeds: [kev.json]\n", "f:2:9", "is no feed"},
+      {"feeds: [osv=kev.json]\n", "f:2:9", "is no feed"},
+      {"feeds: [\"ftp://example.org/kev.json\"]\n", "f:2:9", "is no feed"},
+      {"feeds: [\"\"]\n", "f:2:9", "is no feed"},
+      {"feed_max_age: 1\n", "f:2:15", ""},
       {"groups: web\n", "f:2:9", ""},
       {"groups:\n  - match: {names: [a]}\n", "f:3:5", "name"},
       {"groups:\n  - name: a\n", "f:3:5", "match"},
