@@ -1,6 +1,8 @@
 #include "core/spawn.hpp"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,7 +25,7 @@
 namespace vmpatch {
 namespace {
 
-enum class Step : int { group, descriptors, user, parent, privileges, folder, limits, exec };
+enum class Step : int { group, descriptors, user, parent, privileges, folder, limits, filter, exec };
 
 struct Failure {
   Step step = Step::exec;
@@ -48,6 +50,7 @@ struct Prepared {
   bool change_user = false;
   Credentials user;
   bool no_new_privileges = true;
+  sock_fprog filter{};  ///< of Command::filter
   pid_t parent = 0;
   int status_fd = -1;
   int highest = 2;
@@ -71,6 +74,8 @@ std::string_view describe(Step step) {
       return "cannot enter the working folder";
     case Step::limits:
       return "cannot set resource limits";
+    case Step::filter:
+      return "cannot load the system-call filter";
     case Step::exec:
       return "cannot execute it";
   }
@@ -220,6 +225,9 @@ void set_limits(const Prepared& p) {
   if (!p.cwd.empty() && ::chdir(p.cwd.c_str()) != 0) give_up(p.status_fd, Step::folder, errno);
   set_limits(p);
   reset_signals();
+  if (p.filter.len > 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p.filter) != 0) {
+    give_up(p.status_fd, Step::filter, errno);
+  }
   ::execve(p.program.c_str(), p.argv.data(), p.env.data());
   give_up(p.status_fd, Step::exec, errno);
 }
@@ -262,6 +270,11 @@ Result<Prepared> prepare(const Command& command, const StandardStreams& streams)
     p.change_user = ::geteuid() == 0 || p.user.uid != ::geteuid() || p.user.gid != ::getegid();
   }
   p.no_new_privileges = command.no_new_privileges;
+  if (command.filter != nullptr) {
+    // prctl() reads the instructions and does not write through the pointer.
+    void* instructions = const_cast<std::uint64_t*>(command.filter->instructions.data());
+    p.filter = {static_cast<unsigned short>(command.filter->instructions.size()), static_cast<sock_filter*>(instructions)};
+  }
   p.parent = ::getpid();
   return p;
 }

@@ -10,6 +10,21 @@ function(vmpatch_add_module)
   endforeach()
 endfunction()
 
+# vmpatch_add_program(NAME vm-patch-guest SOURCES … DEPS …)
+#   A helper program that vm-patch starts by itself (core/programs.hpp): beside it in the build tree, installed in libexec.
+function(vmpatch_add_program)
+  cmake_parse_arguments(P "" "NAME" "SOURCES;DEPS;PRIVATE_LIBS" ${ARGN})
+  add_executable(${P_NAME} ${P_SOURCES})
+  target_include_directories(${P_NAME} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(${P_NAME} PRIVATE vmpatch_flags ${P_PRIVATE_LIBS})
+  foreach(dep IN LISTS P_DEPS)
+    target_link_libraries(${P_NAME} PRIVATE vmpatch_${dep})
+  endforeach()
+  set_target_properties(${P_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  set_property(GLOBAL APPEND PROPERTY VMPATCH_PROGRAMS ${P_NAME})
+  install(TARGETS ${P_NAME} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/vm-patch)
+endfunction()
+
 # vmpatch_add_test(NAME core_text SOURCES … DEPS modules … LABELS unit|contract|integration|e2e|crash [SERIAL] [TIMEOUT s])
 #   A GoogleTest program `test_NAME`; ctest runs it as one test.
 function(vmpatch_add_test)

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "vmpatch/core/result.hpp"
+#include "vmpatch/core/seccomp.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch {
@@ -40,6 +41,7 @@ struct Command {
   std::chrono::milliseconds timeout{60'000};       ///< run() only; then SIGKILL and Errc::timeout
   std::size_t max_output = 1U << 20U;              ///< per stream; more is cut and noted in CommandOutput
   bool no_new_privileges = true;
+  const SystemCallFilter* filter = nullptr;        ///< loaded last; needs no_new_privileges; outlives the call
 };
 
 struct CommandOutput {

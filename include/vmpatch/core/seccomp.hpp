@@ -1,0 +1,25 @@
+#pragma once
+// System-call filters (seccomp(2)) of the processes that touch guest content. Built by libseccomp.
+
+#include <cstdint>
+#include <vector>
+
+#include "vmpatch/core/result.hpp"
+
+namespace vmpatch {
+
+/// A compiled filter: struct sock_filter of linux/filter.h, eight bytes each.
+struct SystemCallFilter {
+  std::vector<std::uint64_t> instructions;
+};
+
+/// For this process from now on: memory, its own open descriptors, clocks, and its end. No file, socket, process, signal to
+/// others, or executable memory. What is not allowed fails with EPERM; another architecture's calls kill the process.
+Result<void> allow_only_own_descriptors();
+
+/// For a program that is started with it (Command::filter): everything but new processes, privileges, namespaces, mounts,
+/// tracing, kernel modules, keys and sockets other than unix ones. execve() must pass once; without fork() it can only end
+/// in the same confined process.
+Result<SystemCallFilter> deny_escape();
+
+}  // namespace vmpatch
