@@ -8,8 +8,8 @@
 #include <cerrno>
 
 #include "recipe/archive/tar.hpp"
-#include "recipe/atomic_output.hpp"
 #include "recipe/hashed_copy.hpp"
+#include "vmpatch/core/atomic_output.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 

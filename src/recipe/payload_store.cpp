@@ -4,8 +4,8 @@
 
 #include <cerrno>
 
-#include "recipe/atomic_output.hpp"
 #include "recipe/hashed_copy.hpp"
+#include "vmpatch/core/atomic_output.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/recipe/bundle.hpp"

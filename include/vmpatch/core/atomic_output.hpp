@@ -6,7 +6,7 @@
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
-namespace vmpatch::recipe {
+namespace vmpatch {
 
 class AtomicOutput {
  public:
@@ -29,4 +29,4 @@ class AtomicOutput {
   UniqueFd fd_;
 };
 
-}  // namespace vmpatch::recipe
+}  // namespace vmpatch

@@ -1,4 +1,4 @@
-#include "recipe/atomic_output.hpp"
+#include "vmpatch/core/atomic_output.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 
-namespace vmpatch::recipe {
+namespace vmpatch {
 
 Result<AtomicOutput> AtomicOutput::create(const std::filesystem::path& path) {
   const auto folder = path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
@@ -37,4 +37,4 @@ Result<void> AtomicOutput::commit(unsigned mode) {
   return fsync_dir(path_.parent_path().empty() ? std::filesystem::path(".") : path_.parent_path());
 }
 
-}  // namespace vmpatch::recipe
+}  // namespace vmpatch
