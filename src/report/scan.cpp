@@ -1,0 +1,80 @@
+#include "vmpatch/report/scan.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::report {
+
+using advisory::Finding;
+using advisory::Status;
+
+std::vector<RankedFinding> rank_findings(std::vector<Finding> findings, const advisory::Surroundings& surroundings, Time now) {
+  std::vector<RankedFinding> ranked;
+  ranked.reserve(findings.size());
+  for (Finding& finding : findings) {
+    advisory::Priority priority = advisory::prioritise(finding, surroundings, now);
+    ranked.push_back({std::move(finding), std::move(priority)});
+  }
+  std::sort(ranked.begin(), ranked.end(), [](const RankedFinding& a, const RankedFinding& b) {
+    if (a.priority.score != b.priority.score) return a.priority.score > b.priority.score;
+    if (a.finding.advisory->id != b.finding.advisory->id) return a.finding.advisory->id < b.finding.advisory->id;
+    return a.finding.package < b.finding.package;
+  });
+  return ranked;
+}
+
+StatusFilter::StatusFilter() : wanted_{true, true, true, false} {}
+
+Result<StatusFilter> StatusFilter::parse(const std::vector<std::string>& words) {
+  StatusFilter filter;
+  if (words.empty()) return filter;
+  filter.wanted_ = {};
+  const auto add = [&](Status status) { filter.wanted_[static_cast<std::size_t>(status)] = true; };
+  for (const std::string& word : words) {
+    bool known = false;
+    for (const Status status : {Status::affected_fixed, Status::affected_unfixed, Status::under_investigation, Status::not_affected}) {
+      const bool affected = status == Status::affected_fixed || status == Status::affected_unfixed;
+      if (word != "all" && !(word == "affected" && affected) && word != advisory::status_word(status)) continue;
+      add(status);
+      known = true;
+    }
+    if (!known) {
+      return fail(Errc::usage, "'{}' is no status; use affected, affected_fixed, affected_unfixed, under_investigation, not_affected or all",
+                  escape_untrusted(word));
+    }
+  }
+  return filter;
+}
+
+Lag measure_lag(const std::vector<Finding>& findings, Time now) {
+  Lag lag;
+  std::set<std::string_view> packages;
+  std::set<std::string_view> ids;
+  std::optional<Time> oldest;
+  for (const Finding& finding : findings) {
+    if (finding.status != Status::affected_fixed) continue;
+    packages.insert(finding.package);
+    const advisory::Advisory& known = *finding.advisory;
+    if (ids.insert(known.id).second && known.exploited) ++lag.exploited;
+    if (known.published && (!oldest || *known.published < *oldest)) oldest = known.published;
+  }
+  lag.packages = packages.size();
+  lag.vulnerabilities = ids.size();
+  if (oldest) lag.days = std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::hours>(now - *oldest).count() / 24);
+  return lag;
+}
+
+Json to_json(const Lag& lag) {
+  return {{"packages", lag.packages},
+          {"vulnerabilities", lag.vulnerabilities},
+          {"exploited", lag.exploited},
+          {"days", lag.days ? Json(*lag.days) : Json()}};
+}
+
+Json machine_json(const MachineScan& machine) {
+  return {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}};
+}
+
+}  // namespace vmpatch::report

@@ -1,0 +1,82 @@
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/report/scan.hpp"
+
+namespace vmpatch::report {
+namespace {
+
+/// As it stands `depth` levels deep in a document with an indentation of two. Text in JSON holds no line break.
+std::string dump_nested(const Json& json, std::size_t depth) {
+  const std::string indent(depth * 2, ' ');
+  std::string nested = indent;
+  for (const char c : dump_json(json, 2)) {
+    nested += c;
+    if (c == '\n') nested += indent;
+  }
+  return nested;
+}
+
+Json counts_json(const std::array<std::size_t, 4>& counts) {
+  using advisory::Status;
+  Json json = Json::object();
+  for (const Status status : {Status::affected_fixed, Status::affected_unfixed, Status::under_investigation, Status::not_affected}) {
+    json[std::string(advisory::status_word(status))] = counts[static_cast<std::size_t>(status)];
+  }
+  return json;
+}
+
+Json finding_json(const RankedFinding& ranked) {
+  Json json = advisory::to_json(ranked.finding);
+  json["priority"] = advisory::to_json(ranked.priority);
+  return json;
+}
+
+Json scan_json(const MachineScan& machine) {
+  Json json{{"machine", machine_json(machine)}, {"assessed", !machine.problem}};
+  json["reason"] = machine.problem ? Json(machine.problem->message) : Json();
+  json["system"] = machine.system;
+  json["read"] = machine.read ? Json(format_time(*machine.read)) : Json();
+  json["cached"] = machine.cached;
+  json["packages"] = machine.packages;
+  json["counts"] = machine.problem ? Json() : counts_json(machine.counts);
+  json["findings"] = Json::array();
+  for (const RankedFinding& ranked : machine.findings) json["findings"].push_back(finding_json(ranked));
+  return json;
+}
+
+class JsonWriter final : public ScanWriter {
+ public:
+  explicit JsonWriter(Sink sink) : sink_(std::move(sink)) {}
+
+  void begin(const ScanHead& head) override {
+    Json feeds = Json::array();
+    for (const advisory::FeedState& feed : head.feeds) feeds.push_back(advisory::to_json(feed));
+    Json json{{"schema", "vm-patch/scan/v1"}, {"time", format_time(head.time)}, {"feeds", std::move(feeds)}};
+    std::string text = dump_json(json, 2);
+    text.resize(text.size() - 2);  // the end of the object: "\n}"
+    sink_(text + ",\n  \"machines\": [");
+  }
+
+  void add(const MachineScan& machine) override {
+    sink_((machines_ == 0 ? "\n" : ",\n") + dump_nested(scan_json(machine), 2));
+    ++machines_;
+    if (machine.problem) ++unassessable_;
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += machine.counts[i];
+  }
+
+  void end() override {
+    const Json summary{{"machines", machines_}, {"unassessable", unassessable_}, {"counts", counts_json(counts_)}};
+    const std::string nested = dump_nested(summary, 1);
+    sink_((machines_ == 0 ? "" : "\n  ") + std::string("],\n  \"summary\": ") + nested.substr(2) + "\n}\n");
+  }
+
+ private:
+  Sink sink_;
+  std::size_t machines_ = 0, unassessable_ = 0;
+  std::array<std::size_t, 4> counts_{};
+};
+
+}  // namespace
+
+std::unique_ptr<ScanWriter> make_json_writer(Sink sink) { return std::make_unique<JsonWriter>(std::move(sink)); }
+
+}  // namespace vmpatch::report
