@@ -88,6 +88,8 @@ std::string escape_untrusted(std::string_view text) {
   return out;
 }
 
+std::size_t utf8_length(std::string_view text) { return text.empty() ? 0 : decode(text).length; }
+
 std::string format_size(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
   static constexpr std::array<std::string_view, 6> units{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -103,32 +103,4 @@ Result<Facts> read_facts(Guest& guest) {
   return facts;
 }
 
-Json to_json(const Facts& facts) {
-  Json json;
-  json["os"] = {{"id", facts.os.id}, {"version_id", facts.os.version_id}, {"codename", facts.os.codename},
-                {"pretty_name", facts.os.pretty_name}};
-  json["arch"] = facts.arch;
-  json["init"] = facts.init;
-  json["package_manager"] = facts.package_manager;
-  json["packages"] = Json::array();
-  for (const Package& p : facts.packages) {
-    json["packages"].push_back({{"name", p.name}, {"version", p.version}, {"arch", p.arch}, {"source", p.source},
-                                {"source_version", p.source_version}, {"status", p.status}});
-  }
-  json["half_configured"] = facts.half_configured;
-  json["mounts"] = Json::array();
-  for (const MountEntry& m : facts.mounts) {
-    json["mounts"].push_back({{"what", m.what}, {"where", m.where}, {"type", m.type}, {"options", m.options}});
-  }
-  json["kernels"] = Json::array();
-  for (const Kernel& k : facts.kernels) {
-    json["kernels"].push_back({{"version", k.version}, {"initrd", k.initrd}, {"modules", k.modules}});
-  }
-  json["identity"] = {{"machine_id", to_string(facts.identity.machine_id)}, {"files", Json::object()}};
-  for (const auto& [path, state] : facts.identity.files) json["identity"]["files"][path] = state;
-  json["hibernated"] = facts.hibernated;
-  json["access"] = facts.access;
-  return json;
-}
-
 }  // namespace vmpatch::guest

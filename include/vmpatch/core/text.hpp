@@ -11,6 +11,9 @@ namespace vmpatch {
 /// C1 controls and bidirectional overrides become \xHH or \u{HHHH}; a backslash becomes \\.
 [[nodiscard]] std::string escape_untrusted(std::string_view text);
 
+/// Bytes of the UTF-8 character that `text` starts with; 0 when it is empty or does not start with valid UTF-8.
+[[nodiscard]] std::size_t utf8_length(std::string_view text);
+
 /// 1.5 GiB, 300 KiB, 17 B.
 [[nodiscard]] std::string format_size(std::uint64_t bytes);
 

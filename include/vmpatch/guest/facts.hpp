@@ -13,6 +13,7 @@ namespace vmpatch::guest {
 
 struct OsRelease {
   std::string id, version_id, pretty_name, codename;
+  bool operator==(const OsRelease&) const = default;
 };
 
 /// One entry of a package database. dpkg: /var/lib/dpkg/status and status.d.
@@ -27,6 +28,7 @@ struct Package {
   bool automatic = false;      ///< installed as a dependency: apt's extended_states, pacman's reason 1
   [[nodiscard]] bool installed() const;  ///< third word is "installed"
   [[nodiscard]] bool held() const;       ///< first word is "hold"
+  bool operator==(const Package&) const = default;
 };
 
 /// Parses dpkg status text; at most 200,000 packages. Malformed stanzas are failed with the line number.
@@ -34,6 +36,7 @@ Result<std::vector<Package>> parse_dpkg_status(std::string_view text);
 
 struct MountEntry {
   std::string what, where, type, options;
+  bool operator==(const MountEntry&) const = default;
 };
 Result<std::vector<MountEntry>> parse_fstab(std::string_view text);
 Result<OsRelease> parse_os_release(std::string_view text);
@@ -53,19 +56,25 @@ struct Kernel {
   std::string version;  ///< from /boot/vmlinuz-VERSION
   bool initrd = false;
   bool modules = false;  ///< /lib/modules/VERSION exists
+  bool operator==(const Kernel&) const = default;
 };
 
 /// What the boot loader starts by default.
 struct DefaultBoot {
   std::string kernel;  ///< version, or path of the kernel in the guest; "" = unknown
   std::string source;  ///< file that says so: /boot/grub/grub.cfg, /boot/loader/entries/x.conf; "" = unknown
+  bool operator==(const DefaultBoot&) const = default;
 };
 
 /// When the guest last ran, as far as its files tell. The newest of several traces.
 struct LastBoot {
-  std::optional<std::int64_t> time;  ///< seconds since the epoch; nothing = no trace, e.g. a fresh image
+  std::optional<std::int64_t> time;  ///< seconds since the epoch, 1 to latest_time; nothing = no trace, e.g. a fresh image
   std::string source;                ///< file that says so: /var/log/wtmp, …
+  bool operator==(const LastBoot&) const = default;
 };
+
+/// Later traces (2200-01-01) are those of a broken clock.
+inline constexpr std::int64_t latest_time = 7'258'118'400;
 
 enum class CloudInit { absent, never_ran, ran };
 std::string_view to_string(CloudInit state);
@@ -86,6 +95,7 @@ struct Facts {
   bool hibernated = false;  ///< Guest::hibernated() (swap signatures S1SUSPEND…)
   std::string access;       ///< Guest::access()
 
+  bool operator==(const Facts&) const = default;
   [[nodiscard]] const Package* find(std::string_view name) const;  ///< an installed one, any architecture
 };
 
@@ -95,8 +105,10 @@ Result<Identity> read_identity(Guest& guest);
 /// Differences for people, one a line: "machine-id: absent → sha256:…". Empty = unchanged.
 std::vector<std::string> identity_changes(const Identity& before, const Identity& after);
 
+/// Bytes that are not UTF-8 are written as U+EF80 to U+EFFF (0xEF00 + byte), and so are the bytes of such characters themselves:
+/// text of a guest comes back exactly.
 Json to_json(const Facts& facts);
-/// What to_json() wrote; Errc::failed for anything else (a cache of another version).
+/// What to_json() wrote, exactly; Errc::failed for anything else (a cache of another version).
 Result<Facts> facts_from_json(const Json& json);
 
 }  // namespace vmpatch::guest
