@@ -35,6 +35,11 @@ class FakeGuest : public Guest {
     if (node->content.size() > max_bytes) return fail(Errc::failed, "{} is larger than {} bytes", path, max_bytes);
     return node->content;
   }
+  Result<std::string> read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) override {
+    VMPATCH_TRY(const auto* node, follow(path));
+    if (length > max_range) return fail(Errc::failed, "{} bytes at once are more than {}", length, max_range);
+    return offset < node->content.size() ? node->content.substr(offset, length) : std::string();
+  }
   Result<FileStat> stat(const std::string& path) override {
     VMPATCH_TRY(const auto* node, follow(path));
     return node->stat;

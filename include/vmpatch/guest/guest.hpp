@@ -39,6 +39,10 @@ class Guest {
   virtual ~Guest() = default;
   /// Content of a regular file, following symlinks. Larger than `max_bytes` is failed.
   virtual Result<std::string> read(const std::string& path, std::uint64_t max_bytes) = 0;
+  /// Part of a regular file, following symlinks: at most `length` bytes (no more than max_range) from `offset` on; less where the
+  /// file ends, nothing behind its end.
+  static constexpr std::uint64_t max_range = 16U << 20U;
+  virtual Result<std::string> read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) = 0;
   virtual Result<FileStat> stat(const std::string& path) = 0;   ///< follows symlinks
   virtual Result<FileStat> lstat(const std::string& path) = 0;  ///< does not follow the last one
   virtual Result<std::string> readlink(const std::string& path) = 0;

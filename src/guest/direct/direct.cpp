@@ -25,6 +25,10 @@ class DirectGuest final : public Guest {
     return operation<std::string>([&] { return read_file(*parts_->tree, path, max_bytes); });
   }
 
+  Result<std::string> read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) override {
+    return operation<std::string>([&] { return direct::read_range(*parts_->tree, path, offset, length); });
+  }
+
   Result<FileStat> stat(const std::string& path) override {
     return operation<FileStat>([&]() -> Result<FileStat> {
       VMPATCH_TRY(const Node node, node_of(path, true));

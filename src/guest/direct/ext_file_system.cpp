@@ -159,7 +159,7 @@ struct ExtFileSystem::State {
   }
 
   Result<void> read_content(InodeNumber number, ext2_inode_large& inode,
-                            const std::function<bool(std::string_view)>& sink) {
+                            const std::function<bool(std::string_view)>& sink, std::uint64_t offset = 0) {
     VMPATCH_CHECK(check_inline(number, inode));
     void* generic = &inode;
     ext2_file_t opened = nullptr;
@@ -168,8 +168,13 @@ struct ExtFileSystem::State {
       return error(code, "open", number);
     }
     const std::unique_ptr<ext2_file, CloseFile> file(opened);
-    std::string buffer(static_cast<std::size_t>(std::clamp<std::uint64_t>(EXT2_I_SIZE(&inode), 1, piece_size)), '\0');
-    for (std::uint64_t left = EXT2_I_SIZE(&inode); left > 0;) {
+    const std::uint64_t size = EXT2_I_SIZE(&inode);
+    if (offset >= size) return {};
+    if (const errcode_t code = ext2fs_file_llseek(file.get(), offset, EXT2_SEEK_SET, nullptr); code != 0) {
+      return error(code, "read", number);
+    }
+    std::string buffer(static_cast<std::size_t>(std::min<std::uint64_t>(size - offset, piece_size)), '\0');
+    for (std::uint64_t left = size - offset; left > 0;) {
       VMPATCH_CHECK(deadline->check());
       unsigned got = 0;
       const auto wanted = static_cast<unsigned>(std::min<std::uint64_t>(left, buffer.size()));
@@ -253,6 +258,20 @@ Result<void> ExtFileSystem::content(InodeNumber inode, const std::function<bool(
   if (kind_of_mode(found.i_mode) != FileKind::regular)
     return fail(Errc::failed, "inode {} is not a regular file", inode);
   return state_->read_content(inode, found, sink);
+}
+
+Result<std::string> ExtFileSystem::range(InodeNumber inode, std::uint64_t offset, std::uint64_t length) {
+  VMPATCH_TRY(ext2_inode_large found, state_->inode(inode));
+  if (kind_of_mode(found.i_mode) != FileKind::regular)
+    return fail(Errc::failed, "inode {} is not a regular file", inode);
+  std::string bytes;
+  if (length == 0) return bytes;
+  const auto take = [&](std::string_view piece) {
+    bytes += piece.substr(0, static_cast<std::size_t>(length - bytes.size()));
+    return bytes.size() < length;
+  };
+  VMPATCH_CHECK(state_->read_content(inode, found, take, offset));
+  return bytes;
 }
 
 }  // namespace vmpatch::guest::direct

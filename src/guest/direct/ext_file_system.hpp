@@ -41,6 +41,8 @@ class ExtFileSystem {
   Result<std::string> link_target(InodeNumber inode);
   /// Gives the content piece by piece until its end or until `sink` returns false.
   Result<void> content(InodeNumber inode, const std::function<bool(std::string_view)>& sink);
+  /// At most `length` bytes from `offset` on.
+  Result<std::string> range(InodeNumber inode, std::uint64_t offset, std::uint64_t length);
 
  private:
   struct State;

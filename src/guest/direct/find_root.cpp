@@ -92,27 +92,41 @@ Result<void> mount(Tree& tree, const std::string& where, FoundVolume& volume, st
   return tree.block(where, std::move(why));
 }
 
-}  // namespace
-
-Result<std::string> read_file(Tree& tree, const std::string& path, std::uint64_t max_bytes) {
+Result<Node> regular_file(Tree& tree, const std::string& path) {
   VMPATCH_TRY(const Found found, tree.resolve(path, true));
   const std::string name = escape_untrusted(path);
   if (found.how == Found::How::missing) return fail(Errc::not_found, "there is no {} in the guest", name);
   if (found.how == Found::How::loop)
     return fail(Errc::failed, "{}: more than {} symbolic links", name, Tree::max_links);
   if (found.node.stat.kind != FileKind::regular) return fail(Errc::failed, "{} is not a regular file", name);
-  if (found.node.stat.size > max_bytes) {
+  return found.node;
+}
+
+}  // namespace
+
+Result<std::string> read_file(Tree& tree, const std::string& path, std::uint64_t max_bytes) {
+  VMPATCH_TRY(const Node node, regular_file(tree, path));
+  const std::string name = escape_untrusted(path);
+  if (node.stat.size > max_bytes) {
     return fail(Errc::failed, "{} has {} in the guest, more than the {} that are allowed", name,
-                format_size(found.node.stat.size), format_size(max_bytes));
+                format_size(node.stat.size), format_size(max_bytes));
   }
   std::string content;
-  content.reserve(static_cast<std::size_t>(found.node.stat.size));
-  auto done = found.node.fs->content(found.node.inode, [&](std::string_view piece) {
+  content.reserve(static_cast<std::size_t>(node.stat.size));
+  auto done = node.fs->content(node.inode, [&](std::string_view piece) {
     content += piece;
     return true;
   });
   if (!done) return done.error().in("read " + name);
   return content;
+}
+
+Result<std::string> read_range(Tree& tree, const std::string& path, std::uint64_t offset, std::uint64_t length) {
+  if (length > Guest::max_range) return fail(Errc::failed, "{} bytes at once are more than {}", length, Guest::max_range);
+  VMPATCH_TRY(const Node node, regular_file(tree, path));
+  auto bytes = node.fs->range(node.inode, offset, length);
+  if (!bytes) return bytes.error().in("read " + escape_untrusted(path));
+  return bytes;
 }
 
 Result<std::size_t> find_root(const Volumes& volumes) {

@@ -20,5 +20,7 @@ Result<JoinedTree> join(Volumes& volumes, std::size_t root);
 
 /// Regular file of at most `max_bytes`. Errors: not_found, failed, unsupported, timeout.
 Result<std::string> read_file(Tree& tree, const std::string& path, std::uint64_t max_bytes);
+/// As Guest::read_range().
+Result<std::string> read_range(Tree& tree, const std::string& path, std::uint64_t offset, std::uint64_t length);
 
 }  // namespace vmpatch::guest::direct

@@ -103,6 +103,23 @@ Result<std::string> ApplianceGuest::read(const std::string& path, std::uint64_t 
   return info.size <= max_in_one_message ? read_small(path, info.size) : download(path, max_bytes);
 }
 
+Result<std::string> ApplianceGuest::read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) {
+  if (length > max_range) return fail(Errc::failed, "{} bytes at once are more than {}", length, max_range);
+  VMPATCH_TRY(const FileStat info, stat(path));
+  if (info.kind != FileKind::regular) return fail(Errc::failed, "cannot read {}: not a regular file", escape_untrusted(path));
+  const std::uint64_t wanted = offset < info.size ? std::min(length, info.size - offset) : 0;
+  std::string bytes;
+  while (bytes.size() < wanted) {
+    std::size_t got = 0;
+    const auto count = static_cast<int>(std::min(max_in_one_message, wanted - bytes.size()));
+    const CString piece(guestfs_pread(g(), path.c_str(), count, static_cast<std::int64_t>(offset + bytes.size()), &got));
+    if (!piece) return last_error(g(), "read", path);
+    if (got == 0) return fail(Errc::failed, "cannot read {}: it ends before its size", escape_untrusted(path));
+    bytes.append(piece.get(), got);
+  }
+  return bytes;
+}
+
 Result<std::vector<DirEntry>> ApplianceGuest::list(const std::string& dir) {
   constexpr std::size_t max_entries = 1'000'000;
   const EntriesPtr found(guestfs_readdir(g(), dir.c_str()));

@@ -48,6 +48,9 @@ class FallbackGuest final : public Guest {
   Result<std::string> read(const std::string& path, std::uint64_t max_bytes) override {
     return on_either([&](Guest& guest) { return guest.read(path, max_bytes); });
   }
+  Result<std::string> read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) override {
+    return on_either([&](Guest& guest) { return guest.read_range(path, offset, length); });
+  }
   Result<FileStat> stat(const std::string& path) override {
     return on_either([&](Guest& guest) { return guest.stat(path); });
   }

@@ -160,6 +160,16 @@ Result<std::string> RemoteGuest::read(const std::string& path, std::uint64_t max
   return std::move(frame.blobs[0]);
 }
 
+Result<std::string> RemoteGuest::read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) {
+  Frame request;
+  request.header["offset"] = std::min<std::uint64_t>(offset, INT64_MAX);
+  request.header["length"] = std::min<std::uint64_t>(length, INT64_MAX);
+  request.blobs = {path};
+  VMPATCH_TRY(Frame frame, call(std::move(request), "read_range", short_call));
+  if (frame.blobs.size() != 1 || frame.blobs[0].size() > length) return distrust(fail(Errc::failed, "read_range: more than was asked for"));
+  return std::move(frame.blobs[0]);
+}
+
 Result<FileStat> RemoteGuest::stat(const std::string& path) { return call_stat("stat", path); }
 Result<FileStat> RemoteGuest::lstat(const std::string& path) { return call_stat("lstat", path); }
 Result<std::string> RemoteGuest::readlink(const std::string& path) { return call_blob("readlink", {path}, short_call); }

@@ -25,6 +25,7 @@ class RemoteGuest final : public WritableGuest {
   ~RemoteGuest() override;
 
   Result<std::string> read(const std::string& path, std::uint64_t max_bytes) override;
+  Result<std::string> read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) override;
   Result<FileStat> stat(const std::string& path) override;
   Result<FileStat> lstat(const std::string& path) override;
   Result<std::string> readlink(const std::string& path) override;

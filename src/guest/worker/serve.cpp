@@ -133,6 +133,12 @@ Result<Frame> dispatch(const Frame& request, Guest& guest, WritableGuest* writab
     VMPATCH_TRY(std::string content, guest.read(path, static_cast<std::uint64_t>(limit)));
     return ok(std::move(content));
   }
+  if (call == "read_range") {
+    VMPATCH_TRY(const std::int64_t offset, number(request.header, "offset", 0, INT64_MAX));
+    VMPATCH_TRY(const std::int64_t length, number(request.header, "length", 0, INT64_MAX));
+    VMPATCH_TRY(std::string bytes, guest.read_range(path, static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)));
+    return ok(std::move(bytes));
+  }
   if (call == "stat") return stat_frame(guest.stat(path));
   if (call == "lstat") return stat_frame(guest.lstat(path));
   if (call == "list") return list(guest, path);

@@ -21,6 +21,11 @@ class MemoryGuest final : public Guest {
     if (found->second.size() > max_bytes) return fail(Errc::failed, "{} is too large", path);
     return found->second;
   }
+  Result<std::string> read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) override {
+    VMPATCH_TRY(const std::string content, read(path, UINT64_MAX));
+    if (length > max_range) return fail(Errc::failed, "{} bytes at once are more than {}", length, max_range);
+    return offset < content.size() ? content.substr(offset, length) : std::string();
+  }
   Result<FileStat> stat(const std::string& path) override { return lstat(path); }
   Result<FileStat> lstat(const std::string& path) override {
     if (links.contains(path)) return FileStat{FileKind::symlink, 0777, 0, 0, 0, 0};
