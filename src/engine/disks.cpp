@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -80,6 +82,15 @@ Result<guest::Facts> read_guest_facts(guest::Guest& guest, const inventory::Mach
   return facts;
 }
 
+namespace {
+
+bool uses_zstd(const OpenDisk& disk) {
+  const auto& layers = disk.chain.layers();
+  return std::any_of(layers.begin(), layers.end(), [](const image::Layer& layer) { return layer.header && layer.header->zstd; });
+}
+
+}  // namespace
+
 Result<Reading> Reading::open(const ReadEnvironment& environment, const inventory::Machine& machine) {
   VMPATCH_TRY(auto scratch, Scratch::make(environment.places.scratch, "read-" + random_uuid().substr(0, 13)));
   Reading reading(std::move(scratch));
@@ -89,7 +100,9 @@ Result<Reading> Reading::open(const ReadEnvironment& environment, const inventor
   VMPATCH_TRY(reading.locks_, lock_disks(reading.disks_, image::Sharing::readers));
   VMPATCH_TRY(reading.before_, identify(reading.disks_));
 
-  VMPATCH_TRY(auto server, image::BlockServer::start({reading.scratch_.path() / "nbd", reading.log_.get()}));
+  const auto prepared = environment.opener.prepare_read(reading.log_.get());
+  const bool zstd = std::any_of(reading.disks_.begin(), reading.disks_.end(), uses_zstd);
+  VMPATCH_TRY(auto server, image::BlockServer::start({reading.scratch_.path() / "nbd", reading.log_.get(), !zstd}));
   reading.server_.emplace(std::move(server));
   guest::OpenRequest request;
   for (const auto& disk : reading.disks_) {
@@ -99,6 +112,7 @@ Result<Reading> Reading::open(const ReadEnvironment& environment, const inventor
   request.work_dir = reading.scratch_.path();
   request.cache_dir = environment.places.cache;
   request.log_fd = reading.log_.get();
+  request.prepared = prepared;
   auto guest = environment.opener.open_read(request);
   if (!guest) return guest.error().in(fmt::format("reading the guest of {}", escape_untrusted(machine.name)));
   reading.guest_ = std::move(*guest);

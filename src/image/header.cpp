@@ -172,6 +172,7 @@ Result<void> read_backing(std::string_view bytes, Qcow2Header& header) {
     if (header_length <= at_compression_type || static_cast<unsigned char>(bytes[at_compression_type]) > 1) {
       return fail(Errc::refused, "qcow2 compression type is not known; convert it with qemu-img convert -O qcow2");
     }
+    header.zstd = bytes[at_compression_type] == 1;
   }
   const auto offset = read_be<std::uint64_t>(bytes, at_backing_offset);
   const auto length = read_be<std::uint32_t>(bytes, at_backing_size);

@@ -11,7 +11,7 @@
 
 #include "app/application.hpp"
 #include "cli/common/engine_setup.hpp"
-#include "vmpatch/guest/opener.hpp"
+#include "vmpatch/core/programs.hpp"
 
 namespace {
 
@@ -84,9 +84,7 @@ class Crash {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == vmpatch::guest::guest_worker_argument) {
-    return vmpatch::guest::guest_worker_main(argc, argv);
-  }
+  vmpatch::set_internal_program_dir(VMPATCH_BINARY_DIR "/bin");
   static Crash crash;
   vmpatch::cli::set_transition_hook([](std::string_view when, std::string_view state) { crash.transition(when, state); });
   crash.start();

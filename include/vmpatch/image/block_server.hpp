@@ -24,6 +24,9 @@ struct NbdExport {
   [[nodiscard]] std::string uri() const;  ///< nbd+unix:///NAME?socket=PATH
 };
 
+/// A connection to the server of this export, before the first byte of the protocol. Errors: failed.
+Result<UniqueFd> connect(const NbdExport& source);
+
 /// A qcow2 file of ours on top of a chain (overlay) or beside it (undo image).
 struct OwnImage {
   fs::path path;
@@ -40,6 +43,8 @@ Result<OwnImage> open_own_image(const fs::path& path, std::uint64_t virtual_size
 struct BlockServerOptions {
   fs::path socket_dir;  ///< made 0700, owned by the worker account; removed at the end
   int log_fd = -1;      ///< QEMU's messages
+  /// Only chains are exported, all of layers that every QEMU can read: then the smallest QEMU of this host serves them.
+  bool reading = false;
 };
 
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;  ///< bytes

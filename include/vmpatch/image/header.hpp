@@ -25,6 +25,7 @@ struct Qcow2Header {
   std::optional<std::string> backing_format;  ///< header extension 0xE2792ACA
   std::uint64_t incompatible_features = 0;
   std::uint64_t compatible_features = 0;
+  bool zstd = false;  ///< compressed clusters are zstd, not zlib
   std::uint32_t snapshot_count = 0;
   std::uint64_t snapshots_offset = 0;
 };

@@ -2,7 +2,6 @@
 
 #include <exception>
 
-#include "guest/augeas/augeas.hpp"
 #include "guest/direct/find_root.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -77,14 +76,8 @@ class DirectGuest final : public Guest {
     });
   }
 
-  Result<std::optional<std::string>> augeas_get(const std::string& path, const std::string& lens,
-                                                const std::string& node) override {
-    VMPATCH_TRY(const FileStat info, stat(path));
-    if (info.kind == FileKind::regular && info.size > augeas::max_content) {
-      return fail(Errc::unsupported, "{} is too large for Augeas outside of an appliance", escape_untrusted(path));
-    }
-    VMPATCH_TRY(std::string content, read(path, augeas::max_content));
-    return augeas::get(std::move(content), path, lens, node);
+  Result<std::optional<std::string>> augeas_get(const std::string&, const std::string&, const std::string&) override {
+    return fail(Errc::unsupported, "the direct reader has no Augeas");
   }
 
   [[nodiscard]] std::string access() const override { return parts_->access; }
@@ -125,9 +118,9 @@ class DirectGuest final : public Guest {
   std::unique_ptr<Parts> parts_;
 };
 
-Result<std::unique_ptr<Guest>> open_parts(const std::vector<image::NbdExport>& disks, bool* hibernated) {
+Result<std::unique_ptr<Guest>> open_parts(std::vector<Connection> disks, bool* hibernated) {
   auto parts = std::make_unique<Parts>();
-  VMPATCH_TRY(parts->volumes, find_volumes(disks, parts->deadline));
+  VMPATCH_TRY(parts->volumes, find_volumes(std::move(disks), parts->deadline));
   if (hibernated != nullptr) *hibernated = parts->volumes.hibernated();
   VMPATCH_TRY(const std::size_t root, find_root(parts->volumes));
   VMPATCH_TRY(JoinedTree joined, join(parts->volumes, root));
@@ -139,10 +132,10 @@ Result<std::unique_ptr<Guest>> open_parts(const std::vector<image::NbdExport>& d
 
 }  // namespace
 
-Result<std::unique_ptr<Guest>> open(const std::vector<image::NbdExport>& disks, bool* hibernated) {
+Result<std::unique_ptr<Guest>> open(std::vector<Connection> disks, bool* hibernated) {
   if (hibernated != nullptr) *hibernated = false;
   try {
-    return open_parts(disks, hibernated);
+    return open_parts(std::move(disks), hibernated);
   } catch (const std::exception& error) {
     return fail(Errc::failed, "direct access to the guest: {}", error.what());
   }

@@ -5,16 +5,23 @@
 #include <memory>
 #include <vector>
 
+#include "vmpatch/core/unique_fd.hpp"
 #include "vmpatch/guest/guest.hpp"
-#include "vmpatch/image/block_server.hpp"
 
 namespace vmpatch::guest::direct {
 
-/// `disks`: all of one machine, in its order. `*hibernated` (may be null) is set also where opening fails later: a swap
+/// A connected socket to an NBD server, before the first byte of the protocol.
+struct Connection {
+  UniqueFd socket;
+  std::string export_name;
+  std::uint64_t size = 0;  ///< bytes; 0 = what the server says
+};
+
+/// `disks`: all of one machine, in its order. Nothing else is opened: no file, no socket. `*hibernated` (may be null) is set also where opening fails later: a swap
 /// partition or swap file holds a suspended system. The Guest is read-only; an operation takes at most 30 s.
 /// Errors: unsupported (an appliance may read it: LVM, LUKS, XFS, btrfs, NTFS, journal that needs recovery, unknown
 /// feature, …); refused (no or several operating systems, ambiguous mount table); failed (damage, missing disk);
 /// timeout.
-Result<std::unique_ptr<Guest>> open(const std::vector<image::NbdExport>& disks, bool* hibernated);
+Result<std::unique_ptr<Guest>> open(std::vector<Connection> disks, bool* hibernated);
 
 }  // namespace vmpatch::guest::direct

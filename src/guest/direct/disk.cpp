@@ -1,8 +1,6 @@
 #include "guest/direct/disk.hpp"
 
 #include <libnbd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,8 +17,8 @@ constexpr std::uint64_t max_window = 16;
 
 void Disk::Close::operator()(nbd_handle* handle) const { nbd_close(handle); }
 
-Disk::Disk(const image::NbdExport& source, const Deadline& deadline, std::size_t cache_bytes)
-    : name_(escape_untrusted(source.name.empty() ? source.socket.string() : source.name)),
+Disk::Disk(const Connection& connection, const Deadline& deadline, std::size_t cache_bytes)
+    : name_(escape_untrusted(connection.export_name)),
       deadline_(deadline),
       max_chunks_(std::max<std::size_t>(cache_bytes / chunk_size, 2 * max_window)) {}
 
@@ -34,26 +32,17 @@ Error Disk::lost(std::string_view what) {
   return error;
 }
 
-Result<std::unique_ptr<Disk>> Disk::connect(const image::NbdExport& source, const Deadline& deadline,
-                                            std::size_t cache_bytes) {
-  std::unique_ptr<Disk> disk(new Disk(source, deadline, cache_bytes));
-  VMPATCH_CHECK(disk->handshake(source));
+Result<std::unique_ptr<Disk>> Disk::open(Connection connection, const Deadline& deadline, std::size_t cache_bytes) {
+  std::unique_ptr<Disk> disk(new Disk(connection, deadline, cache_bytes));
+  VMPATCH_CHECK(disk->handshake(std::move(connection)));
   return disk;
 }
 
-Result<void> Disk::handshake(const image::NbdExport& source) {
+Result<void> Disk::handshake(Connection connection) {
   nbd_.reset(nbd_create());
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = source.socket.string();
-  if (path.size() >= sizeof address.sun_path)
-    return fail(Errc::failed, "socket path {} is too long", escape_untrusted(path));
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  sockaddr_storage storage{};
-  std::memcpy(&storage, &address, sizeof address);
-  const void* generic = &storage;
-  if (!nbd_ || nbd_set_export_name(nbd_.get(), source.name.c_str()) != 0 ||
-      nbd_aio_connect(nbd_.get(), static_cast<const sockaddr*>(generic), sizeof address) != 0) {
+  // libnbd owns the socket from here on.
+  if (!nbd_ || nbd_set_export_name(nbd_.get(), connection.export_name.c_str()) != 0 ||
+      nbd_aio_connect_socket(nbd_.get(), connection.socket.release()) != 0) {
     return lost("connect to");
   }
   while (nbd_aio_is_connecting(nbd_.get()) == 1) VMPATCH_CHECK(wait());
@@ -61,8 +50,8 @@ Result<void> Disk::handshake(const image::NbdExport& source) {
   const std::int64_t size = nbd_get_size(nbd_.get());
   if (size < 0) return lost("connect to");
   size_ = static_cast<std::uint64_t>(size);
-  if (source.size != 0 && size_ != source.size) {
-    return fail(Errc::failed, "export {} has {} bytes instead of {}", name_, size_, source.size);
+  if (connection.size != 0 && size_ != connection.size) {
+    return fail(Errc::failed, "export {} has {} bytes instead of {}", name_, size_, connection.size);
   }
   return {};
 }

@@ -11,7 +11,7 @@
 
 #include "guest/direct/bytes.hpp"
 #include "guest/direct/deadline.hpp"
-#include "vmpatch/image/block_server.hpp"
+#include "guest/direct/direct.hpp"
 
 struct nbd_handle;
 
@@ -28,8 +28,7 @@ class BlockSource {
 class Disk final : public BlockSource {
  public:
   /// `deadline` outlives the disk and bounds every wait for the server.
-  static Result<std::unique_ptr<Disk>> connect(const image::NbdExport& source, const Deadline& deadline,
-                                               std::size_t cache_bytes);
+  static Result<std::unique_ptr<Disk>> open(Connection connection, const Deadline& deadline, std::size_t cache_bytes);
   ~Disk() override;
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
@@ -47,8 +46,8 @@ class Disk final : public BlockSource {
     std::string bytes;
   };
 
-  Disk(const image::NbdExport& source, const Deadline& deadline, std::size_t cache_bytes);
-  Result<void> handshake(const image::NbdExport& source);
+  Disk(const Connection& connection, const Deadline& deadline, std::size_t cache_bytes);
+  Result<void> handshake(Connection connection);
   Result<void> wait();
   Result<const Chunk*> chunk(std::uint64_t index, std::uint64_t last_wanted);
   Result<std::string> fetch(std::uint64_t offset, std::size_t length);

@@ -103,12 +103,13 @@ std::string Volumes::describe() const {
   return text.empty() ? "no partitions" : text;
 }
 
-Result<Volumes> find_volumes(const std::vector<image::NbdExport>& exports, const Deadline& deadline) {
-  if (exports.size() > max_disks) return fail(Errc::failed, "{} disks are more than {}", exports.size(), max_disks);
+Result<Volumes> find_volumes(std::vector<Connection> connections, const Deadline& deadline) {
+  const std::size_t count = connections.size();
+  if (count > max_disks) return fail(Errc::failed, "{} disks are more than {}", count, max_disks);
   Volumes volumes;
-  for (std::size_t i = 0; i < exports.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const std::string name = disk_name(i);
-    VMPATCH_TRY(auto disk, Disk::connect(exports[i], deadline, cache_of_all_disks / exports.size()));
+    VMPATCH_TRY(auto disk, Disk::open(std::move(connections[i]), deadline, cache_of_all_disks / count));
     auto found = look_at_disk(*disk, name, deadline);
     if (!found) return found.error().in(name);
     volumes.disks.push_back(std::move(disk));

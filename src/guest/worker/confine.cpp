@@ -36,23 +36,6 @@ bool enter(int flag, std::string_view what) {
   return false;
 }
 
-bool write_proc(const char* path, const std::string& text) {
-  const UniqueFd fd(::open(path, O_WRONLY | O_CLOEXEC));
-  return fd && write_all(fd.get(), text).has_value();
-}
-
-/// An ordinary user gets the rights for the other namespaces in a user namespace, where it stays who it is.
-bool enter_user_namespace() {
-  const uid_t uid = ::geteuid();
-  const gid_t gid = ::getegid();
-  if (!enter(CLONE_NEWUSER, "a user namespace")) return false;
-  write_proc("/proc/self/setgroups", "deny");
-  const bool mapped = write_proc("/proc/self/uid_map", fmt::format("{} {} 1", uid, uid)) &&
-                      write_proc("/proc/self/gid_map", fmt::format("{} {} 1", gid, gid));
-  if (!mapped) note("a map of user ids", errno);
-  return mapped;
-}
-
 /// Binds what `source` names now to `target`, also when `target` hides the way to it: hence the descriptor first.
 struct Binding {
   UniqueFd source;
@@ -127,7 +110,6 @@ Result<void> give_up_privileges(const Setup& setup) {
       return errno_error(errno, "guest worker: cannot change to the unprivileged user");
     }
   }
-  // In a user namespace the uid stays, and with it the capabilities.
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> none{};
   if (::syscall(SYS_capset, &header, none.data()) != 0) return errno_error(errno, "guest worker: cannot give up capabilities");
@@ -145,10 +127,10 @@ Result<void> die_with_parent(int alive) {
 
 }  // namespace
 
-Result<void> confine(Setup& setup, int socket, bool user_namespace) {
+Result<void> confine(Setup& setup, int socket) {
   const bool root = ::geteuid() == 0;
   if (root && !setup.run_as) return fail(Errc::failed, "guest worker: refuses to work as root");
-  if (root || (user_namespace && enter_user_namespace())) {
+  if (root) {
     VMPATCH_CHECK(make_private_tmp(setup));
     enter(CLONE_NEWNET, "a network namespace");
     enter(CLONE_NEWIPC, "an IPC namespace");

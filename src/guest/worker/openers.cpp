@@ -1,4 +1,5 @@
 #include "guest/worker/remote_guest.hpp"
+#include "guest/worker/start.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/guest/opener.hpp"
 
@@ -19,8 +20,15 @@ OpenRequest read_only(OpenRequest request) {
   return request;
 }
 
+std::shared_ptr<PreparedReader> prepare_direct(int log_fd) {
+  auto started = worker::start_confined(worker::direct_program, log_fd);
+  if (!started) return nullptr;  // open_read() tries again, and says why
+  return std::make_shared<worker::StartedWorker>(std::move(*started));
+}
+
 class DirectOpener final : public GuestOpener {
  public:
+  std::shared_ptr<PreparedReader> prepare_read(int log_fd) override { return prepare_direct(log_fd); }
   Result<std::unique_ptr<Guest>> open_read(const OpenRequest& request) override {
     return open_worker<Guest>(Kind::direct, read_only(request), false);
   }
@@ -31,6 +39,7 @@ class DirectOpener final : public GuestOpener {
 
 class ApplianceOpener final : public GuestOpener {
  public:
+  std::shared_ptr<PreparedReader> prepare_read(int) override { return nullptr; }
   Result<std::unique_ptr<Guest>> open_read(const OpenRequest& request) override {
     return open_worker<Guest>(Kind::appliance, read_only(request), false);
   }
@@ -103,6 +112,7 @@ class FallbackGuest final : public Guest {
 class BothOpener final : public GuestOpener {
  public:
   explicit BothOpener(Log& log) : log_(log) {}
+  std::shared_ptr<PreparedReader> prepare_read(int log_fd) override { return prepare_direct(log_fd); }
 
   Result<std::unique_ptr<Guest>> open_read(const OpenRequest& request) override {
     const OpenRequest reading = read_only(request);

@@ -1,5 +1,7 @@
 #include "guest/worker/remote_guest.hpp"
 
+#include "guest/worker/start.hpp"
+
 #include <algorithm>
 
 #include "vmpatch/core/file.hpp"
@@ -18,6 +20,8 @@ constexpr std::size_t max_message = 4096;
 constexpr std::size_t max_entries = 1'000'000;
 constexpr std::uint64_t max_output = 4U << 20U;
 
+}  // namespace
+
 Errc parse_errc(std::string_view name) {
   for (const Errc code : {Errc::not_found, Errc::unsupported, Errc::timeout, Errc::refused, Errc::busy}) {
     if (to_string(code) == name) return code;
@@ -32,6 +36,8 @@ std::string checked_message(std::string message) {
   std::erase(without_backslashes, '\\');
   return escape_untrusted(without_backslashes) == without_backslashes ? message : escape_untrusted(message);
 }
+
+namespace {
 
 Result<std::string> pack_map(const std::map<std::string, std::string>& map) {
   std::vector<std::string> strings;
@@ -102,7 +108,7 @@ std::string_view to_string(Kind kind) { return kind == Kind::direct ? "direct" :
 RemoteGuest::~RemoteGuest() {
   socket_.reset();
   child_ = Child();
-  static_cast<void>(remove_tree(tmp_).has_value());
+  if (!tmp_.empty()) static_cast<void>(remove_tree(tmp_).has_value());
 }
 
 Error RemoteGuest::distrust(const Error& error) {
@@ -117,6 +123,10 @@ Result<Frame> RemoteGuest::call(Frame request, std::string_view name, Seconds li
   request.header["call"] = name;
   const Deadline deadline = std::chrono::steady_clock::now() + limit;
   if (auto sent = send_frame(socket_.get(), request, deadline); !sent) return distrust(sent.error().in(name));
+  return receive(name, deadline);
+}
+
+Result<Frame> RemoteGuest::receive(std::string_view name, Deadline deadline) {
   auto frame = receive_frame(socket_.get(), deadline);
   if (!frame) return distrust(frame.error().in(name));
   if (!frame->header.contains("error")) return frame;
@@ -192,6 +202,7 @@ Result<std::vector<std::optional<Digest>>> RemoteGuest::digests(const std::vecto
 
 Result<std::optional<std::string>> RemoteGuest::augeas_get(const std::string& path, const std::string& lens,
                                                            const std::string& node) {
+  if (kind_ == Kind::direct) return ask_augeas(*this, path, lens, node, log_fd_);
   VMPATCH_TRY(Frame frame, call("augeas_get", {path, lens, node}, short_call));
   const auto found = frame.header.find("found");
   if (found == frame.header.end() || !found->is_boolean() || frame.blobs.size() != 1) {
@@ -206,7 +217,7 @@ Result<void> RemoteGuest::finish() {
   ended_ = "the guest was closed";
   auto code = child_.wait(std::chrono::seconds(30));
   child_ = Child();
-  VMPATCH_CHECK(remove_tree(tmp_));
+  if (!tmp_.empty()) VMPATCH_CHECK(remove_tree(tmp_));
   if (!code) return code.error().in("guest worker");
   if (*code != 0) return fail(Errc::failed, "the guest worker ({}) ended with exit code {}", to_string(kind_), *code);
   return {};

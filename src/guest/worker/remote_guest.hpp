@@ -58,9 +58,13 @@ class RemoteGuest final : public WritableGuest {
   [[nodiscard]] pid_t worker_pid() const { return child_.pid(); }
 
  private:
-  RemoteGuest(Kind kind, fs::path tmp) : kind_(kind), tmp_(std::move(tmp)) {}
-  Result<void> start(const OpenRequest& request, bool write);
-  /// One request and its answer. An Error of the adapter comes back as it is.
+  RemoteGuest(Kind kind, const OpenRequest& request) : kind_(kind), log_fd_(request.log_fd) {}
+  Result<void> open_direct(const OpenRequest& request);
+  Result<void> open_appliance(const OpenRequest& request, bool write);
+  Result<void> take_opened(const Frame& answer);
+  /// The answer to what was sent. An Error of the adapter comes back as it is.
+  Result<Frame> receive(std::string_view name, Deadline deadline);
+  /// One request and its answer.
   Result<Frame> call(Frame request, std::string_view name, Seconds limit);
   Result<Frame> call(std::string_view name, std::vector<std::string> blobs, Seconds limit);
   Result<void> call_void(std::string_view name, std::vector<std::string> blobs, Seconds limit);
@@ -70,7 +74,8 @@ class RemoteGuest final : public WritableGuest {
   Error distrust(const Error& error);
 
   Kind kind_;
-  fs::path tmp_;
+  int log_fd_;
+  fs::path tmp_;  ///< of the appliance
   UniqueFd socket_;
   Child child_;
   std::string access_;

@@ -8,10 +8,11 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "guest/worker/program.hpp"
-#include "guest/worker/remote_guest.hpp"
+#include "guest/worker/setup.hpp"
+#include "guest/worker/start.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/programs.hpp"
 
 namespace vmpatch::guest::worker {
 namespace {
@@ -49,12 +50,11 @@ Result<fs::path> make_cache_folder(const fs::path& cache_dir, const std::optiona
   return folder;
 }
 
-std::vector<std::pair<int, rlim_t>> limits(Kind kind) {
+std::vector<std::pair<int, rlim_t>> appliance_limits() {
   constexpr rlim_t gib = 1U << 30U;
-  std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024},
-                                          {RLIMIT_FSIZE, kind == Kind::direct ? gib : 16 * gib}};
+  std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}, {RLIMIT_FSIZE, 16 * gib}};
 #ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
-  all.emplace_back(RLIMIT_AS, kind == Kind::direct ? 4 * gib : 32 * gib);
+  all.emplace_back(RLIMIT_AS, 32 * gib);
 #endif
   return all;
 }
@@ -66,7 +66,7 @@ std::optional<gid_t> kvm_group() {
   return info.st_gid;
 }
 
-Result<Setup> make_setup(Kind kind, const OpenRequest& request, bool write, const fs::path& tmp) {
+Result<Setup> make_setup(const OpenRequest& request, bool write, const fs::path& tmp) {
   Setup setup;
   setup.disks = request.disks;
   setup.payload = request.payload_disk;
@@ -75,35 +75,15 @@ Result<Setup> make_setup(Kind kind, const OpenRequest& request, bool write, cons
   setup.write = write;
   setup.timeout = request.timeout;
   VMPATCH_TRY(setup.cache, make_cache_folder(request.cache_dir, setup.run_as));
-  if (kind == Kind::appliance) {
-    VMPATCH_TRY(const AcceleratorAnswer answer, find_accelerator(request.cache_dir));
-    setup.accelerator = answer.accelerator;
-    if (answer.accelerator == Accelerator::kvm && setup.run_as) setup.kvm_group = kvm_group();
-  }
+  VMPATCH_TRY(const AcceleratorAnswer answer, find_accelerator(request.cache_dir));
+  setup.accelerator = answer.accelerator;
+  if (answer.accelerator == Accelerator::kvm && setup.run_as) setup.kvm_group = kvm_group();
   return setup;
 }
 
 }  // namespace
 
-Result<void> RemoteGuest::start(const OpenRequest& request, bool write) {
-  VMPATCH_TRY(const Setup setup, make_setup(kind_, request, write, tmp_));
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return errno_error(errno, "cannot make a socket for the guest worker");
-  }
-  socket_.reset(ends[0]);
-  UniqueFd theirs(ends[1]);
-  Command command;
-  command.argv = {worker_program().string(), std::string(guest_worker_argument), std::string(to_string(kind_))};
-  // As root it starts as root, enters its namespaces and changes to setup.run_as before it opens anything: see confine().
-  command.env = std::map<std::string, std::string>{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"LANG", "C.UTF-8"}};
-  command.limits = limits(kind_);
-  command.descriptors = {{theirs.get(), 3}};
-  VMPATCH_TRY(child_, Child::start(command, request.log_fd));
-  theirs.reset();  // or the end of the worker would not be seen
-  Frame frame;
-  frame.header["setup"] = to_json(setup);
-  VMPATCH_TRY(const Frame answer, call(std::move(frame), "open", request.timeout));
+Result<void> RemoteGuest::take_opened(const Frame& answer) {
   const auto hibernated = answer.header.find("hibernated");
   if (hibernated == answer.header.end() || !hibernated->is_boolean() || answer.blobs.size() != 1 || answer.blobs[0].size() > 4096) {
     return distrust(fail(Errc::failed, "open: a malformed answer"));
@@ -113,11 +93,62 @@ Result<void> RemoteGuest::start(const OpenRequest& request, bool write) {
   return {};
 }
 
+Result<void> RemoteGuest::open_direct(const OpenRequest& request) {
+  auto* prepared = dynamic_cast<StartedWorker*>(request.prepared.get());
+  if (prepared != nullptr && prepared->socket) {
+    socket_ = std::move(prepared->socket);
+    child_ = std::move(prepared->child);
+  } else {
+    VMPATCH_TRY(StartedWorker started, start_confined(direct_program, request.log_fd));
+    socket_ = std::move(started.socket);
+    child_ = std::move(started.child);
+  }
+  Frame frame;
+  frame.header["disks"] = Json::array();
+  std::vector<UniqueFd> connections;
+  std::vector<int> descriptors;
+  for (const GuestDisk& disk : request.disks) {
+    VMPATCH_TRY(UniqueFd connection, image::connect(disk.source));
+    frame.header["disks"].push_back({{"name", disk.source.name}, {"size", disk.source.size}});
+    descriptors.push_back(connection.get());
+    connections.push_back(std::move(connection));
+  }
+  const Deadline deadline = std::chrono::steady_clock::now() + request.timeout;
+  auto sent = send_frame(socket_.get(), frame, deadline);
+  if (sent) sent = send_descriptors(socket_.get(), descriptors);
+  if (!sent) return distrust(sent.error().in("open"));
+  VMPATCH_TRY(const Frame answer, receive("open", deadline));
+  return take_opened(answer);
+}
+
+Result<void> RemoteGuest::open_appliance(const OpenRequest& request, bool write) {
+  VMPATCH_TRY(tmp_, make_worker_folder(request.work_dir, worker_credentials()));
+  VMPATCH_TRY(const Setup setup, make_setup(request, write, tmp_));
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return errno_error(errno, "cannot make a socket for the guest worker");
+  }
+  socket_.reset(ends[0]);
+  UniqueFd theirs(ends[1]);
+  Command command;
+  VMPATCH_TRY(const auto program, internal_program("vm-patch-appliance"));
+  command.argv = {program.string()};
+  // As root it starts as root, enters its namespaces and changes to setup.run_as before it opens anything: see confine().
+  command.env = std::map<std::string, std::string>{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"LANG", "C.UTF-8"}};
+  command.limits = appliance_limits();
+  command.descriptors = {{theirs.get(), 3}};
+  VMPATCH_TRY(child_, Child::start(command, request.log_fd));
+  theirs.reset();  // or the end of the worker would not be seen
+  Frame frame;
+  frame.header["setup"] = to_json(setup);
+  VMPATCH_TRY(const Frame answer, call(std::move(frame), "open", request.timeout));
+  return take_opened(answer);
+}
+
 Result<std::unique_ptr<RemoteGuest>> RemoteGuest::open(Kind kind, const OpenRequest& request, bool write) {
   if (request.disks.empty()) return fail(Errc::refused, "the machine has no disk to look at");
-  VMPATCH_TRY(fs::path tmp, make_worker_folder(request.work_dir, worker_credentials()));
-  std::unique_ptr<RemoteGuest> guest(new RemoteGuest(kind, std::move(tmp)));
-  VMPATCH_CHECK(guest->start(request, write));
+  std::unique_ptr<RemoteGuest> guest(new RemoteGuest(kind, request));
+  VMPATCH_CHECK(kind == Kind::direct ? guest->open_direct(request) : guest->open_appliance(request, write));
   return guest;
 }
 

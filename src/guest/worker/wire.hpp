@@ -12,6 +12,7 @@
 
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/result.hpp"
+#include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::guest::worker {
 
@@ -34,6 +35,12 @@ struct Frame {
 Result<void> send_frame(int fd, const Frame& frame, Deadline deadline);
 /// Errors: timeout; not_found when the other side closed the socket between frames; failed for anything malformed.
 Result<Frame> receive_frame(int fd, Deadline deadline);
+
+/// Open descriptors, at most max_descriptors, along with one byte of the stream. Errors: failed.
+inline constexpr std::size_t max_descriptors = 250;
+Result<void> send_descriptors(int fd, const std::vector<int>& descriptors);
+/// What send_descriptors() sent: exactly `count`, close-on-exec.
+Result<std::vector<UniqueFd>> receive_descriptors(int fd, std::size_t count);
 
 /// A list of strings without NUL bytes as one blob. A string with a NUL byte is failed.
 Result<std::string> pack(const std::vector<std::string>& strings);

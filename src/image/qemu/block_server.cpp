@@ -94,7 +94,7 @@ pid_t BlockServer::pid() const { return state_->worker.pid(); }
 
 Result<BlockServer> BlockServer::start(const BlockServerOptions& options) {
   VMPATCH_TRY(auto dir, SocketDir::make(options.socket_dir));
-  VMPATCH_TRY(auto worker, Worker::start(options.log_fd));
+  VMPATCH_TRY(auto worker, Worker::start(options.log_fd, options.reading));
   const Json address{{"type", "unix"}, {"data", {{"path", dir.socket().native()}}}};
   if (auto served = worker.execute("nbd-server-start", Json{{"addr", address}}); !served) {
     return served.error().in(fmt::format("serve disks at {} (the account that runs QEMU needs search permission on every "

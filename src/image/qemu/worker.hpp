@@ -12,7 +12,7 @@ namespace vmpatch::image {
 class Worker {
  public:
   /// `log_fd` (may be -1) gets QEMU's messages, escaped, a line each; it must stay open.
-  static Result<Worker> start(int log_fd);
+  static Result<Worker> start(int log_fd, bool reading);
 
   /// Qmp::execute; an error of a QEMU that has died says so and quotes its last message.
   Result<Json> execute(std::string_view command, const Json& arguments = Json::object(), int pass_fd = -1);

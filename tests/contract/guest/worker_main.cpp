@@ -1,11 +1,10 @@
-// A test program that is its own guest worker.
+// A test program that uses the built helper programs.
 #include <gtest/gtest.h>
 
-#include "vmpatch/guest/opener.hpp"
+#include "vmpatch/core/programs.hpp"
 
 int main(int argc, char** argv) {
-  if (argc > 1 && argv[1] == vmpatch::guest::guest_worker_argument) return vmpatch::guest::guest_worker_main(argc, argv);
-  vmpatch::guest::set_guest_worker_program("/proc/self/exe");
+  vmpatch::set_internal_program_dir(VMPATCH_BINARY_DIR "/bin");
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

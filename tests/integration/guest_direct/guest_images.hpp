@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "guest/direct/direct.hpp"
+#include "vmpatch/image/block_server.hpp"
 #include "unit/image/temp_dir.hpp"
 #include "vmpatch/core/process.hpp"
 
@@ -106,12 +107,15 @@ class Served {
 /// A machine of these disks, opened directly.
 struct Machine {
   Machine(const TempDir& dir, const std::vector<fs::path>& disks) {
-    std::vector<image::NbdExport> exports;
+    std::vector<Connection> connections;
     for (const fs::path& disk : disks) {
       served.push_back(std::make_unique<Served>(dir, disk));
-      exports.push_back(served.back()->source());
+      const auto& source = served.back()->source();
+      auto socket = image::connect(source);
+      EXPECT_TRUE(socket.has_value());
+      if (socket) connections.push_back({std::move(*socket), source.name, source.size});
     }
-    guest = direct::open(exports, &hibernated);
+    guest = direct::open(std::move(connections), &hibernated);
   }
   std::vector<std::unique_ptr<Served>> served;
   bool hibernated = false;

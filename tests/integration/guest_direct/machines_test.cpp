@@ -213,12 +213,14 @@ TEST(Machines, server_that_went_away_is_an_error_of_the_next_read) {
   EXPECT_EQ(code_of((*machine.guest)->read("/big", 20 * mib)), Errc::failed);
 }
 
-TEST(Machines, nobody_at_the_socket_fails) {
-  const TempDir dir;
-  image::NbdExport nobody;
-  nobody.socket = dir / "none";
+TEST(Machines, server_that_hangs_up_at_once_fails) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  ::close(ends[1]);
+  std::vector<Connection> connections;
+  connections.push_back({UniqueFd(ends[0]), "gone", 0});
   bool hibernated = true;
-  EXPECT_EQ(code_of(direct::open({nobody}, &hibernated)), Errc::failed);
+  EXPECT_EQ(code_of(direct::open(std::move(connections), &hibernated)), Errc::failed);
   EXPECT_FALSE(hibernated);
 }
 
