@@ -38,6 +38,7 @@ void add_global_options(CLI::App& app, cli::GlobalOptions& options) {
 void add_verbs(CLI::App& app, cli::Chosen& chosen) {
   cli::add_inventory_verb(app, chosen);
   cli::add_inspect_verb(app, chosen);
+  cli::add_scan_verb(app, chosen);
   cli::add_plan_verb(app, chosen);
   cli::add_apply_verb(app, chosen);
   cli::add_verify_verb(app, chosen);

@@ -23,6 +23,7 @@ void add_key_verbs(CLI::App& app, Chosen& chosen);        // key generate|list|t
 void add_recipe_verbs(CLI::App& app, Chosen& chosen);     // recipe new|lint|bundle|sign|verify|show|from-packages
 void add_inventory_verb(CLI::App& app, Chosen& chosen);
 void add_inspect_verb(CLI::App& app, Chosen& chosen);
+void add_scan_verb(CLI::App& app, Chosen& chosen);
 void add_plan_verb(CLI::App& app, Chosen& chosen);
 void add_apply_verb(CLI::App& app, Chosen& chosen);
 void add_verify_verb(CLI::App& app, Chosen& chosen);

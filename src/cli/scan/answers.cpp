@@ -1,0 +1,41 @@
+#include "cli/common/plan_text.hpp"
+#include "cli/scan/output_target.hpp"
+#include "cli/scan/questions.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::cli {
+
+Result<void> tell_answer(const Context& context, const ScanOptions& options, const Answer& answer) {
+  const bool json = options.output_format.empty() ? context.options.json : options.output_format == "json";
+  VMPATCH_TRY(auto target, OutputTarget::open(options.output));
+  target.write(json ? dump_json(answer.json, 2) + "\n" : answer.text);
+  return target.finish();
+}
+
+void Unassessable::add(const inventory::Machine& machine, const Error& error) {
+  text_ += fmt::format("not assessed: {}: {}\n", escape_untrusted(machine.name), error.message);
+  json_.push_back({{"machine", machine_json(machine)}, {"reason", error.message}});
+}
+
+Json feeds_json(const Survey& survey) {
+  Json json = Json::array();
+  if (!survey.feeds()) return json;
+  for (const advisory::FeedState& state : survey.feeds()->states) json.push_back(advisory::to_json(state));
+  return json;
+}
+
+std::string format_lag(const std::optional<report::Lag>& lag) {
+  if (!lag) return "-";
+  std::string text = fmt::format("{} package{}", lag->packages, lag->packages == 1 ? "" : "s");
+  if (lag->days) text += fmt::format(", {} days", *lag->days);
+  return text;
+}
+
+std::optional<report::Lag> find_lag(const Survey& survey, const MachineFacts& machine) {
+  if (!survey.feeds()) return std::nullopt;
+  const auto findings = survey.match(machine);
+  if (!findings) return std::nullopt;
+  return report::measure_lag(*findings, survey.now());
+}
+
+}  // namespace vmpatch::cli

@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "cli/common/output.hpp"
+#include "cli/common/plan_text.hpp"
+#include "cli/scan/questions.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/guest/versions.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+/// One version of one package, and who has it.
+struct Version {
+  std::string package_manager, system;
+  guest::Package package;
+  std::vector<const inventory::Machine*> machines;
+};
+
+bool same_version(const Version& a, const guest::Facts& facts, const guest::Package& package) {
+  return a.system == facts.os.pretty_name && a.package_manager == facts.package_manager && a.package.name == package.name &&
+         a.package.version == package.version && a.package.arch == package.arch && a.package.source == package.source &&
+         a.package.source_version == package.source_version;
+}
+
+bool comes_before(const Version& a, const Version& b) {
+  if (a.package.name != b.package.name) return a.package.name < b.package.name;
+  const auto scheme = guest::version_scheme(a.package_manager);
+  if (scheme && a.package_manager == b.package_manager) {
+    if (const int order = guest::compare_versions(*scheme, a.package.version, b.package.version); order != 0) return order < 0;
+  }
+  return std::tie(a.package.version, a.system, a.package.arch) < std::tie(b.package.version, b.system, b.package.arch);
+}
+
+/// Binary and source packages of that name; it may be a pattern.
+class Collection {
+ public:
+  explicit Collection(const std::string& wanted) : wanted_(wanted) {}
+
+  void add(const inventory::Machine& machine, const guest::Facts& facts) {
+    bool found = false;
+    for (const guest::Package& package : facts.packages) {
+      if (!package.installed() || !(matches_pattern(wanted_, package.name) || matches_pattern(wanted_, package.source))) continue;
+      found = true;
+      auto& versions = by_name_[package.name];
+      auto version = std::find_if(versions.begin(), versions.end(), [&](const Version& other) { return same_version(other, facts, package); });
+      if (version == versions.end()) version = versions.insert(version, {facts.package_manager, facts.os.pretty_name, package, {}});
+      version->machines.push_back(&machine);
+    }
+    if (!found) absent_.push_back(&machine);
+  }
+
+  [[nodiscard]] std::vector<Version> versions() const {
+    std::vector<Version> all;
+    for (const auto& [name, versions] : by_name_) all.insert(all.end(), versions.begin(), versions.end());
+    std::sort(all.begin(), all.end(), comes_before);
+    return all;
+  }
+  [[nodiscard]] const std::vector<const inventory::Machine*>& absent() const { return absent_; }
+
+ private:
+  std::string wanted_;
+  std::map<std::string, std::vector<Version>> by_name_;
+  std::vector<const inventory::Machine*> absent_;
+};
+
+std::string names_of(const std::vector<const inventory::Machine*>& machines, std::string_view separator) {
+  std::vector<std::string> names;
+  for (const auto* machine : machines) names.push_back(escape_untrusted(machine->name));
+  return fmt::format("{}", fmt::join(names, separator));
+}
+
+Json names_json(const std::vector<const inventory::Machine*>& machines) {
+  Json json = Json::array();
+  for (const auto* machine : machines) json.push_back(machine_json(*machine));
+  return json;
+}
+
+std::string source_of(const guest::Package& package) {
+  return package.source == package.name && package.source_version == package.version
+             ? "-"
+             : escape_untrusted(package.source) + " " + escape_untrusted(package.source_version);
+}
+
+Answer make_answer(const std::string& wanted, const Survey& survey, const Collection& collection, const Unassessable& unassessable) {
+  Table table({"PACKAGE", "VERSION", "ARCH", "SOURCE", "SYSTEM", "COUNT", "MACHINES"});
+  Json entries = Json::array();
+  for (const Version& version : collection.versions()) {
+    const guest::Package& package = version.package;
+    table.add_row({escape_untrusted(package.name), escape_untrusted(package.version), escape_untrusted(package.arch), source_of(package),
+                   escape_untrusted(version.system), fmt::format("{}", version.machines.size()), names_of(version.machines, "\n")});
+    entries.push_back({{"name", package.name}, {"version", package.version}, {"arch", package.arch}, {"source", package.source},
+                       {"source_version", package.source_version}, {"system", version.system}, {"machines", names_json(version.machines)}});
+  }
+  std::string text = table.empty() ? fmt::format("No machine that was read has {}.\n", escape_untrusted(wanted)) : table.format();
+  if (!table.empty() && !collection.absent().empty()) text += fmt::format("\nwithout it: {}\n", names_of(collection.absent(), ", "));
+  if (!unassessable.empty()) text += "\n" + unassessable.text();
+  return {text, {{"schema", "vm-patch/scan-package/v1"}, {"time", format_time(survey.now())}, {"package", wanted}, {"versions", entries},
+                 {"absent", names_json(collection.absent())}, {"unassessable", unassessable.json()}}};
+}
+
+}  // namespace
+
+Result<int> ask_package(Context& context, const ScanOptions& options) {
+  SurveyOptions wanted;
+  wanted.feeds = FeedNeed::none;
+  VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
+  Collection collection(options.package);
+  Unassessable unassessable;
+  for (const MachineFacts& machine : survey.machines()) {
+    if (machine.facts) {
+      collection.add(machine.machine, *machine.facts);
+    } else {
+      unassessable.add(machine.machine, machine.facts.error());
+    }
+  }
+  VMPATCH_CHECK(tell_answer(context, options, make_answer(options.package, survey, collection, unassessable)));
+  return unassessable.exit_code(false);
+}
+
+}  // namespace vmpatch::cli

@@ -1,0 +1,122 @@
+#include "cli/scan/findings.hpp"
+#include "cli/scan/questions.hpp"
+#include "cli/verbs.hpp"
+#include "vmpatch/core/format.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+constexpr const char* about = "Find what machines are missing: known vulnerabilities, patch lag, versions, retirement candidates";
+
+constexpr const char* footer =
+    "Writes nothing. Disks are read directly, within milliseconds, and again only when they changed since. What cannot be read\n"
+    "(a broken disk, a running machine, a system that no feed speaks of) is 'not assessed', never clean.\n"
+    "\n"
+    "Feeds are files, folders of JSON, or URLs that are fetched into a cache: OSV (records, or the zip of an ecosystem), Debian's\n"
+    "security tracker, CSAF 2.0 and VEX, CISA's KEV, EPSS. KIND is osv, debian-tracker, csaf, kev or epss; without it the content\n"
+    "tells. '#sha256=HEX' behind a URL pins its content.\n"
+    "\n"
+    "Priority is 0 to 100, from severity, known exploitation, EPSS, the machine's criticality and exposure (its metadata), its use\n"
+    "(the gate's records) and the days since publication: critical from 70, high from 45, medium from 30. --explain shows it.\n"
+    "\n"
+    "Snapshots of a machine are not assessed: only what it would start with.\n"
+    "\n"
+    "Exit code 3: something at or above --fail-on (with --fix: a machine lacks the fix; with --lag: one is behind). 1: nothing of\n"
+    "that, but some machine was not assessed. 0: all assessed, nothing found.\n"
+    "\n"
+    "Examples:\n"
+    "  vm-patch scan --all --feed /srv/feeds/debian-tracker.json --feed /srv/feeds/kev.json --fail-on high\n"
+    "  vm-patch scan -d web01 --explain\n"
+    "  vm-patch scan --group web --fix CVE-2024-6387\n"
+    "  vm-patch scan --all --package openssl\n"
+    "  vm-patch scan --all --lag --json\n"
+    "  vm-patch scan --all --retire 90\n"
+    "  vm-patch scan --orphans\n"
+    "  vm-patch scan --folder /srv/images --output-format sarif -o scan.sarif";
+
+void add_feed_options(CLI::App& verb, ScanOptions& options) {
+  const char* group = "Feeds";
+  verb.add_option("--feed", options.feeds, "feed to compare with; repeatable [feeds of the configuration]")
+      ->type_name("[KIND=]FILE|URL")->allow_extra_args(false)->group(group);
+  verb.add_flag("--offline", options.offline, "fetch nothing; use the copies of URLs that are there")->group(group);
+  verb.add_flag("--refresh", options.refresh, "ask the servers even if the copies are young")->group(group);
+  verb.add_option("--max-feed-age", options.max_feed_age, "age from which a copy is fetched again [feed_max_age of the configuration, 24h]")
+      ->type_name("TIME")->group(group);
+}
+
+void add_result_options(CLI::App& verb, ScanOptions& options) {
+  const char* group = "Results";
+  verb.add_option("--fail-on", options.fail_on, "exit 3 for affected findings from this priority; none: any; never: not at all [none]")
+      ->check(CLI::IsMember({"none", "low", "medium", "high", "critical", "never"}))->type_name("LEVEL")->group(group);
+  verb.add_option("--status", options.statuses,
+                  "findings to tell of, repeatable: affected, affected_fixed, affected_unfixed, under_investigation, not_affected, all "
+                  "[all but not_affected]")
+      ->type_name("STATUS")->allow_extra_args(false)->group(group);
+  verb.add_flag("--explain", options.explain, "every factor of the priority, and why it matched")->group(group);
+  verb.add_option("--output-format", options.output_format, "table, json, csv or sarif [table; json with --json]")
+      ->check(CLI::IsMember({"table", "json", "csv", "sarif"}))->type_name("WORD")->group(group);
+  verb.add_option("-o,--output", options.output, "file for the result, which appears whole or not at all [standard output]")
+      ->type_name("FILE")->group(group);
+}
+
+void add_questions(CLI::App& verb, ScanOptions& options) {
+  const char* group = "Questions instead of a list of findings (tables and JSON)";
+  std::vector<CLI::Option*> all{
+      verb.add_option("--fix", options.fix, "which machines lack the fix of this vulnerability, and whom the gate would refuse for it")
+          ->type_name("CVE"),
+      verb.add_option("--package", options.package, "all versions of this binary or source package, and where; needs no feed")
+          ->type_name("NAME|PATTERN"),
+      verb.add_flag("--lag", options.lag, "how many packages and days each machine is behind"),
+      verb.add_option("--retire", options.retire, "machines without a start in so many days, with size and lag")
+          ->check(CLI::Range(1, 36500))->type_name("DAYS"),
+      verb.add_flag("--orphans", options.orphans, "images of the storage pools that nothing refers to, with size, system and lag")};
+  for (CLI::Option* option : all) {
+    option->group(group);
+    for (CLI::Option* other : all) {
+      if (other != option) option->excludes(other);
+    }
+  }
+}
+
+Result<void> check_options(const ScanOptions& options) {
+  const bool asks = !options.fix.empty() || !options.package.empty() || options.lag || options.retire || options.orphans;
+  if (asks && (options.output_format == "csv" || options.output_format == "sarif")) {
+    return fail(Errc::usage, "this question is answered as table or json, not as {}", options.output_format);
+  }
+  if (options.offline && options.refresh) return fail(Errc::usage, "--offline and --refresh contradict each other");
+  const MachineOptions& named = options.machines;
+  if (options.orphans && !(named.domains.empty() && named.images.empty() && named.groups.empty() && named.folders.empty())) {
+    return fail(Errc::usage, "--orphans looks at the storage pools of the hosts; name no machine with it");
+  }
+  return {};
+}
+
+Result<int> run_scan(Context& context, const ScanOptions& options) {
+  VMPATCH_CHECK(check_options(options));
+  if (!options.fix.empty()) return ask_fix(context, options);
+  if (!options.package.empty()) return ask_package(context, options);
+  if (options.lag) return ask_lag(context, options);
+  if (options.retire) return ask_retire(context, options);
+  if (options.orphans) return ask_orphans(context, options);
+  return tell_findings(context, options);
+}
+
+}  // namespace
+
+void add_scan_verb(CLI::App& app, Chosen& chosen) {
+  auto* verb = app.add_subcommand("scan", about);
+  auto options = std::make_shared<ScanOptions>();
+  add_machine_options(*verb, options->machines);
+  verb->add_flag("--fresh", options->fresh, "read the disks again whatever is known of them");
+  verb->add_option("-j,--jobs", options->jobs, "machines read side by side [jobs of the configuration, 2]")
+      ->check(CLI::Range(1, 64))->type_name("N");
+  add_feed_options(*verb, *options);
+  add_result_options(*verb, *options);
+  add_questions(*verb, *options);
+  verb->footer(footer);
+  verb->callback([options, &chosen] {
+    chosen.action = [options](Context& context) { return run_scan(context, *options); };
+  });
+}
+
+}  // namespace vmpatch::cli

@@ -1,0 +1,134 @@
+#include "cli/scan/survey.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cli/common/progress.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+using advisory::Finding;
+using advisory::Status;
+
+/// One live line for the whole fleet; nothing where nobody watches.
+class FleetProgress {
+ public:
+  FleetProgress(ProgressDisplay& display, std::size_t total) : display_(display), total_(total), is_watched_(::isatty(STDERR_FILENO) == 1) {
+    fleet_.name = "scan";
+    fleet_.uuid = "scan";
+    show();
+  }
+  void advance() {
+    ++done_;
+    show();
+  }
+
+ private:
+  void show() {
+    if (is_watched_) display_.step(fleet_, fmt::format("reading machines: {} of {}", done_, total_));
+  }
+  ProgressDisplay& display_;
+  inventory::Machine fleet_;
+  std::size_t total_, done_ = 0;
+  bool is_watched_;
+};
+
+Starts load_starts(const Context& context, Log& log) {
+  auto starts = Starts::load(context.paths.custody());
+  if (starts) return std::move(*starts);
+  log.warn("how often machines start is not known: {}", starts.error().message);
+  return {};
+}
+
+Result<std::vector<advisory::FeedFile>> find_feeds(const Context& context, const ScanOptions& options, FeedNeed need,
+                                                   const policy::Policy& policy, Log& log) {
+  std::vector<advisory::FeedFile> files;
+  if (need == FeedNeed::none) return files;
+  VMPATCH_TRY(files, obtain_feeds(context, options, policy, log));
+  if (files.empty() && need == FeedNeed::required) {
+    return fail(Errc::usage, "no feed is named; name one with --feed FILE|URL, or in the configuration under feeds");
+  }
+  return files;
+}
+
+}  // namespace
+
+Result<Survey> Survey::make(Context& context, const ScanOptions& options, const SurveyOptions& wanted) {
+  ProgressDisplay display(context);
+  engine::NullObserver observer;
+  VMPATCH_TRY(auto setup, ReadSetup::make(context, observer, display));
+  // Before minutes of reading: a feed that cannot be had ends everything.
+  VMPATCH_TRY(const auto files, find_feeds(context, options, wanted.feeds, setup->policy(), display));
+  VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
+  Survey survey;
+  survey.now_ = context.clock.now();
+  survey.inventory_ = setup->selection().inventory;
+  survey.starts_ = load_starts(context, display);
+  advisory::Interest interest;
+  interest.everything = wanted.everything;
+  FleetProgress progress(display, machines.size());
+  read_fleet(*setup, machines, {options.fresh, options.jobs}, [&](MachineFacts facts) {
+    if (facts.facts) interest.add(*facts.facts);
+    survey.machines_.push_back(std::move(facts));
+    progress.advance();
+  });
+  if (!files.empty()) {
+    VMPATCH_TRY(auto feeds, load_feeds(files, std::move(interest), display));
+    survey.feeds_ = std::move(feeds);
+  }
+  return survey;
+}
+
+advisory::Surroundings Survey::surroundings_of(const MachineFacts& machine) const {
+  advisory::Surroundings surroundings;
+  surroundings.criticality = machine.machine.metadata.criticality;
+  surroundings.exposure = machine.machine.metadata.exposure;
+  surroundings.starts_per_week = starts_.per_week(machine.machine, now_);
+  const auto last = find_last_start(starts_, machine.machine, machine.facts ? &*machine.facts : nullptr, now_);
+  if (last) surroundings.last_start = last->time;
+  return surroundings;
+}
+
+Result<std::vector<Finding>> Survey::match(const MachineFacts& machine) const {
+  if (!machine.facts) return machine.facts.error();
+  const guest::Facts& facts = *machine.facts;
+  if (std::none_of(facts.packages.begin(), facts.packages.end(), [](const guest::Package& package) { return package.installed(); })) {
+    return fail(Errc::unsupported, "no installed package was found on {}, so that nothing can be compared",
+                escape_untrusted(machine.machine.name));
+  }
+  return feeds_->database.match(facts);
+}
+
+report::MachineScan Survey::assess(const MachineFacts& machine, const report::StatusFilter& filter) const {
+  report::MachineScan scan;
+  scan.uuid = machine.machine.uuid;
+  scan.name = machine.machine.name;
+  scan.host = machine.machine.host;
+  if (machine.facts) {
+    const guest::Facts& facts = *machine.facts;
+    scan.system = facts.os.pretty_name;
+    scan.read = machine.read;
+    scan.cached = machine.cached;
+    scan.packages = static_cast<std::size_t>(std::count_if(facts.packages.begin(), facts.packages.end(),
+                                                           [](const guest::Package& package) { return package.installed(); }));
+  }
+  auto findings = match(machine);
+  if (!findings) {
+    scan.problem = findings.error();
+    return scan;
+  }
+  for (const Finding& finding : *findings) ++scan.counts[static_cast<std::size_t>(finding.status)];
+  std::erase_if(*findings, [&](const Finding& finding) { return !filter.has(finding.status); });
+  scan.findings = report::rank_findings(std::move(*findings), surroundings_of(machine), now_);
+  for (const report::RankedFinding& ranked : scan.findings) {
+    if (ranked.finding.status != Status::affected_fixed && ranked.finding.status != Status::affected_unfixed) continue;
+    scan.worst = std::max(scan.worst.value_or(advisory::Severity::none), ranked.priority.level);
+  }
+  return scan;
+}
+
+}  // namespace vmpatch::cli

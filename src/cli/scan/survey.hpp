@@ -1,0 +1,49 @@
+#pragma once
+// What every question starts from: the machines, what is on them, how they are used, and the feeds.
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cli/common/fleet_facts.hpp"
+#include "cli/scan/feeds.hpp"
+#include "cli/scan/scan_options.hpp"
+#include "cli/scan/starts.hpp"
+#include "vmpatch/report/scan.hpp"
+
+namespace vmpatch::cli {
+
+enum class FeedNeed { none, if_named, required };
+
+struct SurveyOptions {
+  FeedNeed feeds = FeedNeed::required;
+  bool everything = false;  ///< vulnerabilities of packages that no machine has are kept, too
+};
+
+class Survey {
+ public:
+  /// Reads the machines that the options name. Errc::usage: feeds are required and none is named.
+  static Result<Survey> make(Context& context, const ScanOptions& options, const SurveyOptions& wanted);
+
+  [[nodiscard]] Time now() const { return now_; }
+  [[nodiscard]] const std::vector<MachineFacts>& machines() const { return machines_; }
+  [[nodiscard]] const inventory::Inventory& inventory() const { return inventory_; }
+  [[nodiscard]] const Starts& starts() const { return starts_; }
+  [[nodiscard]] const std::optional<Feeds>& feeds() const { return feeds_; }
+
+  /// Every finding of one machine; why it cannot be assessed otherwise. Feeds must be loaded.
+  [[nodiscard]] Result<std::vector<advisory::Finding>> match(const MachineFacts& machine) const;
+  /// Ranked, counted and filtered.
+  [[nodiscard]] report::MachineScan assess(const MachineFacts& machine, const report::StatusFilter& filter) const;
+
+ private:
+  [[nodiscard]] advisory::Surroundings surroundings_of(const MachineFacts& machine) const;
+
+  Time now_{};
+  std::vector<MachineFacts> machines_;
+  inventory::Inventory inventory_;
+  Starts starts_;
+  std::optional<Feeds> feeds_;
+};
+
+}  // namespace vmpatch::cli
