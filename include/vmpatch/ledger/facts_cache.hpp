@@ -20,9 +20,11 @@ struct CachedFacts {
 
 class FactsCache {
  public:
-  /// One SQLite file, 0600. Rows may be lost in a power failure, never torn. Errors: failed, refused (folder writable by others).
+  /// One SQLite file, 0600, that is never waited for: a power failure may damage it. A row says by its digest whether it is
+  /// whole, and a file that cannot be opened is made anew. Errors: failed, refused (folder writable by others).
   static Result<std::unique_ptr<FactsCache>> open(const std::filesystem::path& file);
   virtual ~FactsCache() = default;
+  /// Nothing where the row is missing or damaged.
   virtual Result<std::optional<CachedFacts>> find(const std::string& machine_uuid) = 0;
   /// Replaces the machine's row.
   virtual Result<void> put(const std::string& machine_uuid, const CachedFacts& entry) = 0;
