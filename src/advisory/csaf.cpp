@@ -1,0 +1,275 @@
+#include "advisory/csaf.hpp"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "advisory/csaf_products.hpp"
+#include "advisory/cvss.hpp"
+#include "advisory/evaluate.hpp"
+#include "advisory/json_view.hpp"
+#include "advisory/vers.hpp"
+
+namespace vmpatch::advisory {
+namespace {
+
+constexpr std::size_t most_versions = 10'000;
+constexpr std::size_t longest_note = 300;
+
+enum class Word : std::uint8_t { affected, fixed, not_affected, investigating };
+
+// Section 3.2.3.9; "recommended" says nothing about a product's state.
+constexpr std::array<std::pair<const char*, Word>, 7> status_lists{{{"known_affected", Word::affected},
+                                                                    {"first_affected", Word::affected},
+                                                                    {"last_affected", Word::affected},
+                                                                    {"fixed", Word::fixed},
+                                                                    {"first_fixed", Word::fixed},
+                                                                    {"known_not_affected", Word::not_affected},
+                                                                    {"under_investigation", Word::investigating}}};
+
+/// All that one vulnerability's lists say of one package name of one release.
+struct Collected {
+  bool every_affected = false;
+  bool every_not_affected = false;
+  bool investigating = false;
+  bool fixed_without_version = false;
+  VersionRange affected, not_affected;
+  std::vector<Text> fixed;
+  std::string affected_note, not_affected_note;
+};
+
+using Key = std::tuple<Scope, std::string, CsafPackage::Kind>;
+
+/// Texts that a vulnerability attaches to products: justifications, remediations.
+class Remarks {
+ public:
+  explicit Remarks(const Json& product_tree) {
+    for (const auto& group : items_of(product_tree, "product_groups")) {
+      groups_.emplace(text_of(group, "group_id"), &items_of(group, "product_ids"));
+    }
+  }
+
+  void read(const Json& vulnerability) {
+    not_affected_.clear();
+    affected_.clear();
+    for (const auto& flag : items_of(vulnerability, "flags")) add(flag, text_of(flag, "label"), not_affected_);
+    for (const auto& threat : items_of(vulnerability, "threats")) {
+      if (text_of(threat, "category") == "impact") add(threat, text_of(threat, "details"), not_affected_);
+    }
+    for (const auto& remediation : items_of(vulnerability, "remediations")) {
+      const std::string& category = text_of(remediation, "category");
+      if (category != "no_fix_planned" && category != "none_available" && category != "fix_planned") continue;
+      std::string text = category;
+      std::replace(text.begin(), text.end(), '_', ' ');
+      const std::string& details = text_of(remediation, "details");
+      if (!details.empty()) text += ": " + details.substr(0, details.find_first_of("\r\n"));
+      add(remediation, text, affected_);
+    }
+  }
+
+  [[nodiscard]] const std::string& not_affected(const std::string& product) const { return find(not_affected_, product); }
+  [[nodiscard]] const std::string& affected(const std::string& product) const { return find(affected_, product); }
+
+ private:
+  using Notes = std::map<std::string, std::string, std::less<>>;
+
+  void add(const Json& holder, const std::string& text, Notes& notes) const {
+    if (text.empty()) return;
+    const std::string note = text.substr(0, std::min(longest_note, text.find_first_of("\r\n")));
+    for (const auto& id : items_of(holder, "product_ids")) notes.emplace(text_of(id), note);
+    for (const auto& group : items_of(holder, "group_ids")) {
+      const auto found = groups_.find(text_of(group));
+      if (found == groups_.end()) continue;
+      for (const auto& id : *found->second) notes.emplace(text_of(id), note);
+    }
+  }
+
+  static const std::string& find(const Notes& notes, const std::string& product) {
+    static const std::string none;
+    const auto found = notes.find(product);
+    return found == notes.end() ? none : found->second;
+  }
+
+  std::map<std::string, const Json*> groups_;
+  Notes not_affected_, affected_;
+};
+
+class Document {
+ public:
+  Document(const Json& json, const CsafProducts& products, Intake& intake)
+      : json_(json), products_(products), intake_(intake), remarks_(member(json, "product_tree")),
+        id_(text_of(member(member(json, "document"), "tracking"), "id")) {}
+
+  void load() {
+    for (const auto& [id, package] : products_.packages()) {
+      if (package.scope.distribution != Distribution::any) intake_.store.cover(package.scope);
+    }
+    const bool withdrawn = text_of(member(json_, "document"), "category") == "csaf_withdrawn";
+    for (const auto& vulnerability : items_of(json_, "vulnerabilities")) {
+      ++intake_.state.records;
+      if (withdrawn) ++intake_.state.withdrawn;
+      else read_vulnerability(vulnerability);
+    }
+  }
+
+ private:
+  void read_vulnerability(const Json& vulnerability) {
+    const std::string where = fmt::format("{} vulnerability {}", id_, intake_.state.records);
+    std::string name = text_of(vulnerability, "cve");
+    for (const auto& id : items_of(vulnerability, "ids")) {
+      if (name.empty() && is_record_id(text_of(id, "text"))) name = text_of(id, "text");
+    }
+    if (!is_record_id(name)) return intake_.skip(where, "neither \"cve\" nor a usable id");
+    remarks_.read(vulnerability);
+    collected_.clear();
+    for (const auto& [list, word] : status_lists) {
+      for (const auto& product : items_of(member(vulnerability, "product_status"), list)) collect(text_of(product), word, where);
+    }
+    if (collected_.empty()) return;
+    ++intake_.state.relevant;
+    RecordIds ids{name, {}, {}};
+    if (is_cve(name)) ids.cves.push_back(name);
+    number_ = intake_.store.vulnerabilities(ids).front();
+    intake_.store.describe(number_, summary(vulnerability), feed_time(text_of(vulnerability, "release_date")));
+    rate(vulnerability);
+    for (auto& [key, what] : collected_) state(key, what);
+  }
+
+  static const std::string& summary(const Json& vulnerability) {
+    const std::string& title = text_of(vulnerability, "title");
+    if (!title.empty()) return title;
+    for (const auto& note : items_of(vulnerability, "notes")) {
+      if (!text_of(note, "text").empty()) return text_of(note, "text");
+    }
+    return title;
+  }
+
+  void rate(const Json& vulnerability) {
+    for (const auto& score : items_of(vulnerability, "scores")) {
+      for (const auto* version : {"cvss_v3", "cvss_v2", "cvss_v4"}) {
+        const Json& cvss = member(score, version);
+        const Json& number = member(cvss, "baseScore");
+        if (!number.is_number() || !(number.get<double>() >= 0 && number.get<double>() <= 10)) continue;
+        const auto given = number.get<double>();
+        const std::string name = text_of(cvss, "version").substr(0, 4);
+        intake_.store.rate(number_, {Rating::Grade::cvss, severity_of_score(given, name), given, fmt::format("CVSS {} {:.1f} (csaf)", name, given)});
+      }
+    }
+    for (const auto& threat : items_of(vulnerability, "threats")) {
+      const std::string& word = text_of(threat, "details");
+      if (text_of(threat, "category") != "impact" || word.size() > 20) continue;
+      if (const auto severity = parse_severity(word); severity) {
+        intake_.store.rate(number_, {Rating::Grade::word, *severity, 0, "impact " + word + " (csaf)"});
+      }
+    }
+  }
+
+  void collect(const std::string& product, Word word, const std::string& where) {
+    const CsafPackage* package = products_.package(product);
+    if (package == nullptr || !intake_.store.interesting(package->name)) return;
+    Collected& what = collected_[{package->scope, package->name, package->kind}];
+    std::optional<VersionRange> range;
+    if (!package->version.empty()) {
+      range = VersionRange{{}, {intake_.store.texts.intern(without_zero_epoch(package->version))}};
+    } else if (!package->range.empty()) {
+      range = parse_vers(package->range, intake_.store.texts);
+      if (!range) {
+        intake_.complain(where, "version range '" + package->range + "' is not understood");
+        what.investigating = true;
+        return;
+      }
+    }
+    switch (word) {
+      case Word::affected:
+        if (what.affected_note.empty()) what.affected_note = remarks_.affected(product);
+        range ? append(what.affected, *range) : void(what.every_affected = true);
+        break;
+      case Word::not_affected:
+        if (what.not_affected_note.empty()) what.not_affected_note = remarks_.not_affected(product);
+        range ? append(what.not_affected, *range) : void(what.every_not_affected = true);
+        break;
+      case Word::fixed: add_fixed(what, range); break;
+      case Word::investigating: what.investigating = true; break;
+    }
+  }
+
+  /// Several products' ranges stay several ranges.
+  static void append(VersionRange& all, const VersionRange& more) {
+    const auto number = static_cast<std::uint16_t>(all.events.empty() ? 0 : all.events.back().range + 1);
+    if (all.versions.size() + all.events.size() > most_versions) return;
+    for (Event event : more.events) {
+      event.range = number;
+      all.events.push_back(event);
+    }
+    all.versions.insert(all.versions.end(), more.versions.begin(), more.versions.end());
+  }
+
+  static void add_fixed(Collected& what, const std::optional<VersionRange>& range) {
+    if (range && range->events.empty()) {
+      what.fixed.insert(what.fixed.end(), range->versions.begin(), range->versions.end());
+    } else if (range && range->events.size() == 1 && range->events[0].kind == Event::Kind::introduced) {
+      what.fixed.push_back(range->events[0].version);
+    } else {
+      what.fixed_without_version = true;
+    }
+  }
+
+  void state(const Key& key, Collected& what) {
+    const auto& [scope, name, kind] = key;
+    Statement base;
+    base.advisory = number_;
+    base.rank = Rank::vex;
+    base.kind = FeedKind::csaf;
+    base.naming = kind == CsafPackage::Kind::source ? Naming::source : kind == CsafPackage::Kind::binary ? Naming::binary : Naming::either;
+    base.distribution = scope.distribution;
+    base.release = intake_.store.texts.intern(scope.release);
+    base.record = intake_.store.texts.intern(id_);
+    const auto add = [&](Claim claim, const std::string& note, VersionRange range = {}, Text fixed = 0) {
+      Statement statement = base;
+      statement.claim = claim;
+      statement.note = intake_.store.texts.intern(note);
+      statement.fixed = fixed;
+      statement.events = std::move(range.events);
+      statement.versions = std::move(range.versions);
+      std::sort(statement.versions.begin(), statement.versions.end());
+      intake_.store.add(name, std::move(statement));
+    };
+    std::sort(what.fixed.begin(), what.fixed.end());
+    what.fixed.erase(std::unique(what.fixed.begin(), what.fixed.end()), what.fixed.end());
+    for (const auto fixed : what.fixed) add(Claim::fixed_in, "", {}, fixed);
+    // With a fixed version "affected" means what is older than it.
+    if (what.every_affected && what.fixed.empty()) add(Claim::open, what.affected_note);
+    const auto given = [](const VersionRange& range) { return !range.events.empty() || !range.versions.empty(); };
+    if (given(what.affected)) add(Claim::inside, what.affected_note, std::move(what.affected));
+    if (what.every_not_affected) add(Claim::not_affected, what.not_affected_note);
+    if (given(what.not_affected)) add(Claim::not_affected, what.not_affected_note, std::move(what.not_affected));
+    if (what.investigating) add(Claim::investigating, "under investigation by the vendor");
+    if (what.fixed_without_version && what.fixed.empty()) add(Claim::investigating, "fixed, but the document names no version");
+  }
+
+  const Json& json_;
+  const CsafProducts& products_;
+  Intake& intake_;
+  Remarks remarks_;
+  std::string id_;
+  std::map<Key, Collected> collected_;
+  std::uint32_t number_ = 0;
+};
+
+}  // namespace
+
+Result<void> load_csaf(std::string_view text, Intake& intake) {
+  VMPATCH_TRY(const Json json, parse_json(text, "the document"));
+  const Json& document = member(json, "document");
+  const std::string& version = text_of(document, "csaf_version");
+  if (!version.starts_with("2.")) return fail(Errc::failed, "no \"document\" with \"csaf_version\" 2.x: this is no CSAF document");
+  const Json& tracking = member(document, "tracking");
+  if (!is_record_id(text_of(tracking, "id"))) return fail(Errc::failed, "the CSAF document has no usable \"tracking.id\"");
+  const auto released = feed_time(text_of(tracking, "current_release_date"));
+  if (released && (!intake.state.issued || *released > *intake.state.issued)) intake.state.issued = released;
+  VMPATCH_TRY(const CsafProducts products, CsafProducts::read(member(json, "product_tree")));
+  Document(json, products, intake).load();
+  return {};
+}
+
+}  // namespace vmpatch::advisory

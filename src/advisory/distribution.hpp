@@ -1,0 +1,54 @@
+#pragma once
+// Which distribution and release a feed, a product or a machine speaks of, in one form that can be compared.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "vmpatch/guest/facts.hpp"
+
+namespace vmpatch::advisory {
+
+enum class Distribution : std::uint8_t {
+  any,  ///< a product that names no distribution (pkg:generic)
+  debian, ubuntu, alpine, wolfi, chainguard, almalinux, rocky, redhat, fedora, centos, oracle, amazon, opensuse, suse, mageia,
+  photon, openeuler, azurelinux, arch
+};
+
+struct Scope {
+  Distribution distribution = Distribution::any;
+  std::string release;  ///< "12", "22.04", "3.18", "9", "leap 15.5"; "" = every release
+  auto operator<=>(const Scope&) const = default;
+};
+
+/// "Debian 12", for people.
+std::string describe(const Scope& scope);
+
+/// OSV's affected[].package.ecosystem: "Debian:12", "Ubuntu:22.04:LTS", "Alpine:v3.18", "Red Hat:enterprise_linux:9::baseos",
+/// "openSUSE:Leap 15.5" (OSV schema, "Defined ecosystems"). Nothing for an ecosystem that is no Linux distribution, or a
+/// product stream that an ordinary machine does not have (extended update support, FIPS, …).
+std::optional<Scope> scope_of_ecosystem(std::string_view ecosystem);
+
+/// Debian's tracker: the release's code name.
+Scope scope_of_codename(std::string_view codename);
+
+/// Package URL: type and namespace, with the qualifier "distro" (may be empty): "deb", "debian", "debian-12" or "bookworm".
+std::optional<Scope> scope_of_purl(std::string_view type, std::string_view name_space, std::string_view distro);
+
+/// CPE 2.2 or 2.3 of an operating system: "cpe:/o:redhat:enterprise_linux:9::baseos".
+std::optional<Scope> scope_of_cpe(std::string_view cpe);
+
+/// A product's name: "Debian GNU/Linux 12 (bookworm)", "Ubuntu 22.04 LTS", "SUSE Linux Enterprise Server 15 SP5", or as in OSV.
+std::optional<Scope> scope_of_name(std::string_view name);
+
+/// From os-release; nothing when the distribution is not known here.
+std::optional<Scope> scope_of_machine(const guest::OsRelease& os);
+
+/// Whether a statement for `stated` is meant for a machine of `machine`.
+[[nodiscard]] bool covers(const Scope& stated, const Scope& machine);
+
+/// Feeds of these distributions may name binary packages as well as source packages.
+[[nodiscard]] bool names_binaries(Distribution distribution);
+
+}  // namespace vmpatch::advisory

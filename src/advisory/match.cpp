@@ -1,0 +1,252 @@
+#include "advisory/match.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "advisory/resolve.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::advisory {
+namespace {
+
+using Statements = std::span<const Statement>;
+
+/// Installed packages of one source package that are compared alike.
+struct Subject {
+  Version source_version;
+  Version own_version;
+  Statements own;  ///< on the binary package's name
+  std::string own_name;
+  std::vector<std::string> binaries;
+};
+
+struct Unit {
+  std::string name;
+  Statements statements;
+  std::vector<Subject> subjects;  ///< lowest version first
+};
+
+std::string describe(const guest::Package& package) {
+  return fmt::format("{} {} {}", package.name, package.arch, package.version);
+}
+
+/// rpm: a source package's file name has no epoch, its packages have.
+std::string with_epoch_of(const std::string& version, const std::string& package) {
+  const auto colon = package.find(':');
+  if (colon == std::string::npos || version.find(':') != std::string::npos) return version;
+  return package.substr(0, colon + 1) + version;
+}
+
+class Matcher {
+ public:
+  Matcher(const Store& store, const Evaluator& evaluator, Scope machine)
+      : store_(store), evaluator_(evaluator), machine_(std::move(machine)), release_(store.texts.find(machine_.release)) {}
+
+  std::vector<Finding> match(const guest::Facts& facts) {
+    for (const auto& unit : units(facts)) match(unit);
+    std::sort(findings_.begin(), findings_.end(), [](const Ordered& a, const Ordered& b) {
+      return a.order != b.order ? a.order < b.order : a.finding.package < b.finding.package;
+    });
+    std::vector<Finding> result;
+    result.reserve(findings_.size());
+    for (auto& [order, finding] : findings_) result.push_back(std::move(finding));
+    return result;
+  }
+
+ private:
+  struct Ordered {
+    std::uint32_t order;
+    Finding finding;
+  };
+
+  [[nodiscard]] std::vector<Unit> units(const guest::Facts& facts) const {
+    std::map<std::string, Unit> by_name;
+    for (const auto& package : facts.packages) {
+      if (!package.installed()) continue;
+      SourcePackage source = source_of(package);
+      if (facts.package_manager == "rpm") source.version = with_epoch_of(source.version, package.version);
+      Statements own;
+      if (names_packages(package.name)) own = store_.statements(package.name);
+      Unit& unit = by_name[source.name];
+      if (unit.name.empty()) {
+        unit.name = source.name;
+        unit.statements = store_.statements(source.name);
+      }
+      if (unit.statements.empty() && own.empty()) continue;
+      add(unit, package, source.version, own);
+    }
+    std::vector<Unit> units;
+    for (auto& [name, unit] : by_name) {
+      if (unit.subjects.empty()) continue;
+      std::stable_sort(unit.subjects.begin(), unit.subjects.end(), [&](const Subject& a, const Subject& b) {
+        return evaluator_.compare(a.source_version.text, b.source_version.text) < 0;
+      });
+      units.push_back(std::move(unit));
+    }
+    return units;
+  }
+
+  /// Whether a statement is on the binary package of this name.
+  [[nodiscard]] bool names_packages(const std::string& name) const {
+    const auto all = store_.statements(name);
+    return std::any_of(all.begin(), all.end(), [](const Statement& s) { return s.naming != Naming::source; });
+  }
+
+  void add(Unit& unit, const guest::Package& package, const std::string& source_version, Statements own) const {
+    auto subject = std::find_if(unit.subjects.begin(), unit.subjects.end(), [&](const Subject& one) {
+      return one.source_version.text == source_version &&
+             ((own.empty() && one.own.empty()) || (one.own_name == package.name && one.own_version.text == package.version));
+    });
+    if (subject == unit.subjects.end()) {
+      unit.subjects.push_back({evaluator_.version(source_version), evaluator_.version(package.version), own, package.name, {}});
+      subject = unit.subjects.end() - 1;
+    }
+    subject->binaries.push_back(describe(package));
+  }
+
+  [[nodiscard]] bool applies(const Statement& statement) const {
+    if (statement.distribution != machine_.distribution && statement.distribution != Distribution::any) return false;
+    return statement.release == 0 || statement.release == release_;
+  }
+
+  /// The vulnerabilities that anything is said about, each once, in the order of the statements.
+  static std::vector<std::uint32_t> vulnerabilities(const Unit& unit) {
+    std::vector<std::uint32_t> all;
+    const auto collect = [&](Statements statements) {
+      for (const auto& statement : statements) {
+        if (all.empty() || all.back() != statement.advisory) all.push_back(statement.advisory);
+      }
+    };
+    collect(unit.statements);
+    const std::size_t ordered = all.size();
+    for (const auto& subject : unit.subjects) collect(subject.own);
+    if (all.size() > ordered) {
+      std::sort(all.begin(), all.end());
+      all.erase(std::unique(all.begin(), all.end()), all.end());
+    }
+    return all;
+  }
+
+  /// Cuts the statements on `advisory` off the front of `rest`.
+  static Statements take(Statements& rest, std::uint32_t advisory) {
+    std::size_t start = 0;
+    while (start < rest.size() && rest[start].advisory < advisory) ++start;
+    std::size_t end = start;
+    while (end < rest.size() && rest[end].advisory == advisory) ++end;
+    const Statements taken = rest.subspan(start, end - start);
+    rest = rest.subspan(end);
+    return taken;
+  }
+
+  void match(const Unit& unit) {
+    Statements shared = unit.statements;
+    std::vector<Statements> own;
+    for (const auto& subject : unit.subjects) own.push_back(subject.own);
+    for (const auto advisory : vulnerabilities(unit)) {
+      const Statements on_source = take(shared, advisory);
+      Draft draft;
+      for (std::size_t i = 0; i < unit.subjects.size(); ++i) judge(unit, unit.subjects[i], on_source, take(own[i], advisory), draft);
+      if (draft.worst) findings_.push_back({store_.order(advisory), finish(unit, advisory, draft)});
+    }
+  }
+
+  struct Draft {
+    const Subject* subject = nullptr;
+    std::optional<Outcome> worst;
+    std::vector<std::pair<const Subject*, Status>> judged;
+    std::vector<std::string> sources;
+  };
+
+  void judge(const Unit& unit, const Subject& subject, Statements on_source, Statements on_package, Draft& draft) {
+    applications_.clear();
+    for (const auto& statement : on_source) {
+      if (statement.naming != Naming::binary && applies(statement)) applications_.push_back({&statement, &subject.source_version});
+    }
+    for (const auto& statement : on_package) {
+      // Where both have one name, a statement on either has been taken above.
+      const bool taken = statement.naming == Naming::either && subject.own_name == unit.name;
+      if (statement.naming != Naming::source && !taken && applies(statement)) applications_.push_back({&statement, &subject.own_version});
+    }
+    if (applications_.empty()) return;
+    auto outcome = resolve(applications_, evaluator_, store_.texts);
+    if (!outcome) return;
+    for (const auto& application : applications_) draft.sources.push_back(source_name(*application.statement, store_.texts));
+    draft.judged.emplace_back(&subject, outcome->status);
+    if (draft.worst && !worse(outcome->status, draft.worst->status)) return;
+    draft.worst = std::move(outcome);
+    draft.subject = &subject;
+  }
+
+  [[nodiscard]] Finding finish(const Unit& unit, std::uint32_t advisory, Draft& draft) const {
+    Finding finding;
+    finding.advisory = store_.advisory(advisory);
+    finding.package = unit.name;
+    finding.installed = draft.subject->source_version.text;
+    finding.status = draft.worst->status;
+    finding.fixed = std::move(draft.worst->fixed);
+    finding.reason = std::move(draft.worst->reason);
+    std::string others;
+    for (const auto& [subject, status] : draft.judged) {
+      finding.binaries.insert(finding.binaries.end(), subject->binaries.begin(), subject->binaries.end());
+      const std::string& version = subject->source_version.text;
+      if (version == finding.installed || others.find(version) != std::string::npos) continue;
+      others += fmt::format("{}{} ({})", others.empty() ? "; also installed: " : ", ", version, to_string(status));
+    }
+    finding.reason += others;
+    std::sort(finding.binaries.begin(), finding.binaries.end());
+    std::sort(draft.sources.begin(), draft.sources.end());
+    draft.sources.erase(std::unique(draft.sources.begin(), draft.sources.end()), draft.sources.end());
+    finding.sources = std::move(draft.sources);
+    return finding;
+  }
+
+  const Store& store_;
+  const Evaluator& evaluator_;
+  Scope machine_;
+  std::optional<Text> release_;
+  std::vector<Application> applications_;
+  std::vector<Ordered> findings_;
+};
+
+std::string covered_list(const Store& store) {
+  std::string list;
+  std::size_t count = 0;
+  for (const auto& scope : store.covered()) {
+    if (scope.distribution == Distribution::any) continue;
+    if (++count > 8) return list + ", …";
+    list += (list.empty() ? "" : ", ") + escape_untrusted(describe(scope));
+  }
+  return list.empty() ? "no distribution at all" : list;
+}
+
+}  // namespace
+
+SourcePackage source_of(const guest::Package& package) {
+  constexpr std::string_view signed_kernel = "linux-signed";
+  SourcePackage source{package.source.empty() ? package.name : package.source,
+                       package.source_version.empty() ? package.version : package.source_version};
+  if (!source.name.starts_with(signed_kernel)) return source;
+  const std::string_view rest = std::string_view(source.name).substr(signed_kernel.size());
+  if (rest.empty() || rest == "-amd64" || rest == "-arm64" || rest == "-i386") return {"linux", package.version};
+  if (rest.starts_with('-')) return {"linux" + std::string(rest), package.version};  // Ubuntu: linux-signed-aws
+  return source;
+}
+
+Result<std::vector<Finding>> match_packages(const Store& store, const guest::Facts& facts) {
+  const std::string os = escape_untrusted(facts.os.id + (facts.os.version_id.empty() ? "" : " " + facts.os.version_id));
+  const auto machine = scope_of_machine(facts.os);
+  if (!machine) return fail(Errc::unsupported, "no feed format names the operating system '{}'", os);
+  auto scheme = guest::version_scheme(facts.package_manager);
+  if (!scheme) return scheme.error().in("packages of " + os + " cannot be compared");
+  const bool spoken_of = std::any_of(store.covered().begin(), store.covered().end(), [&](const Scope& scope) {
+    return scope.distribution != Distribution::any && covers(scope, *machine);
+  });
+  if (!spoken_of) {
+    return fail(Errc::unsupported, "no loaded feed speaks of {}; the feeds cover {}", os, covered_list(store));
+  }
+  const Evaluator evaluator(store.texts, *scheme);
+  return Matcher(store, evaluator, *machine).match(facts);
+}
+
+}  // namespace vmpatch::advisory

@@ -1,0 +1,52 @@
+#pragma once
+// What one record of one feed says of one package in one release: the common form that all feeds are read into.
+
+#include <cstdint>
+#include <vector>
+
+#include "advisory/distribution.hpp"
+#include "advisory/text_pool.hpp"
+#include "vmpatch/advisory/database.hpp"
+
+namespace vmpatch::advisory {
+
+/// Who is believed when records differ; higher wins. See README.md.
+enum class Rank : std::uint8_t { osv, tracker, vex };
+
+/// Which of a machine's packages a name means.
+enum class Naming : std::uint8_t { source, binary, either };
+
+enum class Claim : std::uint8_t {
+  ranges,         ///< affected inside of events and versions, not affected outside
+  inside,         ///< affected inside of events and versions, silent about all others
+  fixed_in,       ///< affected below `fixed`
+  open,           ///< affected, no fix; unless `fixed` (in the development release) is reached
+  investigating,
+  not_affected,   ///< inside of events and versions, when there are any, and silent about all others
+  withdrawn
+};
+
+struct Event {
+  enum class Kind : std::uint8_t { introduced, fixed, last_affected, limit };
+  Text version = 0;
+  std::uint16_t range = 0;  ///< events of one range stand together
+  Kind kind = Kind::introduced;
+};
+
+struct Statement {
+  std::uint32_t advisory = 0;
+  Rank rank = Rank::osv;
+  Naming naming = Naming::source;
+  Claim claim = Claim::ranges;
+  FeedKind kind = FeedKind::osv;
+  bool partial = false;  ///< a part was not understood: outside of the rest nothing is known
+  Distribution distribution = Distribution::any;
+  Text release = 0;  ///< normal form; 0 = every release
+  Text record = 0;   ///< the feed's own id
+  Text note = 0;     ///< in words, hostile text
+  Text fixed = 0;
+  std::vector<Event> events;
+  std::vector<Text> versions;
+};
+
+}  // namespace vmpatch::advisory
