@@ -1,5 +1,6 @@
 #pragma once
-// The dpkg database beyond the public parser. Format: deb-control(5), dpkg's lib/dpkg/parse.c.
+// The databases of dpkg and apt beyond the public parser. Formats: deb-control(5), dpkg's lib/dpkg/parse.c, and apt's
+// extended_states (apt-pkg/depcache.cc).
 
 #include <string>
 #include <string_view>
@@ -15,5 +16,9 @@ Result<std::vector<Package>> parse_dpkg_stanzas(std::string_view text, std::stri
 
 /// "name: status" of every package that is neither absent nor wholly installed, or that dpkg marked as broken.
 std::vector<std::string> half_configured_packages(const std::vector<Package>& packages);
+
+/// Sets Package::automatic from the text of /var/lib/apt/extended_states, which names a package of all architectures by
+/// the machine's own one. Malformed text is failed with the line number.
+Result<void> mark_automatic(std::string_view extended_states, std::vector<Package>& packages);
 
 }  // namespace vmpatch::guest

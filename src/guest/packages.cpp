@@ -1,9 +1,13 @@
 #include "guest/packages.hpp"
 
 #include <algorithm>
+#include <array>
 
+#include "guest/apk.hpp"
 #include "guest/dpkg.hpp"
 #include "guest/optional_files.hpp"
+#include "guest/pacman.hpp"
+#include "guest/rpm_database.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -13,6 +17,14 @@ namespace {
 constexpr std::uint64_t max_small = 1U << 20U;
 constexpr std::uint64_t max_database = 64U << 20U;
 constexpr std::size_t max_status_files = 5000;
+constexpr std::size_t max_pacman_packages = 50'000;
+
+/// What a package manager's database gave; nullopt where the guest has no such database.
+struct Found {
+  std::vector<Package> packages;
+  std::vector<std::string> half_configured;
+};
+using MaybeFound = Result<std::optional<Found>>;
 
 /// Images without dpkg (distroless) have one file a package.
 Result<void> read_status_folder(Guest& guest, std::vector<Package>& packages) {
@@ -24,7 +36,7 @@ Result<void> read_status_folder(Guest& guest, std::vector<Package>& packages) {
     const std::string path = folder + "/" + entry.name;
     if (++count > max_status_files) return fail(Errc::failed, "{}: more than {} files", folder, max_status_files);
     VMPATCH_TRY(const std::string text, guest.read(path, max_small));
-    auto found = parse_dpkg_stanzas(text, "install ok installed");
+    auto found = parse_dpkg_stanzas(text, installed_status);
     if (!found) return found.error().in(escape_untrusted(path));
     std::move(found->begin(), found->end(), std::back_inserter(packages));
   }
@@ -45,29 +57,82 @@ Result<void> read_pending(Guest& guest, std::vector<std::string>& pending) {
   return {};
 }
 
-}  // namespace
-
-Result<void> read_packages(Guest& guest, Facts& facts) {
+MaybeFound read_dpkg(Guest& guest) {
   const std::string path = "/var/lib/dpkg/status";
   VMPATCH_TRY(const auto status, read_if_there(guest, path, max_database));
+  Found found;
   if (status) {
     auto packages = parse_dpkg_status(*status);
     if (!packages) return packages.error().in(path);
-    facts.packages = std::move(*packages);
+    found.packages = std::move(*packages);
   }
-  VMPATCH_CHECK(read_status_folder(guest, facts.packages));
-  if (status || !facts.packages.empty()) {
-    facts.package_manager = "dpkg";
-    facts.half_configured = half_configured_packages(facts.packages);
-    return read_pending(guest, facts.half_configured);
+  VMPATCH_CHECK(read_status_folder(guest, found.packages));
+  if (!status && found.packages.empty()) return std::optional<Found>();
+  found.half_configured = half_configured_packages(found.packages);
+  VMPATCH_CHECK(read_pending(guest, found.half_configured));
+  const std::string states = "/var/lib/apt/extended_states";
+  VMPATCH_TRY(const auto text, read_if_there(guest, states, max_database));
+  if (text) {
+    if (const auto marked = mark_automatic(*text, found.packages); !marked) return marked.error().in(states);
   }
-  for (const auto& [folder, manager] : {std::pair("/usr/lib/sysimage/rpm", "rpm"), std::pair("/var/lib/rpm", "rpm"),
-                                        std::pair("/lib/apk/db", "apk"), std::pair("/var/lib/pacman/local", "pacman")}) {
-    VMPATCH_TRY(const bool there, exists(guest, folder));
-    if (there) {
-      facts.package_manager = manager;
-      return {};
+  return std::optional(std::move(found));
+}
+
+MaybeFound read_apk(Guest& guest) {
+  for (const char* path : {"/lib/apk/db/installed", "/usr/lib/apk/db/installed"}) {
+    VMPATCH_TRY(const auto text, read_if_there(guest, path, max_database));
+    if (!text) continue;
+    auto database = parse_apk_installed(*text);
+    if (!database) return database.error().in(path);
+    return std::optional(Found{std::move(database->packages), std::move(database->broken)});
+  }
+  return std::optional<Found>();
+}
+
+MaybeFound read_pacman(Guest& guest) {
+  const std::string folder = "/var/lib/pacman/local";
+  VMPATCH_TRY(const auto entries, list_if_there(guest, folder));
+  if (entries.empty()) return std::optional<Found>();
+  Found found;
+  for (const DirEntry& entry : entries) {
+    if (entry.kind != FileKind::directory) continue;  // ALPM_DB_VERSION
+    if (found.packages.size() == max_pacman_packages) {
+      return fail(Errc::failed, "{}: more than {} packages", folder, max_pacman_packages);
     }
+    const std::string path = folder + "/" + entry.name + "/desc";
+    VMPATCH_TRY(const auto text, read_if_there(guest, path, max_small));
+    if (!text) {
+      found.half_configured.push_back(entry.name + ": no desc in pacman's database");
+      continue;
+    }
+    auto package = parse_pacman_desc(*text);
+    if (!package) return package.error().in(escape_untrusted(path));
+    found.packages.push_back(std::move(*package));
+  }
+  return std::optional(std::move(found));
+}
+
+MaybeFound read_rpm(Guest& guest) {
+  VMPATCH_TRY(const auto database, find_rpm_database(guest));
+  if (!database) return std::optional<Found>();
+  VMPATCH_TRY(auto packages, read_rpm_database(guest, *database));
+  return std::optional(Found{std::move(packages), {}});
+}
+
+}  // namespace
+
+Result<void> read_packages(Guest& guest, Facts& facts) {
+  constexpr std::array<std::pair<const char*, MaybeFound (*)(Guest&)>, 4> managers{
+      {{"dpkg", read_dpkg}, {"rpm", read_rpm}, {"apk", read_apk}, {"pacman", read_pacman}}};
+  for (const auto& [name, read] : managers) {
+    VMPATCH_TRY(auto found, read(guest));
+    if (!found) continue;
+    // Tools of another distribution bring an empty database with them: the first that holds packages is the guest's own.
+    if (!facts.package_manager.empty() && found->packages.empty()) continue;
+    facts.package_manager = name;
+    facts.packages = std::move(found->packages);
+    facts.half_configured = std::move(found->half_configured);
+    if (!facts.packages.empty()) break;
   }
   return {};
 }

@@ -16,14 +16,18 @@ struct OsRelease {
   bool operator==(const OsRelease&) const = default;
 };
 
+/// Status of a package of apk, pacman or rpm, whose databases hold installed packages only.
+inline constexpr std::string_view installed_status = "install ok installed";
+
 /// One entry of a package database. dpkg: /var/lib/dpkg/status and status.d.
 struct Package {
   std::string name;
-  std::string version;
+  std::string version;         ///< rpm: epoch:version-release, without the epoch when there is none
   std::string arch;            ///< the distribution's word: amd64
-  std::string source;          ///< source package (the name itself when not given)
-  std::string source_version;  ///< Source: foo (1.0), else the version
-  std::string status;          ///< dpkg: "install ok installed"
+  std::string source;          ///< source package: Source, origin (apk), base (pacman), SOURCERPM; the name when not given
+  std::string source_version;  ///< Source: foo (1.0), else the version; rpm: of SOURCERPM, with the epoch of the package
+                               ///< when both have the same version and release
+  std::string status;          ///< dpkg's three words; installed_status for all others
   bool essential = false;      ///< dpkg: Essential: yes
   bool automatic = false;      ///< installed as a dependency: apt's extended_states, pacman's reason 1
   [[nodiscard]] bool installed() const;  ///< third word is "installed"
@@ -47,7 +51,7 @@ std::string_view to_string(MachineId state);
 /// What a patch must leave as it was (identity hygiene).
 struct Identity {
   MachineId machine_id = MachineId::missing;
-  std::map<std::string, std::string> files;  ///< path → "sha256:…", "link:TARGET" or "absent" for machine-id, dbus machine-id,
+  std::map<std::string, std::string> files;  ///< path → "sha256:…", "link:TARGET", "absent" or (above 1 MiB) "N bytes" for machine-id, dbus machine-id,
                                              ///< resolv.conf, hostname, policy-rc.d and every /etc/ssh/ssh_host_*_key
   bool operator==(const Identity&) const = default;
 };

@@ -10,6 +10,7 @@ extern "C" {
 }
 #undef requires
 
+#include "guest/version_orders.hpp"
 #include "vmpatch/core/format.hpp"
 
 namespace vmpatch::guest {
@@ -42,10 +43,14 @@ std::string with_revision(const std::string& version) {
 Result<VersionScheme> version_scheme(std::string_view package_manager) {
   if (package_manager == "dpkg") return VersionScheme::deb;
   if (package_manager == "rpm") return VersionScheme::rpm;
+  if (package_manager == "apk") return VersionScheme::apk;
+  if (package_manager == "pacman") return VersionScheme::alpm;
   return fail(Errc::unsupported, "version order of package manager '{}' is not known", package_manager);
 }
 
 int compare_versions(VersionScheme scheme, const std::string& a, const std::string& b) {
+  if (scheme == VersionScheme::apk) return compare_apk_versions(a, b);
+  if (scheme == VersionScheme::alpm) return compare_alpm_versions(a, b);
   const bool deb = scheme == VersionScheme::deb;
   return pool_evrcmp_str(pool_of(scheme), (deb ? with_revision(a) : a).c_str(), (deb ? with_revision(b) : b).c_str(),
                          EVRCMP_COMPARE);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace vmpatch::guest {
 namespace {
 
@@ -111,6 +113,57 @@ TEST(DpkgStatus, folder_form_without_status_is_installed) {
   const auto packages = parse_dpkg_stanzas("Package: tzdata\nVersion: 2024a\n", "install ok installed");
   ASSERT_TRUE(packages.has_value());
   EXPECT_TRUE(packages->front().installed());
+}
+
+TEST(DpkgStatus, essential_is_yes_in_any_case_and_nothing_else) {
+  const auto packages = parse_dpkg_status(
+      "Package: a\nEssential: yes\nStatus: install ok installed\nVersion: 1\n\n"
+      "Package: b\nEssential: YES\nStatus: install ok installed\nVersion: 1\n\n"
+      "Package: c\nEssential: no\nStatus: install ok installed\nVersion: 1\n\n"
+      "Package: d\nStatus: install ok installed\nVersion: 1\n");
+  ASSERT_TRUE(packages.has_value());
+  EXPECT_TRUE((*packages)[0].essential);
+  EXPECT_TRUE((*packages)[1].essential);
+  EXPECT_FALSE((*packages)[2].essential);
+  EXPECT_FALSE((*packages)[3].essential);
+}
+
+TEST(DpkgStatus, sixty_four_mebibytes_take_no_long_time) {
+  const std::string stanza =
+      "Package: some-package-0000\nStatus: install ok installed\nVersion: 1.2.3-4\nArchitecture: amd64\n"
+      "Description: text\n" + std::string(400, ' ') + "x\n\n";
+  std::string text;
+  while (text.size() < (64U << 20U) - stanza.size()) text += stanza;
+  const auto start = std::chrono::steady_clock::now();
+  const auto packages = parse_dpkg_status(text);
+  ASSERT_TRUE(packages.has_value()) << packages.error().message;
+  EXPECT_GT(packages->size(), 100'000U);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));  // 0.1 s; sanitizers on a busy host more
+}
+
+TEST(ExtendedStates, dependencies_are_marked_by_name_and_architecture) {
+  auto packages = parse_dpkg_status(
+      "Package: lib\nArchitecture: amd64\nStatus: install ok installed\nVersion: 1\n\n"
+      "Package: lib\nArchitecture: i386\nStatus: install ok installed\nVersion: 1\n\n"
+      "Package: data\nArchitecture: all\nStatus: install ok installed\nVersion: 1\n\n"
+      "Package: tool\nArchitecture: amd64\nStatus: install ok installed\nVersion: 1\n");
+  ASSERT_TRUE(packages.has_value());
+  const auto marked = mark_automatic(
+      "Package: lib\nArchitecture: i386\nAuto-Installed: 1\n\nPackage: data\nArchitecture: amd64\nAuto-Installed: 1\n\n"
+      "Package: tool\nArchitecture: amd64\nAuto-Installed: 0\n\nPackage: gone\nArchitecture: amd64\nAuto-Installed: 1\n",
+      *packages);
+  ASSERT_TRUE(marked.has_value()) << marked.error().message;
+  EXPECT_FALSE((*packages)[0].automatic);
+  EXPECT_TRUE((*packages)[1].automatic);
+  EXPECT_TRUE((*packages)[2].automatic);
+  EXPECT_FALSE((*packages)[3].automatic);
+}
+
+TEST(ExtendedStates, malformed_text_is_failed_with_the_line) {
+  std::vector<Package> none;
+  const auto marked = mark_automatic("Package: a\n\nrubbish\n", none);
+  ASSERT_FALSE(marked.has_value());
+  EXPECT_NE(marked.error().message.find("line 3"), std::string::npos) << marked.error().message;
 }
 
 TEST(HalfConfigured, states_in_between_are_named) {

@@ -92,13 +92,6 @@ TEST(ReadFacts, status_folder_is_read_too) {
   EXPECT_NE(facts->find("tzdata"), nullptr);
 }
 
-TEST(ReadFacts, other_package_managers_are_named) {
-  MemoryGuest guest = debian();
-  guest.files.erase("/var/lib/dpkg/status");
-  guest.files["/usr/lib/sysimage/rpm/rpmdb.sqlite"] = "";
-  EXPECT_EQ(read_facts(guest)->package_manager, "rpm");
-}
-
 TEST(ReadFacts, hibernation_comes_from_the_guest) {
   MemoryGuest guest = debian();
   guest.asleep = true;

@@ -1,0 +1,124 @@
+#include "guest/packages.hpp"
+
+#include <gtest/gtest.h>
+
+#include "guest/rpm_database.hpp"
+#include "memory_guest.hpp"
+
+namespace vmpatch::guest {
+namespace {
+
+Facts packages_of(MemoryGuest& guest) {
+  Facts facts;
+  const auto read = read_packages(guest, facts);
+  EXPECT_TRUE(read.has_value()) << read.error().message;
+  return facts;
+}
+
+std::string error_of(MemoryGuest& guest) {
+  Facts facts;
+  const auto read = read_packages(guest, facts);
+  EXPECT_FALSE(read.has_value());
+  return read ? std::string() : read.error().message;
+}
+
+TEST(ReadPackages, dpkg_marks_come_from_apt) {
+  MemoryGuest guest;
+  guest.files["/var/lib/dpkg/status"] = "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\n";
+  guest.files["/var/lib/apt/extended_states"] = "Package: a\nArchitecture: amd64\nAuto-Installed: 1\n";
+  const Facts facts = packages_of(guest);
+  EXPECT_EQ(facts.package_manager, "dpkg");
+  EXPECT_TRUE(facts.packages.front().automatic);
+}
+
+TEST(ReadPackages, apk_is_read_from_both_places) {
+  for (const char* path : {"/lib/apk/db/installed", "/usr/lib/apk/db/installed"}) {
+    MemoryGuest guest;
+    guest.files[path] = "P:musl\nV:1.2.4-r2\nA:x86_64\no:musl\nf:f\n\n";
+    const Facts facts = packages_of(guest);
+    EXPECT_EQ(facts.package_manager, "apk");
+    ASSERT_EQ(facts.packages.size(), 1U);
+    EXPECT_NE(facts.find("musl"), nullptr);
+    EXPECT_EQ(facts.half_configured, std::vector<std::string>{"musl: broken files"});
+  }
+}
+
+TEST(ReadPackages, pacman_folder_without_desc_is_half_configured) {
+  MemoryGuest guest;
+  guest.files["/var/lib/pacman/local/ALPM_DB_VERSION"] = "9\n";
+  guest.files["/var/lib/pacman/local/a-1-1/desc"] = "%NAME%\na\n\n%VERSION%\n1-1\n";
+  guest.files["/var/lib/pacman/local/b-1-1/files"] = "";
+  const Facts facts = packages_of(guest);
+  EXPECT_EQ(facts.package_manager, "pacman");
+  ASSERT_EQ(facts.packages.size(), 1U);
+  EXPECT_EQ(facts.half_configured, std::vector<std::string>{"b-1-1: no desc in pacman's database"});
+}
+
+TEST(ReadPackages, an_empty_database_of_a_foreign_tool_does_not_hide_the_guest_s_own) {
+  MemoryGuest guest;
+  guest.files["/var/lib/dpkg/status"] = "";
+  guest.files["/lib/apk/db/installed"] = "P:musl\nV:1.2.4-r2\n";
+  EXPECT_EQ(packages_of(guest).package_manager, "apk");
+  guest.files.erase("/lib/apk/db/installed");
+  EXPECT_EQ(packages_of(guest).package_manager, "dpkg");
+}
+
+TEST(ReadPackages, guest_without_a_database_has_no_package_manager) {
+  MemoryGuest guest;
+  guest.files["/var/lib/rpm/.keep"] = "";
+  EXPECT_EQ(packages_of(guest).package_manager, "");
+}
+
+TEST(ReadPackages, errors_name_the_file_and_the_line) {
+  MemoryGuest apk;
+  apk.files["/lib/apk/db/installed"] = "P:a\nV:1\n\nrubbish\n";
+  EXPECT_EQ(error_of(apk).find("/lib/apk/db/installed: line 4"), 0U) << error_of(apk);
+  MemoryGuest pacman;
+  pacman.files["/var/lib/pacman/local/a\x1b-1/desc"] = "rubbish\n";
+  EXPECT_EQ(error_of(pacman).find("/var/lib/pacman/local/a\\x1B-1/desc: line 1"), 0U) << error_of(pacman);
+  MemoryGuest dpkg;
+  dpkg.files["/var/lib/dpkg/status"] = "Package: a\nStatus: install ok installed\nVersion: 1\n";
+  dpkg.files["/var/lib/apt/extended_states"] = "rubbish\n";
+  EXPECT_EQ(error_of(dpkg).find("/var/lib/apt/extended_states: line 1"), 0U) << error_of(dpkg);
+}
+
+TEST(FindRpmDatabase, newer_place_and_format_come_first) {
+  MemoryGuest guest;
+  EXPECT_FALSE(find_rpm_database(guest)->has_value());
+  const auto path = [&] { return find_rpm_database(guest).value().value().path; };
+  guest.files["/var/lib/rpm/Packages"] = "x";
+  EXPECT_EQ(path(), "/var/lib/rpm/Packages");
+  guest.files["/var/lib/rpm/rpmdb.sqlite"] = "x";
+  EXPECT_EQ(path(), "/var/lib/rpm/rpmdb.sqlite");
+  guest.files["/usr/lib/sysimage/rpm/Packages.db"] = "x";
+  EXPECT_EQ(path(), "/usr/lib/sysimage/rpm/Packages.db");
+}
+
+const std::string good = R"({"name":"b","version":"1:2-3","arch":"x86_64","source":"s","source_version":"1:2-3"})";
+
+TEST(RpmAnswer, lines_give_packages_sorted_by_name) {
+  const auto packages =
+      parse_rpm_answer(good + "\n" + R"({"name":"a","version":"2-3","arch":"noarch","source":"a","source_version":"2-3"})" + "\n");
+  ASSERT_TRUE(packages.has_value()) << packages.error().message;
+  ASSERT_EQ(packages->size(), 2U);
+  EXPECT_EQ((*packages)[0].name, "a");
+  EXPECT_EQ((*packages)[1].version, "1:2-3");
+  EXPECT_EQ((*packages)[1].source, "s");
+  EXPECT_TRUE((*packages)[1].installed());
+}
+
+TEST(RpmAnswer, what_no_reader_of_ours_writes_is_failed) {
+  const auto line = [](const std::string& name, const std::string& version) {
+    return R"({"name":")" + name + R"(","version":")" + version + R"(","arch":"","source":"","source_version":""})" + "\n";
+  };
+  EXPECT_TRUE(parse_rpm_answer(line("a", "1")).has_value());
+  for (const std::string& answer :
+       {good, std::string("rubbish\n"), std::string("[]\n"), std::string("{}\n"), std::string("\n"), line("", "1"), line("a", ""),
+        line("../a", "1"), line("a\\nb", "1"), line("a", "1\\u0000"), line("a", std::string(5000, '1')),
+        std::string(R"({"name":1,"version":"1","arch":"","source":"","source_version":""})") + "\n"}) {
+    EXPECT_FALSE(parse_rpm_answer(answer).has_value()) << answer;
+  }
+}
+
+}  // namespace
+}  // namespace vmpatch::guest
