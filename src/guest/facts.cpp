@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "guest/boot.hpp"
 #include "guest/elf.hpp"
+#include "guest/evidence.hpp"
 #include "guest/optional_files.hpp"
 #include "guest/packages.hpp"
 #include "vmpatch/core/format.hpp"
@@ -13,7 +15,6 @@ namespace vmpatch::guest {
 namespace {
 
 constexpr std::uint64_t max_small = 1U << 20U;
-constexpr std::uint64_t max_program = 32U << 20U;
 
 Result<OsRelease> read_os_release(Guest& guest) {
   for (const char* path : {"/etc/os-release", "/usr/lib/os-release"}) {
@@ -47,12 +48,12 @@ Result<void> read_kernels(Guest& guest, Facts& facts) {
 /// The first of the usual programs that is an ELF file; scripts and wrappers are passed over.
 Result<std::string> read_arch(Guest& guest) {
   for (const char* path : {"/bin/sh", "/bin/bash", "/sbin/init", "/bin/busybox", "/usr/bin/dpkg", "/bin/ls"}) {
-    auto program = guest.read(path, max_program);
-    if (!program) {
-      if (program.error().code == Errc::not_found || program.error().code == Errc::failed) continue;
-      return program.error();
+    const auto head = guest.read_range(path, 0, 64);
+    if (!head) {
+      if (head.error().code == Errc::not_found || head.error().code == Errc::failed) continue;
+      return head.error();
     }
-    std::string arch = elf_machine(std::string_view(*program).substr(0, 64));
+    std::string arch = elf_machine(*head);
     if (!arch.empty()) return arch;
   }
   return std::string();
@@ -99,6 +100,9 @@ Result<Facts> read_facts(Guest& guest) {
   VMPATCH_CHECK(read_kernels(guest, facts));
   VMPATCH_TRY(facts.arch, read_arch(guest));
   VMPATCH_TRY(facts.init, read_init(guest));
+  VMPATCH_TRY(facts.default_boot, read_default_boot(guest, facts.mounts));
+  VMPATCH_TRY(facts.last_boot, read_last_boot(guest, facts));
+  VMPATCH_TRY(facts.cloud_init, read_cloud_init(guest, facts));
   VMPATCH_TRY(facts.identity, read_identity(guest));
   return facts;
 }

@@ -12,6 +12,7 @@ class MemoryGuest final : public Guest {
  public:
   std::map<std::string, std::string> files;
   std::map<std::string, std::string> links;
+  std::map<std::string, std::int64_t> mtimes;
   bool asleep = false;
 
   Result<std::string> read(const std::string& path, std::uint64_t max_bytes) override {
@@ -29,7 +30,7 @@ class MemoryGuest final : public Guest {
   Result<FileStat> stat(const std::string& path) override { return lstat(path); }
   Result<FileStat> lstat(const std::string& path) override {
     if (links.contains(path)) return FileStat{FileKind::symlink, 0777, 0, 0, 0, 0};
-    if (files.contains(path)) return FileStat{FileKind::regular, 0644, 0, 0, files[path].size(), 0};
+    if (files.contains(path)) return FileStat{FileKind::regular, 0644, 0, 0, files[path].size(), mtimes[path]};
     if (list(path)) return FileStat{FileKind::directory, 0755, 0, 0, 0, 0};
     return fail(Errc::not_found, "no {}", path);
   }
