@@ -73,6 +73,11 @@ Json to_json(const Lag& lag) {
           {"days", lag.days ? Json(*lag.days) : Json()}};
 }
 
+std::string format_problem(const std::string& machine_name, const Error& problem) {
+  const std::string name = escape_untrusted(machine_name);
+  return problem.message.find(name) == std::string::npos ? name + ": " + problem.message : problem.message;
+}
+
 Json machine_json(const MachineScan& machine) {
   return {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}};
 }

@@ -50,7 +50,7 @@ class JsonWriter final : public ScanWriter {
   void begin(const ScanHead& head) override {
     Json feeds = Json::array();
     for (const advisory::FeedState& feed : head.feeds) feeds.push_back(advisory::to_json(feed));
-    Json json{{"schema", "vm-patch/scan/v1"}, {"time", format_time(head.time)}, {"feeds", std::move(feeds)}};
+    Json json{{"schema", "vm-patch/scan/v1"}, {"time", format_time(head.time)}, {"feeds", std::move(feeds)}, {"silent_hosts", head.silent_hosts}};
     std::string text = dump_json(json, 2);
     text.resize(text.size() - 2);  // the end of the object: "\n}"
     sink_(text + ",\n  \"machines\": [");

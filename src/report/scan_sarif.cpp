@@ -102,8 +102,12 @@ Json result_json(const MachineScan& machine, const RankedFinding& ranked, std::s
 Json notification_json(const MachineScan& machine) {
   const std::string name = escape_untrusted(machine.name);
   return {{"level", "error"},
-          {"message", {{"text", fmt::format("{} could not be assessed: {}", name, machine.problem->message)}}},
+          {"message", {{"text", "not assessed: " + format_problem(machine.name, *machine.problem)}}},
           {"locations", locations_json(name, name, "machine")}};
+}
+
+Json notification_json(const std::string& silent_host) {
+  return {{"level", "error"}, {"message", {{"text", "did not answer: " + escape_untrusted(silent_host)}}}};
 }
 
 class SarifWriter final : public ScanWriter {
@@ -112,6 +116,7 @@ class SarifWriter final : public ScanWriter {
 
   void begin(const ScanHead& head) override {
     head_ = head;
+    for (const std::string& host : head.silent_hosts) notifications_.push_back(notification_json(host));
     sink_(fmt::format("{{\"$schema\":\"{}\",\"version\":\"2.1.0\",\"runs\":[{{\"results\":[", schema_uri));
   }
 

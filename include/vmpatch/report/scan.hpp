@@ -65,6 +65,7 @@ struct MachineScan {
 struct ScanHead {
   Time time{};
   std::vector<advisory::FeedState> feeds;
+  std::vector<std::string> silent_hosts;  ///< whose machines were asked for and are not known
 };
 
 /// Where the text goes, piece by piece.
@@ -89,5 +90,7 @@ std::unique_ptr<ScanWriter> make_sarif_writer(Sink sink, std::string program_ver
 
 /// {"uuid", "name", "host"}.
 Json machine_json(const MachineScan& machine);
+/// The problem for people, with the machine's name unless it tells that itself. Escaped.
+std::string format_problem(const std::string& machine_name, const Error& problem);
 
 }  // namespace vmpatch::report

@@ -12,16 +12,21 @@ Result<void> tell_answer(const Context& context, const ScanOptions& options, con
   return target.finish();
 }
 
+Unassessable::Unassessable(const Survey& survey) {
+  for (const std::string& host : survey.silent_hosts()) text_ += fmt::format("did not answer: {}\n", escape_untrusted(host));
+}
+
 void Unassessable::add(const inventory::Machine& machine, const Error& error) {
-  text_ += fmt::format("not assessed: {}: {}\n", escape_untrusted(machine.name), error.message);
+  text_ += "not assessed: " + report::format_problem(machine.name, error) + "\n";
   json_.push_back({{"machine", machine_json(machine)}, {"reason", error.message}});
 }
 
-Json feeds_json(const Survey& survey) {
-  Json json = Json::array();
-  if (!survey.feeds()) return json;
-  for (const advisory::FeedState& state : survey.feeds()->states) json.push_back(advisory::to_json(state));
-  return json;
+Json answer_head(const char* schema, const Survey& survey) {
+  Json feeds = Json::array();
+  if (survey.feeds()) {
+    for (const advisory::FeedState& state : survey.feeds()->states) feeds.push_back(advisory::to_json(state));
+  }
+  return {{"schema", schema}, {"time", format_time(survey.now())}, {"feeds", std::move(feeds)}, {"silent_hosts", survey.silent_hosts()}};
 }
 
 std::string format_lag(const std::optional<report::Lag>& lag) {

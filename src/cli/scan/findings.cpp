@@ -30,9 +30,9 @@ Result<int> tell_findings(Context& context, const ScanOptions& options) {
   VMPATCH_TRY(const auto survey, Survey::make(context, options, {}));
   VMPATCH_TRY(auto target, OutputTarget::open(options.output));
   const auto writer = make_writer(options, context.options.json, [&](std::string_view text) { target.write(text); });
-  writer->begin({survey.now(), survey.feeds()->states});
+  writer->begin({survey.now(), survey.feeds()->states, survey.silent_hosts()});
   bool has_findings = false;
-  bool is_whole = true;
+  bool is_whole = survey.silent_hosts().empty();
   for (const MachineFacts& facts : survey.machines()) {
     const auto scan = survey.assess(facts, filter);
     has_findings = has_findings || (fail_on && scan.worst && *scan.worst >= *fail_on);

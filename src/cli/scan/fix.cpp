@@ -108,7 +108,7 @@ Result<int> ask_fix(Context& context, const ScanOptions& options) {
   const Json gate_policy = find_gate_policy(context, configured);
   Table table({"MACHINE", "FIX", "PACKAGE", "INSTALLED", "FIXED IN", "GROUP", "GATE, WERE IT A BASELINE"});
   Json entries = Json::array();
-  Unassessable unassessable;
+  Unassessable unassessable(survey);
   std::size_t missing = 0;
   std::size_t refused = 0;
   for (const MachineFacts& machine : survey.machines()) {
@@ -127,8 +127,10 @@ Result<int> ask_fix(Context& context, const ScanOptions& options) {
   const std::string text =
       headline(*known) + (table.empty() ? "" : table.format() + "\n") + unassessable.text() +
       fmt::format("{} of {} machines lack the fix; the gate would refuse {} of them at the next start\n", missing, survey.machines().size(), refused);
-  const Json json{{"schema", "vm-patch/scan-fix/v1"}, {"time", format_time(survey.now())}, {"feeds", feeds_json(survey)},
-                  {"advisory", advisory::to_json(*known)}, {"machines", entries}, {"unassessable", unassessable.json()}};
+  Json json = answer_head("vm-patch/scan-fix/v1", survey);
+  json["advisory"] = advisory::to_json(*known);
+  json["machines"] = std::move(entries);
+  json["unassessable"] = unassessable.json();
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
   return unassessable.exit_code(missing > 0);
 }

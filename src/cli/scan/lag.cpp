@@ -39,7 +39,7 @@ Json to_json(const Row& row) {
 Result<int> ask_lag(Context& context, const ScanOptions& options) {
   VMPATCH_TRY(const auto survey, Survey::make(context, options, {}));
   std::vector<Row> rows;
-  Unassessable unassessable;
+  Unassessable unassessable(survey);
   for (const MachineFacts& machine : survey.machines()) {
     const auto findings = survey.match(machine);
     if (findings) {
@@ -63,8 +63,9 @@ Result<int> ask_lag(Context& context, const ScanOptions& options) {
                            fmt::format("{} of {} machines miss a fix that is available. Packages are those that a fix waits for; days "
                                        "count from the publication of the oldest missing one. Snapshots are not assessed.\n",
                                        behind, survey.machines().size());
-  const Json json{{"schema", "vm-patch/scan-lag/v1"}, {"time", format_time(survey.now())}, {"feeds", feeds_json(survey)},
-                  {"machines", entries}, {"unassessable", unassessable.json()}};
+  Json json = answer_head("vm-patch/scan-lag/v1", survey);
+  json["machines"] = std::move(entries);
+  json["unassessable"] = unassessable.json();
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
   return unassessable.exit_code(behind > 0);
 }

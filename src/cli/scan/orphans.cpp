@@ -66,12 +66,14 @@ Result<int> ask_orphans(Context& context, const ScanOptions& options) {
                        {"system", problem.empty() ? Json(system) : Json()}, {"reason", problem.empty() ? Json() : Json(problem)},
                        {"lag", lag ? report::to_json(*lag) : Json()}});
   }
-  const std::string text = table.empty() ? "No orphans.\n"
-                                         : table.format() + fmt::format("\n{} orphans, {} on disk\n", entries.size(), format_size(bytes));
-  const Json json{{"schema", "vm-patch/scan-orphans/v1"}, {"time", format_time(survey.now())}, {"feeds", feeds_json(survey)},
-                  {"orphans", entries}, {"complete", survey.inventory().complete()}};
+  const Unassessable unassessable(survey);
+  const std::string text = unassessable.text() +
+                           (table.empty() ? "No orphans in the pools of hosts that answered.\n"
+                                          : table.format() + fmt::format("\n{} orphans, {} on disk\n", entries.size(), format_size(bytes)));
+  Json json = answer_head("vm-patch/scan-orphans/v1", survey);
+  json["orphans"] = std::move(entries);
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
-  return survey.inventory().complete() ? 0 : 1;
+  return unassessable.exit_code(false);
 }
 
 }  // namespace vmpatch::cli

@@ -96,8 +96,12 @@ Answer make_answer(const std::string& wanted, const Survey& survey, const Collec
   std::string text = table.empty() ? fmt::format("No machine that was read has {}.\n", escape_untrusted(wanted)) : table.format();
   if (!table.empty() && !collection.absent().empty()) text += fmt::format("\nwithout it: {}\n", names_of(collection.absent(), ", "));
   if (!unassessable.empty()) text += "\n" + unassessable.text();
-  return {text, {{"schema", "vm-patch/scan-package/v1"}, {"time", format_time(survey.now())}, {"package", wanted}, {"versions", entries},
-                 {"absent", names_json(collection.absent())}, {"unassessable", unassessable.json()}}};
+  Json json = answer_head("vm-patch/scan-package/v1", survey);
+  json["package"] = wanted;
+  json["versions"] = std::move(entries);
+  json["absent"] = names_json(collection.absent());
+  json["unassessable"] = unassessable.json();
+  return {std::move(text), std::move(json)};
 }
 
 }  // namespace
@@ -107,7 +111,7 @@ Result<int> ask_package(Context& context, const ScanOptions& options) {
   wanted.feeds = FeedNeed::none;
   VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
   Collection collection(options.package);
-  Unassessable unassessable;
+  Unassessable unassessable(survey);
   for (const MachineFacts& machine : survey.machines()) {
     if (machine.facts) {
       collection.add(machine.machine, *machine.facts);

@@ -23,11 +23,12 @@ struct Answer {
 /// Writes one of them, as the options say.
 Result<void> tell_answer(const Context& context, const ScanOptions& options, const Answer& answer);
 
-/// "not assessed: NAME: why", a line each; and {"machine", "reason"}, each.
+/// "not assessed: NAME: why", a line each; and {"machine", "reason"}, each. Hosts that did not answer count, too.
 class Unassessable {
  public:
+  explicit Unassessable(const Survey& survey);
   void add(const inventory::Machine& machine, const Error& error);
-  [[nodiscard]] bool empty() const { return json_.empty(); }
+  [[nodiscard]] bool empty() const { return text_.empty(); }
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] const Json& json() const { return json_; }
   /// 3 with findings; 1 when nothing can be said about some machine; else 0.
@@ -38,7 +39,8 @@ class Unassessable {
   Json json_ = Json::array();
 };
 
-Json feeds_json(const Survey& survey);
+/// {"schema", "time", "feeds", "silent_hosts"}: how every answer begins.
+Json answer_head(const char* schema, const Survey& survey);
 /// "3 packages, 41 days"; "-" for nothing.
 std::string format_lag(const std::optional<report::Lag>& lag);
 /// Of a feed-less survey or a machine that cannot be assessed: nothing.

@@ -64,7 +64,7 @@ Result<int> ask_retire(Context& context, const ScanOptions& options) {
   VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
   const DiskUse disk_use(survey.inventory());
   std::vector<Row> rows;
-  Unassessable unassessable;
+  Unassessable unassessable(survey);
   for (const MachineFacts& machine : survey.machines()) {
     if (!is_off(machine.machine)) continue;
     Row row{&machine, find_last_start(survey.starts(), machine.machine, machine.facts ? &*machine.facts : nullptr, survey.now()), 0, {}, 0};
@@ -92,10 +92,13 @@ Result<int> ask_retire(Context& context, const ScanOptions& options) {
   }
   const std::string text =
       (table.empty() ? "" : table.format() + "\n") + unassessable.text() +
-      fmt::format("{} of {} machines show no start in {} days; {} on disk are theirs alone\n", rows.size(), survey.machines().size(),
+      fmt::format("{} of {} machines show no start for {} or more days; {} on disk are theirs alone\n", rows.size(), survey.machines().size(),
                   *options.retire, format_size(bytes));
-  const Json json{{"schema", "vm-patch/scan-retire/v1"}, {"time", format_time(survey.now())}, {"days", *options.retire},
-                  {"feeds", feeds_json(survey)}, {"machines", entries}, {"own_bytes", bytes}, {"unassessable", unassessable.json()}};
+  Json json = answer_head("vm-patch/scan-retire/v1", survey);
+  json["days"] = *options.retire;
+  json["machines"] = std::move(entries);
+  json["own_bytes"] = bytes;
+  json["unassessable"] = unassessable.json();
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
   return unassessable.exit_code(false);
 }

@@ -61,26 +61,24 @@ void add_result_options(CLI::App& verb, ScanOptions& options) {
 
 void add_questions(CLI::App& verb, ScanOptions& options) {
   const char* group = "Questions instead of a list of findings (tables and JSON)";
-  std::vector<CLI::Option*> all{
-      verb.add_option("--fix", options.fix, "which machines lack the fix of this vulnerability, and whom the gate would refuse for it")
-          ->type_name("CVE"),
-      verb.add_option("--package", options.package, "all versions of this binary or source package, and where; needs no feed")
-          ->type_name("NAME|PATTERN"),
-      verb.add_flag("--lag", options.lag, "how many packages and days each machine is behind"),
-      verb.add_option("--retire", options.retire, "machines without a start in so many days, with size and lag")
-          ->check(CLI::Range(1, 36500))->type_name("DAYS"),
-      verb.add_flag("--orphans", options.orphans, "images of the storage pools that nothing refers to, with size, system and lag")};
-  for (CLI::Option* option : all) {
-    option->group(group);
-    for (CLI::Option* other : all) {
-      if (other != option) option->excludes(other);
-    }
-  }
+  verb.add_option("--fix", options.fix, "which machines lack the fix of this vulnerability, and whom the gate would refuse for it")
+      ->type_name("CVE")->group(group);
+  verb.add_option("--package", options.package, "all versions of this binary or source package, and where; needs no feed")
+      ->type_name("NAME|PATTERN")->group(group);
+  verb.add_flag("--lag", options.lag, "how many packages and days each machine is behind")->group(group);
+  verb.add_option("--retire", options.retire, "machines without a start in so many days, with size and lag")
+      ->check(CLI::Range(1, 36500))->type_name("DAYS")->group(group);
+  verb.add_flag("--orphans", options.orphans, "images of the storage pools that nothing refers to, with size, system and lag")->group(group);
+}
+
+int count_questions(const ScanOptions& options) {
+  return int{!options.fix.empty()} + int{!options.package.empty()} + int{options.lag} + int{options.retire.has_value()} + int{options.orphans};
 }
 
 Result<void> check_options(const ScanOptions& options) {
-  const bool asks = !options.fix.empty() || !options.package.empty() || options.lag || options.retire || options.orphans;
-  if (asks && (options.output_format == "csv" || options.output_format == "sarif")) {
+  const int questions = count_questions(options);
+  if (questions > 1) return fail(Errc::usage, "one question at a time: --fix, --package, --lag, --retire or --orphans");
+  if (questions == 1 && (options.output_format == "csv" || options.output_format == "sarif")) {
     return fail(Errc::usage, "this question is answered as table or json, not as {}", options.output_format);
   }
   if (options.offline && options.refresh) return fail(Errc::usage, "--offline and --refresh contradict each other");

@@ -55,6 +55,16 @@ Result<std::vector<advisory::FeedFile>> find_feeds(const Context& context, const
   return files;
 }
 
+std::vector<std::string> find_silent_hosts(const inventory::Inventory& inventory, const MachineOptions& options) {
+  std::vector<std::string> silent;
+  // For images alone, hosts are only asked who else uses them.
+  if (!options.all && !options.orphans && options.groups.empty()) return silent;
+  for (const inventory::HostInventory& host : inventory.hosts) {
+    if (!host.problem.empty()) silent.push_back(host.host);
+  }
+  return silent;
+}
+
 }  // namespace
 
 Result<Survey> Survey::make(Context& context, const ScanOptions& options, const SurveyOptions& wanted) {
@@ -67,6 +77,7 @@ Result<Survey> Survey::make(Context& context, const ScanOptions& options, const 
   Survey survey;
   survey.now_ = context.clock.now();
   survey.inventory_ = setup->selection().inventory;
+  survey.silent_hosts_ = find_silent_hosts(survey.inventory_, options.machines);
   survey.starts_ = load_starts(context, display);
   advisory::Interest interest;
   interest.everything = wanted.everything;

@@ -30,6 +30,8 @@ class Survey {
   [[nodiscard]] const inventory::Inventory& inventory() const { return inventory_; }
   [[nodiscard]] const Starts& starts() const { return starts_; }
   [[nodiscard]] const std::optional<Feeds>& feeds() const { return feeds_; }
+  /// Hosts whose machines were asked for and that did not answer: nothing is known of their machines.
+  [[nodiscard]] const std::vector<std::string>& silent_hosts() const { return silent_hosts_; }
 
   /// Every finding of one machine; why it cannot be assessed otherwise. Feeds must be loaded.
   [[nodiscard]] Result<std::vector<advisory::Finding>> match(const MachineFacts& machine) const;
@@ -44,6 +46,7 @@ class Survey {
   inventory::Inventory inventory_;
   Starts starts_;
   std::optional<Feeds> feeds_;
+  std::vector<std::string> silent_hosts_;
 };
 
 }  // namespace vmpatch::cli

@@ -69,7 +69,7 @@ class TableWriter final : public report::ScanWriter {
     const std::string name = escape_untrusted(machine.name);
     ++total_;
     if (machine.problem) {
-      unassessable_.push_back(fmt::format("{}: {}", name, machine.problem->message));
+      unassessable_.push_back(report::format_problem(machine.name, *machine.problem));
       return;
     }
     for (const RankedFinding& ranked : machine.findings) add_finding(name, ranked);
@@ -115,7 +115,8 @@ class TableWriter final : public report::ScanWriter {
     std::string text = fmt::format("{} machine{}: {} affected ({} findings with a fix, {} without), {} under investigation", total_,
                                    total_ == 1 ? "" : "s", affected_, count(Status::affected_fixed), count(Status::affected_unfixed),
                                    count(Status::under_investigation));
-    if (!unassessable_.empty()) text += fmt::format("; {} could not be assessed", unassessable_.size());
+    if (!unassessable_.empty()) text += fmt::format("; {} not assessed", unassessable_.size());
+    for (const std::string& host : head_.silent_hosts) text += fmt::format("; {} did not answer", escape_untrusted(host));
     return text + "\n";
   }
 

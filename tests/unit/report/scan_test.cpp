@@ -233,7 +233,7 @@ TEST_F(Sarif, AMachineThatWasNotAssessedMakesTheRunUnsuccessful) {
   EXPECT_EQ(invocation["executionSuccessful"], false);
   ASSERT_EQ(invocation["toolExecutionNotifications"].size(), 1U);
   EXPECT_EQ(invocation["toolExecutionNotifications"][0]["level"], "error");
-  EXPECT_EQ(invocation["toolExecutionNotifications"][0]["message"]["text"], "broken could not be assessed: the disk cannot be read");
+  EXPECT_EQ(invocation["toolExecutionNotifications"][0]["message"]["text"], "not assessed: broken: the disk cannot be read");
 }
 
 TEST_F(Sarif, FingerprintsAreThoseOfMachineVulnerabilityAndPackageAlone) {
