@@ -138,8 +138,9 @@ std::string with_last_line(std::string message, const std::string& err) {
 
 }  // namespace
 
-std::optional<Credentials> worker_credentials() {
-  if (::geteuid() != 0) return std::nullopt;
+namespace {
+
+Credentials find_worker_account() {
   for (const char* name : {"vm-patch", "nobody"}) {
     std::vector<char> buffer(64U << 10U);
     passwd entry{};
@@ -150,6 +151,14 @@ std::optional<Credentials> worker_credentials() {
     }
   }
   return Credentials{65534, 65534};
+}
+
+}  // namespace
+
+std::optional<Credentials> worker_credentials() {
+  if (::geteuid() != 0) return std::nullopt;
+  static const Credentials account = find_worker_account();  // looked up once: it loads name services
+  return account;
 }
 
 Result<CommandOutput> run(const Command& command) {

@@ -123,7 +123,7 @@ Result<Reading> Reading::open(const ReadEnvironment& environment, const inventor
 Result<void> Reading::finish() {
   VMPATCH_CHECK(guest_->finish());
   guest_.reset();
-  VMPATCH_CHECK(server_->stop());
+  // Nothing was written, so nothing has to be flushed: its end is quicker than its orderly end.
   server_.reset();
   VMPATCH_TRY(const auto now, identify(disks_));
   if (const auto difference = first_difference(before_, now); !difference.empty()) {

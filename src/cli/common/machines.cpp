@@ -24,13 +24,17 @@ std::vector<std::string> each_once(const std::vector<std::string>& uris) {
   return result;
 }
 
-/// Asking a session that is not there would make libvirt start a daemon.
-bool session_is_up() {
-  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  if (runtime == nullptr) return false;
+bool listens_in(const fs::path& folder) {
   std::error_code ignored;
-  const fs::path folder = fs::path(runtime) / "libvirt";
   return fs::exists(folder / "libvirt-sock", ignored) || fs::exists(folder / "virtqemud-sock", ignored);
+}
+
+/// Without a daemon there is nobody to ask, and asking a session would make libvirt start one.
+bool may_answer(const std::string& uri) {
+  if (!uri.starts_with("qemu:///") || uri.find('?') != std::string::npos) return true;
+  if (!uri.starts_with("qemu:///session")) return listens_in("/run/libvirt");
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  return runtime != nullptr && listens_in(fs::path(runtime) / "libvirt");
 }
 
 std::string list_hosts(const Inventory& inventory) {
@@ -237,7 +241,7 @@ void Hosts::add_libvirt() {
 void Hosts::add_local_libvirt() {
   for (const std::string& uri : each_once(context_->options.connect)) {
     if (uri.find(":///") == std::string::npos) continue;
-    if (uri.find(":///session") != std::string::npos && !session_is_up()) continue;
+    if (!may_answer(uri)) continue;
     add(inventory::make_libvirt_source(uri, context_->log));
   }
 }

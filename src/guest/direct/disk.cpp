@@ -10,8 +10,8 @@
 namespace vmpatch::guest::direct {
 namespace {
 
-constexpr std::uint64_t chunk_size = 64U << 10U;
-constexpr std::uint64_t max_window = 16;
+constexpr std::uint64_t chunk_size = 32U << 10U;
+constexpr std::uint64_t max_window = 8;
 
 }  // namespace
 

@@ -145,10 +145,4 @@ Result<void> compare_extents(const NbdExport& a, const NbdExport& b, const std::
   });
 }
 
-std::uint64_t total_length(const std::vector<Extent>& extents) {
-  std::uint64_t sum = 0;
-  for (const Extent& extent : extents) sum += extent.length;
-  return sum;
-}
-
 }  // namespace vmpatch::image

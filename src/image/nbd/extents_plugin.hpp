@@ -1,0 +1,14 @@
+#pragma once
+// What vm-patch-nbd.so gives to late/extents.cpp.
+
+#include "vmpatch/image/extents.hpp"
+
+namespace vmpatch::image {
+
+struct ExtentFunctions {
+  decltype(&held_extents) held;
+  decltype(&copy_extents) copy;
+  decltype(&compare_extents) compare;
+};
+
+}  // namespace vmpatch::image

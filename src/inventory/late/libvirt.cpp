@@ -1,0 +1,47 @@
+// libvirt's client library and what it depends on take longer to load than reading a guest. So the adapter lies in a plugin
+// (vm-patch-libvirt.so, beside vm-patch or in libexec) of the same build, loaded when a host is first asked.
+#include "vmpatch/core/plugin.hpp"
+#include "vmpatch/inventory/source.hpp"
+
+namespace vmpatch::inventory {
+namespace {
+
+using Make = Source* (*)(const char* uri, Log* log);
+
+/// Connects, that is loads, when it is asked.
+class LateSource final : public Source {
+ public:
+  LateSource(std::string uri, Log& log) : uri_(std::move(uri)), log_(log) {}
+
+  HostInventory list() override {
+    const auto source = real();
+    if (source) return (*source)->list();
+    HostInventory host;
+    host.host = uri_;
+    host.problem = source.error().message;
+    return host;
+  }
+  Result<Machine> find(const std::string& name_or_uuid) override {
+    VMPATCH_TRY(Source* const source, real());
+    return source->find(name_or_uuid);
+  }
+  [[nodiscard]] std::string host() const override { return uri_; }
+
+ private:
+  Result<Source*> real() {
+    static const Result<void*> entry = load_plugin("vm-patch-libvirt.so", "vmpatch_make_libvirt_source");
+    VMPATCH_CHECK(entry);
+    if (!source_) source_.reset(reinterpret_cast<Make>(*entry)(uri_.c_str(), &log_));
+    return source_.get();
+  }
+
+  std::string uri_;
+  Log& log_;
+  std::unique_ptr<Source> source_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log) { return std::make_unique<LateSource>(uri, log); }
+
+}  // namespace vmpatch::inventory
