@@ -21,6 +21,9 @@ Result<Location> parse_location(const std::string& text) {
   location.is_url = true;
   const std::string scheme = location.target.substr(0, scheme_end);
   if (scheme != "https" && scheme != "http") return fail(Errc::usage, "'{}': feeds are fetched by https", shown);
+  const std::size_t authority = scheme_end + 3;
+  const std::string_view server = std::string_view(location.target).substr(authority, location.target.find_first_of("/?#", authority) - authority);
+  if (server.find('@') != std::string_view::npos) return fail(Errc::usage, "a feed's URL must not hold a user name or password");
   const auto hash = location.target.find('#');
   if (hash == std::string::npos) return location;
   constexpr std::string_view key = "#sha256=";
