@@ -24,9 +24,10 @@ constexpr const char* small_qemu = "/usr/bin/qemu-system-x86_64-microvm";
 
 Command qemu_command(int monitor, bool small) {
   Command command;
-  command.argv = {small ? small_qemu : "qemu-system-x86_64", "-accel", "qtest", "-machine", "none", "-nodefaults",
-                  "-no-user-config", "-display", "none", "-chardev", fmt::format("socket,id=monitor,fd={}", monitor_fd),
+  command.argv = {small ? small_qemu : "qemu-system-x86_64", "-machine", "none", "-nodefaults", "-no-user-config",
+                  "-display", "none", "-chardev", fmt::format("socket,id=monitor,fd={}", monitor_fd),
                   "-mon", "chardev=monitor,mode=control"};
+  if (small) command.argv.insert(command.argv.end(), {"-accel", "qtest"});
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LC_ALL", "C"}};
   command.run_as = worker_credentials();
   command.cwd = "/";
