@@ -75,7 +75,10 @@ Json to_json(const Lag& lag) {
 
 std::string format_problem(const std::string& machine_name, const Error& problem) {
   const std::string name = escape_untrusted(machine_name);
-  return problem.message.find(name) == std::string::npos ? name + ": " + problem.message : problem.message;
+  const std::string& message = problem.message;
+  // An image is named by its path, which a message about it has somewhere.
+  const bool has_it = message.starts_with(name + " ") || (name.find('/') != std::string::npos && message.find(name) != std::string::npos);
+  return has_it ? message : name + ": " + message;
 }
 
 Json machine_json(const MachineScan& machine) {

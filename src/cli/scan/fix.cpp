@@ -65,7 +65,7 @@ std::vector<std::string> cells_of(const Row& row) {
           row.answer,
           lines_of(row.findings, [](const Finding& finding) { return escape_untrusted(finding.package); }),
           lines_of(row.findings, [](const Finding& finding) { return escape_untrusted(finding.installed); }),
-          row.findings.empty() ? "no package of it is installed" : lines_of(row.findings, fixed),
+          row.findings.empty() ? "concerns nothing that is installed" : lines_of(row.findings, fixed),
           row.group.empty() ? "-" : escape_untrusted(row.group),
           format_gate(row)};
 }

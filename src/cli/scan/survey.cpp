@@ -55,6 +55,35 @@ Result<std::vector<advisory::FeedFile>> find_feeds(const Context& context, const
   return files;
 }
 
+/// QEMU writes the disks of these: what is read may be half of two states.
+bool is_in_use(const inventory::Machine& machine) {
+  return machine.state == inventory::State::running || machine.state == inventory::State::paused ||
+         machine.state == inventory::State::pmsuspended;
+}
+
+/// In the order of `machines`, those in use with the reason why they are not read.
+std::vector<MachineFacts> read_machines(ReadSetup& setup, const std::vector<inventory::Machine>& machines, const ScanOptions& options,
+                                        ProgressDisplay& display, Time now) {
+  std::vector<inventory::Machine> idle;
+  std::copy_if(machines.begin(), machines.end(), std::back_inserter(idle), [](const auto& machine) { return !is_in_use(machine); });
+  FleetProgress progress(display, idle.size());
+  std::vector<MachineFacts> all;
+  const auto add_those_in_use = [&] {
+    while (all.size() < machines.size() && is_in_use(machines[all.size()])) {
+      const inventory::Machine& machine = machines[all.size()];
+      all.push_back({machine, fail(Errc::busy, "{} is {}, so that its disks are not read; scan it when it is shut off",
+                                   escape_untrusted(machine.name), inventory::to_string(machine.state)), false, now});
+    }
+  };
+  add_those_in_use();
+  read_fleet(setup, idle, {options.fresh, options.jobs}, [&](MachineFacts facts) {
+    all.push_back(std::move(facts));
+    add_those_in_use();
+    progress.advance();
+  });
+  return all;
+}
+
 std::vector<std::string> find_silent_hosts(const inventory::Inventory& inventory, const MachineOptions& options) {
   std::vector<std::string> silent;
   // For images alone, hosts are only asked who else uses them.
@@ -81,12 +110,10 @@ Result<Survey> Survey::make(Context& context, const ScanOptions& options, const 
   survey.starts_ = load_starts(context, display);
   advisory::Interest interest;
   interest.everything = wanted.everything;
-  FleetProgress progress(display, machines.size());
-  read_fleet(*setup, machines, {options.fresh, options.jobs}, [&](MachineFacts facts) {
-    if (facts.facts) interest.add(*facts.facts);
-    survey.machines_.push_back(std::move(facts));
-    progress.advance();
-  });
+  survey.machines_ = read_machines(*setup, machines, options, display, survey.now_);
+  for (const MachineFacts& machine : survey.machines_) {
+    if (machine.facts) interest.add(*machine.facts);
+  }
   if (!files.empty()) {
     VMPATCH_TRY(auto feeds, load_feeds(files, std::move(interest), display));
     survey.feeds_ = std::move(feeds);

@@ -31,7 +31,7 @@ std::string format_flags(const advisory::Finding& finding) {
   const advisory::Advisory& known = *finding.advisory;
   std::vector<std::string> flags;
   if (known.exploited) flags.emplace_back(known.ransomware ? "KEV (ransomware)" : "KEV");
-  if (known.epss) flags.push_back(fmt::format("EPSS {:.1f}%", *known.epss * 100));
+  if (known.epss) flags.push_back(fmt::format("EPSS {:.2f}%", *known.epss * 100));
   const bool explains = finding.status == Status::not_affected || finding.status == Status::under_investigation;
   if (explains && !finding.reason.empty()) flags.push_back(escape_untrusted(finding.reason));
   return fmt::format("{}", fmt::join(flags, ", "));
@@ -86,7 +86,7 @@ class TableWriter final : public report::ScanWriter {
     std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) { return a.score > b.score; });
     Table findings({"MACHINE", "PRIORITY", "ID", "PACKAGE", "INSTALLED", "FIXED", "FLAGS"});
     for (const Row& row : rows_) findings.add_row(row.cells);
-    if (!findings.empty()) sink_(findings.format() + "\n");
+    if (!findings.empty()) sink_(findings.format() + (explain_ ? "" : "\n"));
     for (const Row& row : rows_) sink_(row.explanation);
     if (explain_ && !rows_.empty()) sink_("\n");
     if (!machines_.empty()) sink_(machines_.format() + "\n");
@@ -112,7 +112,7 @@ class TableWriter final : public report::ScanWriter {
 
   [[nodiscard]] std::string summary() const {
     const auto count = [&](Status status) { return counts_[static_cast<std::size_t>(status)]; };
-    std::string text = fmt::format("{} machine{}: {} affected ({} findings with a fix, {} without), {} under investigation", total_,
+    std::string text = fmt::format("{} machine{}, {} affected; findings: {} with a fix, {} without, {} under investigation", total_,
                                    total_ == 1 ? "" : "s", affected_, count(Status::affected_fixed), count(Status::affected_unfixed),
                                    count(Status::under_investigation));
     if (!unassessable_.empty()) text += fmt::format("; {} not assessed", unassessable_.size());

@@ -1,0 +1,243 @@
+#!/usr/bin/env bash
+# What machines are missing: a real outdated guest, feeds in their real formats about packages that are really on it, a
+# running machine, a broken disk, orphans, and the gate's own records of starts.
+source "$(dirname "$0")/../support/e2e.sh"
+
+host=$(mktemp -d /var/tmp/vpl.XXXXXX)
+at_end+=('rm -rf --one-file-system "$host"')
+inside() { "$VMPATCH_SOURCE_DIR/tests/support/private-libvirtd.sh" exec "$host" "$@"; }
+at_end=('"$VMPATCH_SOURCE_DIR/tests/support/private-libvirtd.sh" stop "$host"' "${at_end[@]}")
+"$VMPATCH_SOURCE_DIR/tests/support/private-libvirtd.sh" start "$host" >/dev/null
+virsh() { inside "$(type -P virsh)" -q -c qemu:///system "$@"; }
+vm-patch() {
+  inside env VM_PATCH_CACHE="$WORK/cache" "$VMPATCH" --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" -c qemu:///system "$@"
+}
+
+images=$WORK/images
+feeds=$WORK/feeds
+mkdir "$images" "$WORK/pool"
+copy "$(image qcow2 debian-12-outdated)" "$images/web01.qcow2"
+copy "$(image qcow2 mini-debian)" "$images/live.qcow2"
+copy "$(image qcow2 mini-debian)" "$WORK/pool/old.qcow2"
+truncate -s 1M "$WORK/pool/notes.iso"
+"$VMPATCH_SOURCE_DIR/tests/support/scan_feeds.py" "$(image status debian-12-outdated)" "$feeds"
+all_feeds=()
+# KEV and EPSS first: they count although they only add to what the others tell.
+for feed in kev.json epss.csv tracker.json osv.json vex.json; do all_feeds+=(--feed "$feeds/$feed"); done
+
+# define NAME: with a disk of that name; metadata of vm-patch on standard input.
+define() {
+  cat >"$WORK/$1.xml" <<XML
+<domain type='qemu'><name>$1</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os>
+<metadata>$(cat)</metadata>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
+<disk type='file'><driver name='qemu' type='qcow2'/><source file='$images/$1.qcow2'/><target dev='vda' bus='virtio'/></disk>
+</devices></domain>
+XML
+  virsh define "$WORK/$1.xml"
+}
+define web01 <<<'<v:vm-patch xmlns:v="https://vm-patch.org/domain/1" group="front" criticality="high" exposure="internet"/>'
+define live </dev/null
+virsh pool-create-as spare dir --target "$WORK/pool"
+cat >"$WORK/vm-patch.yaml" <<CONFIG
+schema: vm-patch/config/v1
+groups:
+  - name: web
+    match: {names: ["web*"]}
+    baseline: {attested: true}
+CONFIG
+
+# json EXPRESSION: a statement in Python about the output, parsed as d.
+json() {
+  python3 - "$OUT" "$1" <<'PYTHON' || failed "not so: $1"
+import json, sys
+d = json.load(open(sys.argv[1]))
+if isinstance(d.get("machines"), list):
+    by = {m["machine"]["name"].rsplit("/", 1)[-1].removesuffix(".qcow2"): m for m in d["machines"]}
+    found = {f["advisory"]["id"]: f for m in d["machines"] for f in m.get("findings", []) if "advisory" in f}
+assert eval(sys.argv[2]), json.dumps(d, indent=1)[:4000]
+PYTHON
+}
+
+title 'without a feed nothing is compared, and that is said'
+expect_exit 2 vm-patch scan -d web01
+expect_text "$ERR" 'no feed is named; name one with --feed'
+
+title 'the table tells machine, priority, id, package, versions and flags, most urgent first'
+expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}"
+expect_text "$OUT" '^web01 +[0-9.]+ critical +CVE-2026-10001 +openssl +[^ ]+ +[^ ]+\+deb12u99 +KEV \(ransomware\), EPSS 93\.21%'
+expect_text "$OUT" '^web01 +[0-9.]+ [a-z]+ +CVE-2026-10003 +bash +[^ ]+ +no fix yet'
+expect_text "$OUT" '^web01 +[0-9.]+ [a-z]+ +CVE-2026-10004 +systemd +[^ ]+ +under investigation'
+expect_text "$OUT" '^web01 +[0-9.]+ [a-z]+ +CVE-2026-10006 +curl'
+expect_no_text "$OUT" 'CVE-2026-1000(2|5|7|8)'
+expect_same 'the first finding' CVE-2026-10001 "$(sed -n 2p "$OUT" | awk '{print $4}')"
+expect_text "$OUT" "^$feeds/kev.json +kev .* 1 +1 +0 +0"
+expect_text "$OUT" "^$feeds/osv.json +osv .* 3 +3 +1 +0"
+expect_text "$OUT" '^1 machine, 1 affected; findings: 2 with a fix, 1 without, 1 under investigation'
+
+title 'with --status all there is a reason for what is not affected'
+expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --status all
+expect_text "$OUT" 'CVE-2026-10002 +openssl .* not affected .*fixed'
+expect_text "$OUT" 'CVE-2026-10007 +openssh .* not affected .*withdrawn'
+expect_text "$OUT" 'CVE-2026-10008 +openssh .* not affected .*vulnerable_code_not_present'
+expect_no_text "$OUT" 'CVE-2026-10005'
+
+title '--explain prints each factor, with the metadata of the machine'
+expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --explain
+expect_text "$OUT" 'severity +39\.2 of 40 +CVSS 9\.8'
+expect_text "$OUT" 'exploited +25\.0 of 25 .*ransomware'
+expect_text "$OUT" 'criticality +6\.0 of 8 +high'
+expect_text "$OUT" 'exposure +7\.0 of 7 +internet'
+expect_text "$OUT" 'also called +DSA-9001-1'
+expect_text "$OUT" 'told by +debian-tracker:CVE-2026-10001'
+
+title 'JSON holds feeds, machines, findings and factors; it is read once, then kept'
+expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --status all --json --fresh
+json 'd["schema"] == "vm-patch/scan/v1" and by["web01"]["assessed"] and not by["web01"]["cached"]'
+json '{f: found[f]["status"] for f in found} == {"CVE-2026-10001": "affected_fixed", "CVE-2026-10002": "not_affected", "CVE-2026-10003": "affected_unfixed", "CVE-2026-10004": "under_investigation", "CVE-2026-10006": "affected_fixed", "CVE-2026-10007": "not_affected", "CVE-2026-10008": "not_affected"}'
+json 'by["web01"]["counts"] == {"affected_fixed": 2, "affected_unfixed": 1, "under_investigation": 1, "not_affected": 3}'
+json 'abs(sum(f["weight"] for f in found["CVE-2026-10001"]["priority"]["factors"]) - found["CVE-2026-10001"]["priority"]["score"]) < 0.5'
+json '[f["sha256"] for f in d["feeds"]] and all(len(f["sha256"]) == 64 for f in d["feeds"])'
+json 'any("libssl3" in b for b in found["CVE-2026-10001"]["binaries"])'
+expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --json
+json 'by["web01"]["cached"] and "CVE-2026-10002" not in found'
+
+title '--fail-on compares with the priority, --status chooses what counts'
+expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --fail-on critical
+expect_exit 0 vm-patch scan -d web01 --feed "$feeds/tracker.json" --fail-on critical
+expect_exit 3 vm-patch scan -d web01 --feed "$feeds/tracker.json" --fail-on high
+expect_exit 0 vm-patch scan -d web01 "${all_feeds[@]}" --fail-on never
+expect_exit 0 vm-patch scan -d web01 "${all_feeds[@]}" --status under_investigation
+expect_exit 0 vm-patch scan -d web01 --feed "$feeds/vex.json"
+expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --fail-on sometimes
+expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --status clean
+
+title 'CSV has a header, one row a finding, and no formulas'
+expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --output-format csv -o "$WORK/scan.csv"
+[ ! -s "$OUT" ] || failed 'with -o something is on standard output'
+python3 - "$WORK/scan.csv" <<'PYTHON'
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1], newline="")))
+assert len(rows) == 4, rows
+assert {r["id"] for r in rows} == {"CVE-2026-10001", "CVE-2026-10003", "CVE-2026-10004", "CVE-2026-10006"}, rows
+assert all(None not in r and None not in r.values() for r in rows)
+assert not any(v[:1] in ("=", "+", "-", "@") for r in rows for v in r.values())
+PYTHON
+
+title 'SARIF points from results to rules, and says what was not assessed'
+head -c 70000 "$images/live.qcow2" >"$images/broken.qcow2"
+expect_exit 3 vm-patch scan -d web01 -a "$images/broken.qcow2" --format qcow2 "${all_feeds[@]}" --output-format sarif
+json 'd["version"] == "2.1.0" and len(d["runs"]) == 1'
+json 'all(r["ruleId"] == d["runs"][0]["tool"]["driver"]["rules"][r["ruleIndex"]]["id"] for r in d["runs"][0]["results"])'
+json '{r["properties"]["security-severity"] for r in d["runs"][0]["tool"]["driver"]["rules"]} == {"8.0", "5.5", "9.8"}'
+json '{r["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] for r in d["runs"][0]["results"]} == {"web01/openssl", "web01/bash", "web01/systemd", "web01/curl"}'
+json 'not d["runs"][0]["invocations"][0]["executionSuccessful"] and "broken" in d["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]'
+
+title 'a disk that cannot be read is not assessed, and never clean'
+expect_exit 1 vm-patch scan -a "$images/broken.qcow2" --format qcow2 "${all_feeds[@]}"
+expect_text "$OUT" '^not assessed: .*broken.qcow2.*outside the file'
+expect_text "$OUT" '1 not assessed'
+expect_exit 1 vm-patch scan -a "$images/broken.qcow2" --format qcow2 "${all_feeds[@]}" --json
+json 'by["broken"]["assessed"] is False and by["broken"]["counts"] is None and d["summary"]["unassessable"] == 1'
+
+title 'a system that no feed speaks of is not assessed'
+sed 's/Debian:12/Debian:11/g' "$feeds/osv.json" >"$WORK/eleven.json"
+expect_exit 1 vm-patch scan -d web01 --feed "$WORK/eleven.json"
+expect_text "$OUT" '^not assessed: .*web01'
+
+title 'a missing feed and one that is none end the scan'
+expect_exit 1 vm-patch scan -d web01 --feed "$feeds/tracker.json" --feed "$WORK/missing.json"
+expect_text "$ERR" 'missing.json'
+[ ! -s "$OUT" ] || failed 'there is a result all the same'
+head -c 4096 /dev/urandom >"$WORK/garbage.json"
+expect_exit 1 vm-patch scan -d web01 --feed "$feeds/tracker.json" --feed "$WORK/garbage.json" --json
+expect_text "$ERR" 'garbage.json'
+json 'd["schema"] == "vm-patch/error/v1"'
+head -c 300 "$feeds/tracker.json" >"$WORK/torn.json"
+expect_exit 1 vm-patch scan -d web01 --feed "$WORK/torn.json" -o "$WORK/never.txt"
+[ ! -e "$WORK/never.txt" ] || failed 'half a result was written'
+
+title 'feeds of the configuration, and a group of it'
+printf 'feeds: [%s/tracker.json, "kev=%s/kev.json"]\n' "$feeds" "$feeds" >>"$WORK/vm-patch.yaml"
+expect_exit 3 vm-patch scan --group web
+expect_text "$OUT" '^web01 .*CVE-2026-10001 .*KEV'
+expect_no_text "$OUT" 'live'
+expect_exit 3 vm-patch scan --group front
+expect_exit 1 vm-patch scan --group nobody
+expect_text "$ERR" 'no machine on .* is in group nobody'
+
+title '--fix: who lacks it, and whom the gate would refuse for it'
+expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix DSA-9001-1 --json
+json 'd["advisory"]["id"] == "CVE-2026-10006"'
+json 'by["web01"]["answer"] == "missing" and by["web01"]["group"] == "web" and by["web01"]["gate"] == "refuse"'
+json 'by["live"]["answer"] == "not_affected" and by["live"]["gate"] is None'
+expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10001
+expect_text "$OUT" '^web01 +missing +openssl .* web +would be refused at the next start'
+expect_text "$OUT" 'the gate would refuse 1 of them'
+expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10002
+expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10005
+expect_exit 1 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-19999
+expect_text "$ERR" 'no feed has a record of CVE-2026-19999'
+
+title '--package: all versions of a binary or source package, without a feed'
+expect_exit 0 vm-patch scan --all --package openssl
+expect_text "$OUT" '^libssl3 .* openssl .* web01'
+expect_text "$OUT" '^openssl .* web01'
+expect_text "$OUT" '^without it: live'
+expect_exit 0 vm-patch scan --all --package dpkg --json
+json 'sorted(m["name"] for v in d["versions"] for m in v["machines"]) == ["live", "web01"]'
+
+title '--lag: packages and days behind, worst first'
+expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --lag --json
+json 'd["machines"][0]["machine"]["name"] == "web01"'
+json 'by["web01"]["lag"]["packages"] == 2 and by["web01"]["lag"]["vulnerabilities"] == 2 and by["web01"]["lag"]["exploited"] == 1'
+json 'by["live"]["lag"]["packages"] == 0'
+days=$((($(date +%s) - $(date -d 2026-09-01 +%s)) / 86400))
+expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --lag
+expect_text "$OUT" "^web01 .* $days +2 +2 +1"
+expect_text "$OUT" 'Snapshots are not assessed'
+
+title 'a folder of images: formats by their names, and no image twice'
+expect_exit 3 vm-patch scan --folder "$images" "${all_feeds[@]}" --json
+json 'sorted(by) == ["broken", "live", "web01"] and not by["broken"]["assessed"]'
+expect_exit 3 vm-patch scan -d web01 --folder "$images" "${all_feeds[@]}" --json
+json '[m["machine"]["name"] for m in d["machines"]][0] == "web01" and len(d["machines"]) == 3'
+
+title '--orphans: images of the pools that nothing refers to'
+expect_exit 0 vm-patch scan --orphans "${all_feeds[@]}"
+expect_text "$OUT" '/pool/old.qcow2 +spare .*Debian GNU/Linux 12'
+expect_text "$OUT" '/pool/notes.iso +spare .*not read: its name does not end in'
+expect_exit 0 vm-patch scan --orphans --json
+json 'len(d["orphans"]) == 2 and {o["system"] is None for o in d["orphans"]} == {True, False}'
+expect_exit 2 vm-patch scan --orphans -d web01
+
+title 'a running machine is not read, and not clean'
+expect_exit 0 vm-patch gate install --program "$VMPATCH_GATE"
+virsh start live
+expect_exit 1 vm-patch scan -d live "${all_feeds[@]}"
+expect_text "$OUT" '^not assessed: live is running, so that its disks are not read'
+expect_exit 1 vm-patch scan -a "$images/live.qcow2" --format qcow2 "${all_feeds[@]}"
+expect_text "$OUT" '^not assessed: .*/images/live.qcow2 .*shut'
+expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --json
+json 'by["web01"]["assessed"] and not by["live"]["assessed"]'
+virsh destroy live
+
+title 'starts that the gate saw count as use, and keep a machine from the list of candidates for retirement'
+expect_exit 3 vm-patch scan -d live "${all_feeds[@]}" --explain
+expect_text "$OUT" 'use +[0-9.]+ of 5 +1\.0 starts a week, last 0 days ago'
+expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --retire 30 --json
+json '[m["machine"]["name"] for m in d["machines"]] == ["web01"] and by["web01"]["last_start"] is None'
+json 'by["web01"]["own_bytes"] > 100 << 20 and by["web01"]["lag"]["packages"] == 2'
+expect_exit 0 vm-patch scan --all --retire 30
+expect_text "$OUT" '^web01 +no trace'
+expect_exit 0 vm-patch gate uninstall
+
+title 'a host that does not answer makes the answer incomplete'
+expect_exit 1 vm-patch -c "qemu+unix:///system?socket=$WORK/nobody" scan --group nobody --package bash
+expect_exit 1 vm-patch -c "qemu+unix:///system?socket=$WORK/nobody" scan --all --package bash
+expect_text "$OUT" '^did not answer: qemu\+unix'
+
+title 'one question at a time'
+expect_exit 2 vm-patch scan --all --lag --orphans
+expect_exit 2 vm-patch scan --all --lag --output-format sarif
+echo 'all done'
