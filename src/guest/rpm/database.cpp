@@ -16,6 +16,8 @@
 namespace vmpatch::guest::rpm {
 namespace {
 
+constexpr std::size_t max_packages = 200'000;
+
 struct FreeTransaction {
   void operator()(rpmts ts) const { rpmtsFree(ts); }
 };
@@ -70,18 +72,38 @@ Result<void> hand_over(Header header, const EachPackage& each) {
 
 void define(const char* name, const std::string& value) { rpmPushMacro(nullptr, name, nullptr, value.c_str(), RMIL_CMDLINE); }
 
-Result<void> check_log() {
-  if (rpmlogGetNrecsByMask(RPMLOG_MASK(RPMLOG_EMERG) | RPMLOG_MASK(RPMLOG_ALERT) | RPMLOG_MASK(RPMLOG_CRIT) |
-                           RPMLOG_MASK(RPMLOG_ERR) | RPMLOG_MASK(RPMLOG_WARNING)) == 0) {
+/// What librpm said first, in place of its own output.
+class Log {
+ public:
+  Log() { rpmlogSetCallback(&Log::note, this); }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  ~Log() { rpmlogSetCallback(nullptr, nullptr); }
+
+  [[nodiscard]] Result<void> no_error() const {
+    if (!error_.empty()) return make_error(Errc::failed, error_);
     return {};
   }
-  return fail(Errc::failed, "{}", trim(rpmlogMessage()));
-}
+  [[nodiscard]] Result<void> no_warning() const {
+    if (!warning_.empty()) return make_error(Errc::failed, warning_);
+    return no_error();
+  }
+
+ private:
+  static int note(rpmlogRec record, rpmlogCallbackData data) {
+    auto* self = static_cast<Log*>(data);
+    const rpmlogLvl level = rpmlogRecPriority(record);
+    std::string& first = level <= RPMLOG_ERR ? self->error_ : self->warning_;
+    if (level <= RPMLOG_WARNING && first.empty()) first = trim(rpmlogRecMessage(record));
+    return 0;
+  }
+  std::string error_, warning_;
+};
 
 }  // namespace
 
 Result<void> for_each_package(const std::string& backend, const std::string& folder, const EachPackage& each) {
-  rpmlogSetCallback([](rpmlogRec, rpmlogCallbackData) { return 0; }, nullptr);  // records them, prints nothing
+  const Log log;
   // Nothing of the host's own configuration: rpmReadConfigFiles() is never called.
   define("_dbpath", folder);
   define("_db_backend", backend);
@@ -89,16 +111,21 @@ Result<void> for_each_package(const std::string& backend, const std::string& fol
   rpmtsSetRootDir(transaction.get(), "/");
   rpmtsSetVSFlags(transaction.get(), RPMVSF_MASK_NODIGESTS | RPMVSF_MASK_NOSIGNATURES);
   if (rpmtsOpenDB(transaction.get(), O_RDONLY) != 0) {
-    VMPATCH_CHECK(check_log());
+    VMPATCH_CHECK(log.no_warning());
     return fail(Errc::failed, "librpm cannot open it");
   }
-  VMPATCH_CHECK(check_log());
-  const std::unique_ptr<rpmdbMatchIterator_s, FreeIterator> iterator(
-      rpmtsInitIterator(transaction.get(), RPMDBI_PACKAGES, nullptr, 0));
-  if (iterator) {
-    while (Header header = rpmdbNextIterator(iterator.get())) VMPATCH_CHECK(hand_over(header, each));
+  std::size_t headers = 0;
+  {
+    const std::unique_ptr<rpmdbMatchIterator_s, FreeIterator> iterator(
+        rpmtsInitIterator(transaction.get(), RPMDBI_PACKAGES, nullptr, 0));
+    while (Header header = iterator ? rpmdbNextIterator(iterator.get()) : nullptr) {
+      if (++headers > max_packages) return fail(Errc::failed, "more than {} packages", max_packages);
+      VMPATCH_CHECK(hand_over(header, each));
+    }
   }
-  return check_log();
+  // A librpm without this backend only warns, and shows an empty database in its place. Other warnings are harmless, as
+  // those about the indexes of a Berkeley database, which are not copied.
+  return headers == 0 ? log.no_warning() : log.no_error();
 }
 
 Result<void> read_header(std::string_view header, const EachPackage& each) {

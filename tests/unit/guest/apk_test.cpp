@@ -15,7 +15,7 @@ T:Alpine base dir structure and init scripts
 U:https://git.alpinelinux.org/cgit/aports/tree/main/alpine-baselayout
 L:GPL-2.0-only
 o:alpine-baselayout
-m:Natanael Copa <ncopa@alpinelinux.org>
+m:A Maintainer <a@example.org>
 t:1683642107
 c:65502ca9379dd29d1ac4b0bf0dcf03a3dd1b324a
 r:alpine-baselayout

@@ -1,0 +1,219 @@
+#include <fstream>
+
+#include "guest/rpm_database.hpp"
+#include "package_guest.hpp"
+
+namespace vmpatch::guest::test {
+namespace {
+
+/// Made once; the databases are only read.
+const TempDir& databases() {
+  static const TempDir dir;
+  static const bool made = [] {
+    tool({"python3", VMPATCH_SOURCE_DIR "/tests/integration/guest_packages/make_rpm_databases.py", dir.path().string()});
+    return true;
+  }();
+  EXPECT_TRUE(made);
+  return dir;
+}
+
+std::string line_of(const Package& package) { return package.name + "|" + package.version + "|" + package.arch; }
+
+/// Without the key that rpm lists as a package, and without its source; `times` each.
+std::vector<std::string> said_by_rpm(const std::string& name, int times = 1) {
+  std::vector<std::string> lines;
+  for (const std::string& line : sorted_lines(read_whole(databases() / (name + ".txt")))) {
+    if (line.starts_with("gpg-pubkey|")) continue;
+    for (int i = 0; i < times; ++i) lines.push_back(line.substr(0, line.rfind('|')));
+  }
+  return lines;
+}
+
+void put_database(const TempDir& dir, const std::string& name, const std::string& folder) {
+  write_root(dir, "root");
+  fs::create_directories(dir / ("root" + folder));
+  for (const auto& entry : fs::directory_iterator(databases() / name)) {
+    if (!entry.path().filename().string().ends_with("-shm")) fs::copy(entry.path(), dir / ("root" + folder));
+  }
+}
+
+class RpmFormats : public testing::TestWithParam<std::pair<std::string, std::string>> {};
+
+TEST_P(RpmFormats, packages_are_those_that_rpm_lists) {
+  const auto& [name, folder] = GetParam();
+  const TempDir dir;
+  put_database(dir, name, folder);
+  const auto facts = facts_of(dir);
+  ASSERT_TRUE(facts.has_value()) << error_of(facts);
+  EXPECT_EQ(facts->package_manager, "rpm");
+  const auto expected = name == "ndb" ? said_by_rpm("sqlite", 90) : said_by_rpm(name == "bdb" ? "sqlite" : name);
+  EXPECT_GE(expected.size(), 5U);
+  EXPECT_EQ(lines_of(facts->packages, line_of), expected);
+  EXPECT_TRUE(facts->half_configured.empty());
+  for (const Package& package : facts->packages) EXPECT_TRUE(package.installed());
+}
+
+INSTANTIATE_TEST_SUITE_P(Databases, RpmFormats,
+                         testing::Values(std::pair("sqlite", "/usr/lib/sysimage/rpm"), std::pair("sqlite", "/var/lib/rpm"),
+                                         std::pair("wal", "/var/lib/rpm"), std::pair("bdb", "/var/lib/rpm"),
+                                         std::pair("ndb", "/usr/lib/sysimage/rpm")));
+
+TEST(Rpm, log_of_a_machine_that_was_switched_off_counts) {
+  const auto before = said_by_rpm("sqlite");
+  const auto after = said_by_rpm("wal");
+  EXPECT_EQ(after.size() + 1, before.size());
+}
+
+TEST(Rpm, source_and_its_version_come_from_the_name_of_the_source_package) {
+  const TempDir dir;
+  put_database(dir, "sqlite", "/var/lib/rpm");
+  const auto facts = facts_of(dir);
+  ASSERT_TRUE(facts.has_value()) << error_of(facts);
+  const auto source = [&](const char* name) {
+    const Package* package = facts->find(name);
+    return package == nullptr ? "missing" : package->source + " " + package->source_version;
+  };
+  EXPECT_EQ(source("alpha"), "alpha 1.0-1");
+  EXPECT_EQ(source("beta"), "beta 1:2.0~rc1-3.el9");
+  EXPECT_EQ(source("beta-libs"), "beta 2.0~rc1-3.el9");
+  EXPECT_EQ(source("other-name"), "gamma-with-dashes 3^git1-1");
+  EXPECT_EQ(facts->find("gpg-pubkey"), nullptr);
+}
+
+TEST(Rpm, ndb_written_by_rpm_itself_is_read) {
+  const TempDir dir;
+  write_root(dir, "root");
+  fs::create_directories(dir / "root/usr/lib/sysimage/rpm");
+  fs::copy(VMPATCH_SOURCE_DIR "/tests/integration/guest_packages/data/Packages.db", dir / "root/usr/lib/sysimage/rpm/Packages.db");
+  const auto facts = facts_of(dir);
+  ASSERT_TRUE(facts.has_value()) << error_of(facts);
+  EXPECT_EQ(lines_of(facts->packages, line_of),
+            (std::vector<std::string>{"alpha|1.0-1|x86_64", "beta-libs|1:9.9-3.el9|x86_64", "beta|1:2.0~rc1-3.el9|x86_64",
+                                      "gamma|3^git1-1|noarch"}));
+}
+
+TEST(Rpm, symlinks_of_the_guest_are_followed_in_the_guest) {
+  const TempDir dir;
+  put_database(dir, "sqlite", "/usr/share/rpm");
+  fs::create_directories(dir / "root/var/lib");
+  fs::create_symlink("../../usr/share/rpm", dir / "root/var/lib/rpm");
+  const auto inside = facts_of(dir);
+  ASSERT_TRUE(inside.has_value()) << error_of(inside);
+  EXPECT_EQ(lines_of(inside->packages, line_of), said_by_rpm("sqlite"));
+
+  const TempDir other;
+  write_root(other, "root");
+  fs::create_directories(other / "root/var/lib");
+  fs::create_symlink(databases() / "sqlite", other / "root/var/lib/rpm");  // exists on the host only
+  const auto outside = facts_of(other);
+  ASSERT_TRUE(outside.has_value()) << error_of(outside);
+  EXPECT_EQ(outside->package_manager, "");
+}
+
+struct Damage {
+  std::string name;  ///< database to damage
+  std::string file;
+  std::string content;  ///< in its place; "" = its first half
+};
+class RpmDamage : public testing::TestWithParam<Damage> {};
+
+TEST_P(RpmDamage, ends_in_an_error_that_names_the_database) {
+  const auto& [name, file, content] = GetParam();
+  const TempDir dir;
+  put_database(dir, name, "/var/lib/rpm");
+  const fs::path database = dir / ("root/var/lib/rpm/" + file);
+  if (content.empty()) {
+    fs::resize_file(database, fs::file_size(database) / 2);
+  } else {
+    dir.write("root/var/lib/rpm/" + file, content);
+  }
+  const auto facts = facts_of(dir);
+  EXPECT_EQ(direct::test::code_of(facts), Errc::failed) << error_of(facts);
+  EXPECT_NE(error_of(facts).find("/var/lib/rpm/" + file), std::string::npos) << error_of(facts);
+}
+
+std::string noise(std::string start, std::size_t size) {
+  unsigned seed = 4711;
+  while (start.size() < size) start += static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
+  return start;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, RpmDamage,
+    testing::Values(Damage{"sqlite", "rpmdb.sqlite", ""}, Damage{"bdb", "Packages", ""}, Damage{"ndb", "Packages.db", ""},
+                    Damage{"sqlite", "rpmdb.sqlite", "rubbish"}, Damage{"bdb", "Packages", "rubbish"},
+                    Damage{"ndb", "Packages.db", "rubbish"},
+                    Damage{"sqlite", "rpmdb.sqlite", noise(std::string("SQLite format 3\0", 16), 100'000)},
+                    Damage{"bdb", "Packages", noise("", 100'000)}, Damage{"ndb", "Packages.db", noise("RpmP", 100'000)},
+                    Damage{"ndb", "Packages.db", "RpmP" + std::string(8, '\0') + std::string(100'000, '\xff')}));
+
+TEST(Rpm, damage_by_chance_never_ends_in_half_a_list_or_a_crash) {
+  const auto expected = said_by_rpm("sqlite");
+  std::size_t failed = 0;
+  for (const auto& [name, file] : {std::pair("sqlite", "rpmdb.sqlite"), std::pair("bdb", "Packages")}) {
+    const std::string good = read_whole(databases() / name / file);
+    for (unsigned round = 0; round < 6; ++round) {
+      const TempDir dir;
+      put_database(dir, name, "/var/lib/rpm");
+      std::string bad = good;
+      unsigned seed = round * 7919 + 17;
+      const auto next = [&] { return (seed = seed * 1664525U + 1013904223U) >> 8U; };
+      for (unsigned i = 0; i < 60; ++i) bad[next() % bad.size()] = static_cast<char>(next());
+      dir.write(std::string("root/var/lib/rpm/") + file, bad);
+      const auto facts = facts_of(dir);
+      if (!facts) {
+        ++failed;
+        EXPECT_NE(error_of(facts).find("/var/lib/rpm/"), std::string::npos) << error_of(facts);
+      }
+    }
+  }
+  EXPECT_GT(failed, 0U);
+}
+
+TEST(Rpm, database_larger_than_512_mebibytes_is_refused_at_once) {
+  const TempDir dir;
+  put_database(dir, "sqlite", "/var/lib/rpm");
+  fs::resize_file(dir / "root/var/lib/rpm/rpmdb.sqlite", std::uintmax_t{10} << 30U);
+  const auto start = std::chrono::steady_clock::now();
+  const auto facts = facts_of(dir);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));  // with mke2fs
+  EXPECT_NE(error_of(facts).find("/var/lib/rpm/rpmdb.sqlite has 10 GiB"), std::string::npos) << error_of(facts);
+}
+
+TEST(Rpm, database_of_more_than_one_range_is_copied_whole) {
+  const TempDir dir;
+  put_database(dir, "ndb", "/var/lib/rpm");
+  // Zeros behind the last blob are free space.
+  fs::resize_file(dir / "root/var/lib/rpm/Packages.db", 40U << 20U);
+  const auto facts = facts_of(dir);
+  ASSERT_TRUE(facts.has_value()) << error_of(facts);
+  EXPECT_EQ(facts->packages.size(), said_by_rpm("sqlite", 90).size());
+}
+
+TEST(Rpm, folder_in_the_place_of_a_database_is_an_error) {
+  const TempDir dir;
+  write_root(dir, "root");
+  fs::create_directories(dir / "root/var/lib/rpm/rpmdb.sqlite");
+  const auto facts = facts_of(dir);
+  EXPECT_NE(error_of(facts).find("/var/lib/rpm/rpmdb.sqlite is not a regular file"), std::string::npos) << error_of(facts);
+}
+
+TEST(Rpm, nothing_is_left_on_the_host) {
+  const auto copies = [] {
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(fs::temp_directory_path())) {
+      count += entry.path().filename().string().starts_with("vm-patch-rpmdb-") ? 1U : 0U;
+    }
+    return count;
+  };
+  const std::size_t before = copies();
+  const TempDir dir;
+  put_database(dir, "sqlite", "/var/lib/rpm");
+  EXPECT_TRUE(facts_of(dir).has_value());
+  dir.write("root/var/lib/rpm/rpmdb.sqlite", "rubbish");
+  EXPECT_FALSE(facts_of(dir).has_value());
+  EXPECT_EQ(copies(), before);
+}
+
+}  // namespace
+}  // namespace vmpatch::guest::test
