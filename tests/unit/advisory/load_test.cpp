@@ -1,0 +1,212 @@
+// Feeds as files: kinds, packing, counts, and what is broken.
+#include <gmock/gmock.h>
+
+#include "unit/advisory/feeds.hpp"
+#include "vmpatch/core/process.hpp"
+
+namespace vmpatch::advisory::test {
+namespace {
+
+using testing::HasSubstr;
+
+const guest::Facts machine_with_openssl = debian12({package("libssl3", "3.0.9-1", "openssl")});
+
+class Load : public testing::Test {
+ protected:
+  Load() : database_([] {
+             Interest interest;
+             interest.add(machine_with_openssl);
+             return Database(std::move(interest));
+           }()) {}
+
+  fs::path write(const std::string& name, const std::string& text) {
+    const fs::path path = scratch_ / name;
+    EXPECT_TRUE(make_dirs(path.parent_path()).has_value());
+    EXPECT_TRUE(write_file_atomic(path, text).has_value());
+    return path;
+  }
+  Result<FeedState> load(const fs::path& path, FeedKind kind = FeedKind::automatic) { return database_.load({kind, path.string(), path, {}}); }
+  Result<FeedState> load_text(const std::string& text, FeedKind kind = FeedKind::automatic) { return load(write("feed", text), kind); }
+
+  vmpatch::test::Scratch scratch_;
+  Database database_;
+};
+
+const std::string record = osv("CVE-2023-5363", "Debian:12", "openssl", fixed_in("3.0.10-1"));
+const std::string other_record = osv("CVE-2023-0001", "Debian:12", "nginx", fixed_in("1.2-1"));
+
+TEST_F(Load, RecognisesEveryKind) {
+  EXPECT_EQ(load_text(record)->kind, FeedKind::osv);
+  EXPECT_EQ(load_text("[" + record + "]")->kind, FeedKind::osv);
+  EXPECT_EQ(load_text(tracker("openssl", "CVE-2023-5363", "bookworm", R"({"status":"open"})"))->kind, FeedKind::debian_tracker);
+  EXPECT_EQ(load_text(R"({"document":{"csaf_version":"2.0","tracking":{"id":"X"}}})")->kind, FeedKind::csaf);
+  EXPECT_EQ(load_text(R"({"catalogVersion":"1","vulnerabilities":[]})")->kind, FeedKind::kev);
+  EXPECT_EQ(load_text("cve,epss,percentile\n")->kind, FeedKind::epss);
+  // Something long comes before what tells.
+  EXPECT_EQ(load_text(R"({"details":")" + std::string(100'000, 'x') + R"(","id":"CVE-2023-5363","affected":[]})")->kind, FeedKind::osv);
+}
+
+TEST_F(Load, CountsAndDigest) {
+  const std::string text = "[" + record + "," + other_record + R"(,{"id":5,"affected":[{"package":{"name":"openssl","ecosystem":"Debian:12"}}]},)" +
+                           osv("CVE-2023-0002", "Debian:12", "openssl", fixed_in("1"), R"("withdrawn":"2026-01-01T00:00:00Z")") + "]";
+  const auto state = load_text(text);
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_EQ(state->records, 4U);
+  EXPECT_EQ(state->relevant, 2U);
+  EXPECT_EQ(state->withdrawn, 1U);
+  EXPECT_EQ(state->skipped, 1U);
+  ASSERT_EQ(state->problems.size(), 1U);
+  EXPECT_EQ(state->problems[0], "record 3: no usable \"id\"");
+  EXPECT_EQ(state->digest, sha256(text));
+}
+
+TEST_F(Load, ArchivesArePackedAndUnpacked) {
+  write("in/A.json", record);
+  write("in/sub/B.json", other_record);
+  write("in/broken.json", R"({"id":"CVE-2023-9999","affected":[{"package":{"name":"openssl",)");
+  write("in/README.txt", "no feed");
+  const std::string script = "import zipfile,sys,os\nz=zipfile.ZipFile(sys.argv[1],'w',zipfile.ZIP_DEFLATED)\n"
+                             "for d,_,fs in sorted(os.walk(sys.argv[2])):\n  for f in sorted(fs): z.write(os.path.join(d,f),os.path.relpath(os.path.join(d,f),sys.argv[2]))\nz.close()\n";
+  Command pack;
+  pack.argv = {"python3", "-c", script, (scratch_ / "all.zip").string(), (scratch_ / "in").string()};
+  ASSERT_TRUE(run_checked(pack).has_value());
+  const auto state = load(scratch_ / "all.zip");
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_EQ(state->kind, FeedKind::osv);
+  EXPECT_EQ(state->records, 3U);
+  EXPECT_EQ(state->relevant, 1U);
+  EXPECT_EQ(state->skipped, 1U);
+  EXPECT_THAT(state->problems.at(0), HasSubstr("broken.json"));
+
+  const std::string zip = *read_file(scratch_ / "all.zip");
+  const auto cut = load(write("cut.zip", zip.substr(0, zip.size() / 3)));
+  ASSERT_FALSE(cut.has_value());
+  EXPECT_THAT(cut.error().message, HasSubstr("cut.zip"));
+
+  Command gzip;
+  gzip.argv = {"gzip", "-k", write("plain.json", "[" + record + "]").string()};
+  ASSERT_TRUE(run_checked(gzip).has_value());
+  const auto packed = load(scratch_ / "plain.json.gz");
+  ASSERT_TRUE(packed.has_value()) << packed.error().message;
+  EXPECT_EQ(packed->relevant, 1U);
+  const std::string bytes = *read_file(scratch_ / "plain.json.gz");
+  EXPECT_FALSE(load(write("cut.gz", bytes.substr(0, bytes.size() - 12))).has_value());
+}
+
+TEST_F(Load, FolderIsOneFeed) {
+  write("vex/b.json", R"({"document":{"csaf_version":"2.0","tracking":{"id":"B","current_release_date":"2026-05-01T00:00:00Z"}}})");
+  write("vex/a.json", R"({"document":{"csaf_version":"2.0","tracking":{"id":"A","current_release_date":"2026-04-01T00:00:00Z"}}})");
+  write("vex/notes.txt", "no feed");
+  const auto state = load(scratch_ / "vex");
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_EQ(state->kind, FeedKind::csaf);
+  EXPECT_EQ(format_time(state->issued.value()), "2026-05-01T00:00:00Z");
+  const auto line = [&](const char* name) { return sha256(*read_file(scratch_ / "vex" / name)).hex() + "  " + name + "\n"; };
+  EXPECT_EQ(state->digest, sha256(line("a.json") + line("b.json")));
+  write("vex/c.json", "nothing that is known");
+  EXPECT_EQ(load(scratch_ / "vex")->skipped, 1U);
+  write("none/c.json", "nothing that is known");
+  EXPECT_FALSE(load(scratch_ / "none").has_value());
+  ASSERT_TRUE(make_dirs(scratch_ / "empty").has_value());
+  EXPECT_FALSE(load(scratch_ / "empty").has_value());
+}
+
+TEST_F(Load, WhatIsNoFeedNamesTheFileAndTheReason) {
+  for (const std::string text : {"", "hello", "{}", "[", "[{]", "{\"a\":1}", "<xml/>", "PK\x03\x04 broken"}) {
+    const auto state = load_text(text);
+    ASSERT_FALSE(state.has_value()) << text;
+    EXPECT_EQ(state.error().code, Errc::failed);
+    EXPECT_THAT(state.error().message, HasSubstr((scratch_ / "feed").string())) << text;
+  }
+  const auto missing = load(scratch_ / "missing");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, Errc::not_found);
+  EXPECT_FALSE(load("/dev/null").has_value());
+}
+
+TEST_F(Load, WrongKindIsAnErrorNotAnEmptyFeed) {
+  EXPECT_FALSE(load_text(record, FeedKind::kev).has_value());
+  EXPECT_FALSE(load_text(record, FeedKind::csaf).has_value());
+  EXPECT_FALSE(load_text(record, FeedKind::epss).has_value());
+  EXPECT_FALSE(load_text("cve,epss,percentile\n", FeedKind::osv).has_value());
+}
+
+TEST_F(Load, TruncatedArrayFails) {
+  const std::string text = "[" + record + "," + other_record + "]";
+  for (std::size_t length = 1; length < text.size(); length += 7) EXPECT_FALSE(load_text(text.substr(0, length), FeedKind::osv).has_value()) << length;
+}
+
+TEST_F(Load, RecordsOfAnyShapeAreSkippedNotBelieved) {
+  // Every one names the package, so that it is looked at.
+  const std::string package = R"("package":{"ecosystem":"Debian:12","name":"openssl"})";
+  const std::string rows[] = {
+      R"({"id":["x"],"affected":[{)" + package + "}]}",
+      R"({"id":"","affected":[{)" + package + "}]}",
+      R"({"id":"with space","affected":[{)" + package + "}]}",
+      R"({"id":"CVE-2023-0001","affected":{)" + package + "}}",
+      R"(["name","openssl",{"name":"openssl"}])",
+      R"({"id":"CVE-2023-0001","affected":[{)" + package + R"(}],"x":1e999999})",
+      R"({"id":"CVE-2023-0001","affected":[{)" + package + R"(}],"x":)" + std::string(70, '[') + std::string(70, ']') + "}",
+  };
+  for (const auto& row : rows) {
+    Interest interest;
+    interest.everything = true;
+    const auto state = Database(std::move(interest)).load({FeedKind::osv, "x", write("feed", "[" + row + "]"), {}});
+    if (!state) continue;  // too deep to be cut
+    EXPECT_EQ(state->skipped, 1U) << row;
+    EXPECT_EQ(state->relevant, 0U) << row;
+  }
+  // Broken parts of a record that is otherwise good.
+  const auto state = load_text("[" + osv("CVE-2023-0001", "Debian:12", "openssl",
+                                         R"("ranges":[null,7,{"type":"ECOSYSTEM","events":"x"},{"type":"ECOSYSTEM","events":[{"introduced":0}]}],"versions":[1,null])",
+                                         R"("aliases":"CVE-2023-0002","severity":{"type":1},"published":-1,"summary":[])") + "]");
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_FALSE(state->problems.empty());
+  EXPECT_EQ(lines(*database_.match(machine_with_openssl)), std::vector<std::string>{"CVE-2023-0001 openssl 3.0.9-1 under_investigation -"});
+}
+
+TEST_F(Load, HostileTextStaysOneLine) {
+  const std::string hostile = R"(red\u001b[31m\nsecond line)";
+  ASSERT_TRUE(load_text(tracker("openssl", "CVE-2023-5363", "bookworm", R"({"status":"open","nodsa":")" + hostile + R"(","nodsa_reason":""})")).has_value());
+  const auto found = *database_.match(machine_with_openssl);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].reason.find('\n'), std::string::npos);
+  const auto state = load_text(R"([{"id":"a\u001b\nb","affected":[{"package":{"name":"openssl","ecosystem":"Debian:12"}}]},{"name":"openssl"}])", FeedKind::osv);
+  ASSERT_TRUE(state.has_value());
+  for (const auto& problem : state->problems) EXPECT_EQ(problem.find_first_of("\x1b\n"), std::string::npos);
+}
+
+TEST_F(Load, ProblemsAreBounded) {
+  std::string text = "[";
+  for (int i = 0; i < 100; ++i) text += std::string(i > 0 ? "," : "") + R"({"id":"","affected":[{"package":{"name":"openssl"}}]})";
+  const auto state = load_text(text + "]");
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_EQ(state->skipped, 100U);
+  EXPECT_EQ(state->problems.size(), 20U);
+}
+
+TEST_F(Load, EpssLines) {
+  ASSERT_TRUE(load_text(record).has_value());
+  const auto state = load_text("#model_version:v1,score_date:2026-01-01\ncve,epss,percentile\nCVE-2023-5363,1.5,0.1\nCVE-2023-5363,nan,0.1\nx\nCVE-2023-5363,0.25,0.5");
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_EQ(state->skipped, 3U);
+  EXPECT_EQ(state->relevant, 1U);
+  EXPECT_EQ(database_.find("CVE-2023-5363")->epss, 0.25);
+  EXPECT_FALSE(load_text("cve,score\n", FeedKind::epss).has_value());
+  EXPECT_FALSE(load_text("#" + std::string(100'000, 'x'), FeedKind::epss).has_value());
+}
+
+TEST(FeedWords, GoBothWays) {
+  for (const auto kind : {FeedKind::automatic, FeedKind::osv, FeedKind::debian_tracker, FeedKind::csaf, FeedKind::kev, FeedKind::epss}) {
+    EXPECT_EQ(*parse_feed_kind(to_string(kind)), kind);
+  }
+  EXPECT_FALSE(parse_feed_kind("nvd").has_value());
+  for (const auto severity : {Severity::unknown, Severity::none, Severity::low, Severity::medium, Severity::high, Severity::critical}) {
+    EXPECT_EQ(*parse_severity(to_string(severity)), severity);
+  }
+  EXPECT_EQ(*parse_severity("IMPORTANT"), Severity::high);
+  EXPECT_FALSE(parse_severity("").has_value());
+}
+
+}  // namespace
+}  // namespace vmpatch::advisory::test
