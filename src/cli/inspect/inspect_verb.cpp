@@ -1,6 +1,7 @@
-#include "cli/common/engine_setup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
+#include "cli/inspect/facts_text.hpp"
+#include "cli/inspect/sbom_output.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -9,66 +10,120 @@ namespace {
 
 struct InspectOptions {
   MachineOptions machines;
+  FleetOptions fleet;
   bool packages = false;
+  std::string sbom;
+  fs::path output;
 };
 
-std::string join_kernels(const guest::Facts& facts) {
-  std::vector<std::string> names;
-  for (const auto& kernel : facts.kernels) names.push_back(escape_untrusted(kernel.version));
-  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
-}
+/// Gets the machines one by one, so that a fleet's facts need not be in memory at the same time.
+class Answers {
+ public:
+  virtual ~Answers() = default;
+  virtual void begin() {}
+  virtual Result<void> add(const MachineFacts& machine, const guest::Facts& facts) = 0;
+  virtual void add_failure(const inventory::Machine&, const Error&) {}
+  virtual void end() {}
+};
 
-void print(const inventory::Machine& machine, const guest::Facts& facts, const InspectOptions& options, bool verbose) {
-  const auto line = [](std::string_view title, std::string_view text) { print_text(fmt::format("  {:<13} {}\n", title, text)); };
-  print_text(fmt::format("{}\n", escape_untrusted(machine.name)));
-  line("system", fmt::format("{} ({} {})", escape_untrusted(facts.os.pretty_name), escape_untrusted(facts.os.id),
-                             escape_untrusted(facts.os.version_id)));
-  line("architecture", escape_untrusted(facts.arch));
-  line("packages", fmt::format("{} ({})", facts.packages.size(), facts.package_manager.empty() ? "unknown" : facts.package_manager));
-  line("kernels", join_kernels(facts));
-  line("init", facts.init.empty() ? "unknown" : facts.init);
-  line("machine-id", guest::to_string(facts.identity.machine_id));
-  if (facts.hibernated) line("hibernated", "yes: its disks must not be written");
-  for (const auto& package : facts.half_configured) line("half-done", escape_untrusted(package));
-  if (verbose) line("read by", facts.access);
-  if (!options.packages) return;
-  for (const auto& package : facts.packages) {
-    print_text(fmt::format("  {} {} {} ({})\n", escape_untrusted(package.name), escape_untrusted(package.version),
-                           escape_untrusted(package.arch), escape_untrusted(package.status)));
+class TextAnswers final : public Answers {
+ public:
+  explicit TextAnswers(FactsView view) : view_(view) {}
+  Result<void> add(const MachineFacts& machine, const guest::Facts& facts) override {
+    print_text(format_facts(machine, facts, view_));
+    return {};
   }
-}
 
-Json facts_json(const inventory::Machine& machine, const guest::Facts& facts) {
-  return {{"machine", machine_json(machine)}, {"facts", guest::to_json(facts)}};
+ private:
+  FactsView view_;
+};
+
+class JsonAnswers final : public Answers {
+ public:
+  void begin() override { print_text("{\n  \"schema\": \"vm-patch/inspect/v1\",\n  \"machines\": ["); }
+  Result<void> add(const MachineFacts& machine, const guest::Facts& facts) override {
+    print({{"machine", machine_json(machine.machine)}, {"read", format_time(machine.read)}, {"cached", machine.cached},
+           {"facts", guest::to_json(facts)}});
+    return {};
+  }
+  void add_failure(const inventory::Machine& machine, const Error& error) override { print(failure_json(machine, error)); }
+  void end() override { print_text(first_ ? "]\n}\n" : "\n  ]\n}\n"); }
+
+ private:
+  void print(const Json& entry) {
+    std::string text = first_ ? "\n    " : ",\n    ";
+    first_ = false;
+    for (const char c : dump_json(entry, 2)) {
+      text += c;
+      if (c == '\n') text += "    ";  // newlines of values are escaped
+    }
+    print_text(text);
+  }
+  bool first_ = true;
+};
+
+class SbomAnswers final : public Answers {
+ public:
+  explicit SbomAnswers(SbomOutput output) : output_(std::move(output)) {}
+  Result<void> add(const MachineFacts& machine, const guest::Facts& facts) override { return output_.write(machine, facts); }
+
+ private:
+  SbomOutput output_;
+};
+
+Result<std::unique_ptr<Answers>> make_answers(const Context& context, const InspectOptions& options, std::size_t machines) {
+  if (!options.sbom.empty()) {
+    VMPATCH_TRY(const auto format, report::parse_sbom_format(options.sbom));
+    VMPATCH_TRY(auto output, SbomOutput::open(format, options.output, machines));
+    return std::unique_ptr<Answers>(std::make_unique<SbomAnswers>(std::move(output)));
+  }
+  if (context.options.json) return std::unique_ptr<Answers>(std::make_unique<JsonAnswers>());
+  return std::unique_ptr<Answers>(std::make_unique<TextAnswers>(FactsView{options.packages, context.options.verbose > 0}));
 }
 
 Result<int> run_inspect(Context& context, const InspectOptions& options) {
+  if (context.options.json && !options.sbom.empty()) {
+    return fail(Errc::usage, "--json and --sbom are two forms of the answer; choose one");
+  }
   engine::NullObserver observer;
   VMPATCH_TRY(auto setup, ReadSetup::make(context, observer, context.log));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
-  Json entries = Json::array();
-  for (const auto& machine : machines) {
-    VMPATCH_TRY(const auto inspection, engine::inspect(setup->reading(), machine, false));
-    const guest::Facts& facts = inspection.facts;
-    if (context.options.json) {
-      entries.push_back(facts_json(machine, facts));
-    } else {
-      print(machine, facts, options, context.options.verbose > 0);
+  VMPATCH_TRY(const auto answers, make_answers(context, options, machines.size()));
+  std::optional<Error> failure;  // of one machine; the others are shown all the same
+  answers->begin();
+  read_fleet(*setup, machines, options.fleet, [&](const MachineFacts& machine) {
+    if (machine.facts) {
+      const auto added = answers->add(machine, *machine.facts);
+      if (added) return;
+      failure = failure ? failure : added.error();
+      context.log.error("{}", added.error().message);
+      return;
     }
-  }
-  if (context.options.json) print_json({{"schema", "vm-patch/inspect/v1"}, {"machines", entries}});
-  return 0;
+    const Error& error = machine.facts.error();
+    failure = failure ? failure : error;
+    context.log.error("{}", error.message);
+    answers->add_failure(machine.machine, error);
+  });
+  answers->end();
+  return failure ? exit_code(failure->code) : 0;
 }
 
 }  // namespace
 
 void add_inspect_verb(CLI::App& app, Chosen& chosen) {
-  auto* verb = app.add_subcommand("inspect", "Show what is on a machine: system, packages, kernels, identity");
+  auto* verb = app.add_subcommand("inspect", "Show what is on machines: system, packages, kernels, boot entry, mounts, identity");
   auto options = std::make_shared<InspectOptions>();
   add_machine_options(*verb, options->machines);
   verb->add_flag("--packages", options->packages, "list every package");
-  verb->footer("Reads only; with -v it says by which path. JSON (--json) always has everything.\n"
-               "Example: vm-patch inspect -a web.qcow2 --format qcow2 --json");
+  verb->add_flag("--fresh", options->fleet.fresh, "read the disks again, also where they did not change");
+  auto* sbom = verb->add_option("--sbom", options->sbom, "bill of materials: cyclonedx (1.5) or spdx (2.3), as JSON")->type_name("FORMAT");
+  verb->add_option("-o,--output", options->output, "file for it, or a folder (one file a machine); default: standard output")
+      ->type_name("PATH")
+      ->needs(sbom);
+  verb->footer("Reads only; with -v it says by which path, and when. JSON (--json) always has everything. A machine that cannot be\n"
+               "read does not stop the others.\n"
+               "Examples: vm-patch inspect -a web.qcow2 --format qcow2 --json\n"
+               "          vm-patch inspect -d web01 --sbom cyclonedx -o web01.cdx.json");
   verb->callback([options, &chosen] {
     chosen.action = [options](Context& context) { return run_inspect(context, *options); };
   });
