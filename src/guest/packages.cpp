@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::uint64_t max_small = 1U << 20U;
 constexpr std::uint64_t max_database = 64U << 20U;
-constexpr std::size_t max_status_files = 5000;
-constexpr std::size_t max_pacman_packages = 50'000;
+constexpr std::size_t max_files = 20'000;
+constexpr std::size_t max_packages = 200'000;
 
 /// What a package manager's database gave; nullopt where the guest has no such database.
 struct Found {
@@ -26,19 +26,40 @@ struct Found {
 };
 using MaybeFound = Result<std::optional<Found>>;
 
+/// Databases of one small file a package: few enough files, and all together no larger than one whole database may be.
+class SmallFiles {
+ public:
+  SmallFiles(Guest& guest, std::string folder) : guest_(guest), folder_(std::move(folder)) {}
+
+  /// nullopt where there is no such file.
+  Result<std::optional<std::string>> read(const std::string& path) {
+    if (++files_ > max_files) return fail(Errc::failed, "{}: more than {} packages", folder_, max_files);
+    VMPATCH_TRY(auto text, read_if_there(guest_, path, max_small));
+    bytes_ += text ? text->size() : 0;
+    if (bytes_ > max_database) return fail(Errc::failed, "{}: more than {}", folder_, format_size(max_database));
+    return text;
+  }
+
+ private:
+  Guest& guest_;
+  std::string folder_;
+  std::size_t files_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
 /// Images without dpkg (distroless) have one file a package.
 Result<void> read_status_folder(Guest& guest, std::vector<Package>& packages) {
   const std::string folder = "/var/lib/dpkg/status.d";
   VMPATCH_TRY(const auto entries, list_if_there(guest, folder));
-  std::size_t count = 0;
+  SmallFiles files(guest, folder);
   for (const DirEntry& entry : entries) {
     if (entry.kind != FileKind::regular || entry.name.ends_with(".md5sums")) continue;
     const std::string path = folder + "/" + entry.name;
-    if (++count > max_status_files) return fail(Errc::failed, "{}: more than {} files", folder, max_status_files);
-    VMPATCH_TRY(const std::string text, guest.read(path, max_small));
-    auto found = parse_dpkg_stanzas(text, installed_status);
+    VMPATCH_TRY(const auto text, files.read(path));
+    auto found = parse_dpkg_stanzas(text.value_or(""), installed_status);
     if (!found) return found.error().in(escape_untrusted(path));
     std::move(found->begin(), found->end(), std::back_inserter(packages));
+    if (packages.size() > max_packages) return fail(Errc::failed, "{}: more than {} packages", folder, max_packages);
   }
   return {};
 }
@@ -94,13 +115,11 @@ MaybeFound read_pacman(Guest& guest) {
   VMPATCH_TRY(const auto entries, list_if_there(guest, folder));
   if (entries.empty()) return std::optional<Found>();
   Found found;
+  SmallFiles files(guest, folder);
   for (const DirEntry& entry : entries) {
     if (entry.kind != FileKind::directory) continue;  // ALPM_DB_VERSION
-    if (found.packages.size() == max_pacman_packages) {
-      return fail(Errc::failed, "{}: more than {} packages", folder, max_pacman_packages);
-    }
     const std::string path = folder + "/" + entry.name + "/desc";
-    VMPATCH_TRY(const auto text, read_if_there(guest, path, max_small));
+    VMPATCH_TRY(const auto text, files.read(path));
     if (!text) {
       found.half_configured.push_back(entry.name + ": no desc in pacman's database");
       continue;

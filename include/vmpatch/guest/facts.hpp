@@ -26,7 +26,6 @@ struct Package {
   std::string arch;            ///< the distribution's word: amd64
   std::string source;          ///< source package: Source, origin (apk), base (pacman), SOURCERPM; the name when not given
   std::string source_version;  ///< Source: foo (1.0), else the version; rpm: of SOURCERPM, with the epoch of the package
-                               ///< when both have the same version and release
   std::string status;          ///< dpkg's three words; installed_status for all others
   bool essential = false;      ///< dpkg: Essential: yes
   bool automatic = false;      ///< installed as a dependency: apt's extended_states, pacman's reason 1

@@ -51,10 +51,9 @@ void add_source(Json& package, const std::string& name, const std::string& versi
   const auto middle = file.rfind('-', release - 1);
   if (middle == std::string_view::npos || middle == 0) return;
   package["source"] = file.substr(0, middle);
-  const std::string_view source_version = file.substr(middle + 1);
-  // The file name leaves out the epoch; a package that was built under its source's version has its epoch too.
-  const bool same = std::string_view(version).substr(version.find(':') + 1) == source_version;
-  package["source_version"] = same ? std::string_view(version) : source_version;
+  // The file name leaves out the epoch. Packages have that of their source unless their part of the spec file says otherwise.
+  const std::string_view epoch = std::string_view(version).substr(0, version.find(':') + 1);
+  package["source_version"] = std::string(epoch) + std::string(file.substr(middle + 1));
 }
 
 Result<void> hand_over(Header header, const EachPackage& each) {

@@ -82,6 +82,18 @@ TEST(ReadPackages, errors_name_the_file_and_the_line) {
   EXPECT_EQ(error_of(dpkg).find("/var/lib/apt/extended_states: line 1"), 0U) << error_of(dpkg);
 }
 
+TEST(ReadPackages, databases_of_small_files_are_bounded_as_a_whole) {
+  const std::string text = "%NAME%\na\n\n%VERSION%\n1-1\n\n%DESC%\n" + std::string(900'000, 'x') + "\n";
+  MemoryGuest pacman;
+  for (int i = 0; i < 80; ++i) pacman.files["/var/lib/pacman/local/a-" + std::to_string(i) + "/desc"] = text;
+  EXPECT_EQ(error_of(pacman), "/var/lib/pacman/local: more than 64 MiB");
+  MemoryGuest dpkg;
+  std::string stanzas;
+  for (int i = 0; i < 30'000; ++i) stanzas += "Package: a\nVersion: 1\n\n";
+  for (int i = 0; i < 7; ++i) dpkg.files["/var/lib/dpkg/status.d/" + std::to_string(i)] = stanzas;
+  EXPECT_EQ(error_of(dpkg), "/var/lib/dpkg/status.d: more than 200000 packages");
+}
+
 TEST(FindRpmDatabase, newer_place_and_format_come_first) {
   MemoryGuest guest;
   EXPECT_FALSE(find_rpm_database(guest)->has_value());
