@@ -50,63 +50,69 @@ double base_score(Severity severity) {
   return 5.5;
 }
 
-Factor severity_factor(const Advisory& advisory) {
-  const double base = advisory.cvss ? share_of(*advisory.cvss, 10) * 10 : base_score(advisory.severity);
-  std::string value = advisory.cvss ? fmt::format("CVSS {:.1f}", base) : std::string(to_string(advisory.severity));
-  if (!advisory.cvss && advisory.severity == Severity::unknown) value += ", counts as medium";
-  return {"severity", std::move(value), base / 10 * most_severity, most_severity};
+/// One factor; `value` is only asked for where it is told.
+template <class Value>
+Factor make_factor(const char* name, double points, double most, Detail detail, const Value& value) {
+  return {name, detail == Detail::factors ? value() : std::string(), points, most};
 }
 
-Factor exploited_factor(const Advisory& advisory) {
-  if (!advisory.exploited) return {"exploited", "not known", 0, most_exploited};
-  std::string value = "known to be exploited";
-  if (advisory.exploited_since) value += " since " + format_time(*advisory.exploited_since).substr(0, 10);
-  if (advisory.ransomware) value += ", by ransomware";
-  return {"exploited", std::move(value), advisory.ransomware ? most_exploited : exploited_points, most_exploited};
+Factor severity_factor(const Advisory& advisory, Detail detail) {
+  const double base = advisory.cvss ? share_of(*advisory.cvss, 10) * 10 : base_score(advisory.severity);
+  return make_factor("severity", base / 10 * most_severity, most_severity, detail, [&] {
+    if (advisory.cvss) return fmt::format("CVSS {:.1f}", base);
+    return std::string(to_string(advisory.severity)) + (advisory.severity == Severity::unknown ? ", counts as medium" : "");
+  });
+}
+
+Factor exploited_factor(const Advisory& advisory, Detail detail) {
+  const double points = !advisory.exploited ? 0 : advisory.ransomware ? most_exploited : exploited_points;
+  return make_factor("exploited", points, most_exploited, detail, [&] {
+    if (!advisory.exploited) return std::string("not known");
+    std::string value = "known to be exploited";
+    if (advisory.exploited_since) value += " since " + format_time(*advisory.exploited_since).substr(0, 10);
+    return value + (advisory.ransomware ? ", by ransomware" : "");
+  });
 }
 
 /// The root spreads a scale on which most vulnerabilities lie below 1 %.
-Factor epss_factor(const Advisory& advisory) {
-  if (!advisory.epss) return {"epss", "not known", 0, most_epss};
-  const double probability = share_of(*advisory.epss, 1);
-  return {"epss", fmt::format("{:.2f} % in 30 days", probability * 100), std::sqrt(probability) * most_epss, most_epss};
+Factor epss_factor(const Advisory& advisory, Detail detail) {
+  const double probability = share_of(advisory.epss.value_or(0), 1);
+  return make_factor("epss", std::sqrt(probability) * most_epss, most_epss, detail, [&] {
+    return advisory.epss ? fmt::format("{:.2f} % in 30 days", probability * 100) : std::string("not known");
+  });
 }
 
 template <std::size_t Count>
-Factor word_factor(const char* name, const std::string& said, const std::array<Word, Count>& words, std::size_t usual, double most) {
+Factor word_factor(const char* name, const std::string& said, const std::array<Word, Count>& words, std::size_t usual, double most,
+                   Detail detail) {
   const auto found = std::find_if(words.begin(), words.end(), [&](const Word& word) { return word.word == said; });
-  if (found != words.end()) return {name, said, found->points, most};
-  const std::string value = said.empty() ? "not said" : fmt::format("'{}' is not a known word", escape_untrusted(said));
-  return {name, fmt::format("{}, counts as {}", value, words[usual].word), words[usual].points, most};
+  const Word& counted = found != words.end() ? *found : words[usual];
+  return make_factor(name, counted.points, most, detail, [&] {
+    if (found != words.end()) return said;
+    const std::string value = said.empty() ? "not said" : fmt::format("'{}' is not a known word", escape_untrusted(said));
+    return fmt::format("{}, counts as {}", value, counted.word);
+  });
 }
 
-Factor use_factor(const Surroundings& surroundings, Time now) {
+Factor use_factor(const Surroundings& surroundings, Time now, Detail detail) {
   constexpr double half = most_use / 2;
-  double points = 0;
-  std::string value;
-  if (surroundings.starts_per_week) {
-    points += half * share_of(*surroundings.starts_per_week, full_starts_per_week);
-    value = fmt::format("{:.1f} starts a week", std::max(0.0, *surroundings.starts_per_week));
-  } else {
-    points += half / 2;
-    value = "starts not recorded, counts as half";
-  }
-  if (surroundings.last_start) {
-    const double days = days_between(*surroundings.last_start, now);
-    points += half * std::exp2(-days / half_life_days);
-    value += fmt::format(", last {:.0f} days ago", std::floor(days));
-  } else {
-    points += half / 2;
-    value += ", last start not known, counts as half";
-  }
-  return {"use", std::move(value), points, most_use};
+  const double days = surroundings.last_start ? days_between(*surroundings.last_start, now) : 0;
+  const double often = surroundings.starts_per_week ? half * share_of(*surroundings.starts_per_week, full_starts_per_week) : half / 2;
+  const double recent = surroundings.last_start ? half * std::exp2(-days / half_life_days) : half / 2;
+  return make_factor("use", often + recent, most_use, detail, [&] {
+    return (surroundings.starts_per_week ? fmt::format("{:.1f} starts a week", std::max(0.0, *surroundings.starts_per_week))
+                                         : std::string("starts not recorded, counts as half")) +
+           (surroundings.last_start ? fmt::format(", last {:.0f} days ago", std::floor(days))
+                                    : std::string(", last start not known, counts as half"));
+  });
 }
 
-Factor days_open_factor(const Advisory& advisory, Time now) {
-  if (!advisory.published) return {"days open", "not known, counts as half", most_days_open / 2, most_days_open};
-  const double days = days_between(*advisory.published, now);
-  return {"days open", fmt::format("{:.0f} since publication", std::floor(days)), share_of(days, full_days_open) * most_days_open,
-          most_days_open};
+Factor days_open_factor(const Advisory& advisory, Time now, Detail detail) {
+  const double days = advisory.published ? days_between(*advisory.published, now) : 0;
+  const double points = advisory.published ? share_of(days, full_days_open) * most_days_open : most_days_open / 2;
+  return make_factor("days open", points, most_days_open, detail, [&] {
+    return advisory.published ? fmt::format("{:.0f} since publication", std::floor(days)) : std::string("not known, counts as half");
+  });
 }
 
 double round_tenth(double value) { return std::round(value * 10) / 10; }
@@ -119,21 +125,24 @@ Severity priority_level(double score) {
   return score >= 30 ? Severity::medium : Severity::low;
 }
 
-Priority prioritise(const Finding& finding, const Surroundings& surroundings, Time now) {
+Priority prioritise(const Finding& finding, const Surroundings& surroundings, Time now, Detail detail) {
   Priority priority;
   if (finding.status == Status::not_affected || !finding.advisory) return priority;
   const Advisory& advisory = *finding.advisory;
-  priority.factors = {severity_factor(advisory),
-                      exploited_factor(advisory),
-                      epss_factor(advisory),
-                      word_factor("criticality", surroundings.criticality, criticalities, 1, most_criticality),
-                      word_factor("exposure", surroundings.exposure, exposures, 1, most_exposure),
-                      use_factor(surroundings, now),
-                      days_open_factor(advisory, now)};
+  std::array<Factor, 7> factors{severity_factor(advisory, detail),
+                                exploited_factor(advisory, detail),
+                                epss_factor(advisory, detail),
+                                word_factor("criticality", surroundings.criticality, criticalities, 1, most_criticality, detail),
+                                word_factor("exposure", surroundings.exposure, exposures, 1, most_exposure, detail),
+                                use_factor(surroundings, now, detail),
+                                days_open_factor(advisory, now, detail)};
   double sum = 0;
-  for (const Factor& factor : priority.factors) sum += factor.weight;
+  for (const Factor& factor : factors) sum += factor.weight;
   priority.score = std::clamp(round_tenth(sum), 0.0, 100.0);
   priority.level = priority_level(priority.score);
+  if (detail == Detail::factors) {
+    priority.factors.assign(std::make_move_iterator(factors.begin()), std::make_move_iterator(factors.end()));
+  }
   return priority;
 }
 

@@ -10,11 +10,12 @@ namespace vmpatch::report {
 using advisory::Finding;
 using advisory::Status;
 
-std::vector<RankedFinding> rank_findings(std::vector<Finding> findings, const advisory::Surroundings& surroundings, Time now) {
+std::vector<RankedFinding> rank_findings(std::vector<Finding> findings, const advisory::Surroundings& surroundings, Time now,
+                                         advisory::Detail detail) {
   std::vector<RankedFinding> ranked;
   ranked.reserve(findings.size());
   for (Finding& finding : findings) {
-    advisory::Priority priority = advisory::prioritise(finding, surroundings, now);
+    advisory::Priority priority = advisory::prioritise(finding, surroundings, now, detail);
     ranked.push_back({std::move(finding), std::move(priority)});
   }
   std::sort(ranked.begin(), ranked.end(), [](const RankedFinding& a, const RankedFinding& b) {

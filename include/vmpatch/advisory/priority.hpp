@@ -27,11 +27,13 @@ struct Factor {
 struct Priority {
   double score = 0;  ///< 0–100, the sum of the factors' weights, to one decimal
   Severity level = Severity::none;  ///< the word for the score: low, medium, high, critical; none for what is not affected
-  std::vector<Factor> factors;      ///< in the order above; empty for what is not affected
+  std::vector<Factor> factors;      ///< in the order above; empty for what is not affected, and where only the score is asked for
 };
 
+enum class Detail { factors, score };
+
 /// Pure. Never falls when one factor rises and the others stay. The formula: section "Priority" in src/advisory/README.md.
-Priority prioritise(const Finding& finding, const Surroundings& surroundings, Time now);
+Priority prioritise(const Finding& finding, const Surroundings& surroundings, Time now, Detail detail = Detail::factors);
 /// The word for a score of an affected machine.
 Severity priority_level(double score);
 Json to_json(const Priority& priority);

@@ -23,7 +23,8 @@ struct RankedFinding {
 };
 
 /// Most urgent first; then by id and package.
-std::vector<RankedFinding> rank_findings(std::vector<advisory::Finding> findings, const advisory::Surroundings& surroundings, Time now);
+std::vector<RankedFinding> rank_findings(std::vector<advisory::Finding> findings, const advisory::Surroundings& surroundings, Time now,
+                                         advisory::Detail detail = advisory::Detail::factors);
 
 /// Which findings are told and counted as such. A set of advisory::Status.
 class StatusFilter {

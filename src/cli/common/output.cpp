@@ -14,23 +14,25 @@ std::size_t width(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
 
-using Row = std::vector<std::vector<std::string_view>>;  // cell, line
+using Row = std::vector<std::string>;
 
-Row split_cells(const std::vector<std::string>& cells, std::size_t columns) {
-  Row row;
-  for (std::size_t i = 0; i < columns; ++i) {
-    row.push_back(i < cells.size() ? split(cells[i], '\n') : std::vector<std::string_view>{{}});
+void widen(std::vector<std::size_t>& widths, const Row& row) {
+  for (std::size_t i = 0; i < std::min(row.size(), widths.size()); ++i) {
+    for (const std::string_view line : split(row[i], '\n')) widths[i] = std::max(widths[i], width(line));
   }
-  return row;
 }
 
 void append_row(std::string& out, const Row& row, const std::vector<std::size_t>& widths) {
+  std::vector<std::vector<std::string_view>> cells(widths.size());
   std::size_t height = 1;
-  for (const auto& cell : row) height = std::max(height, cell.size());
+  for (std::size_t i = 0; i < std::min(row.size(), cells.size()); ++i) {
+    cells[i] = split(row[i], '\n');
+    height = std::max(height, cells[i].size());
+  }
   for (std::size_t line = 0; line < height; ++line) {
     std::string text;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string_view part = line < row[i].size() ? row[i][line] : std::string_view{};
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::string_view part = line < cells[i].size() ? cells[i][line] : std::string_view{};
       text += part;
       text.append(widths[i] + 2 - width(part), ' ');
     }
@@ -49,16 +51,12 @@ void print_text(std::string_view text) {
 void print_json(const Json& json) { print_text(dump_json(json, 2) + "\n"); }
 
 std::string Table::format() const {
-  std::vector<Row> rows{split_cells(titles_, titles_.size())};
-  for (const auto& cells : rows_) rows.push_back(split_cells(cells, titles_.size()));
   std::vector<std::size_t> widths(titles_.size(), 0);
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      for (const std::string_view line : row[i]) widths[i] = std::max(widths[i], width(line));
-    }
-  }
+  widen(widths, titles_);
+  for (const Row& row : rows_) widen(widths, row);
   std::string out;
-  for (const Row& row : rows) append_row(out, row, widths);
+  append_row(out, titles_, widths);
+  for (const Row& row : rows_) append_row(out, row, widths);
   return out;
 }
 

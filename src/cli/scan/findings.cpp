@@ -1,11 +1,18 @@
 #include "cli/scan/findings.hpp"
 
+#include <atomic>
+#include <span>
+#include <thread>
+
 #include "cli/scan/output_target.hpp"
 #include "cli/scan/survey.hpp"
 #include "vmpatch/core/format.hpp"
 
 namespace vmpatch::cli {
 namespace {
+
+/// Machines of which findings are in memory at the same time.
+constexpr std::size_t batch_size = 16;
 
 std::unique_ptr<report::ScanWriter> make_writer(const ScanOptions& options, bool json, const report::Sink& sink) {
   if (options.output_format == "csv") return report::make_csv_writer(sink);
@@ -22,6 +29,26 @@ Result<std::optional<advisory::Severity>> parse_fail_on(const std::string& word)
   return level;
 }
 
+bool tells_factors(const ScanOptions& options, bool json) {
+  if (options.output_format.empty()) return json || options.explain;
+  return options.output_format == "json" || options.output_format == "sarif" || (options.output_format == "table" && options.explain);
+}
+
+/// In their order, side by side.
+template <class Assess>
+std::vector<report::MachineScan> assess_batch(std::span<const MachineFacts> machines, unsigned jobs, const Assess& assess) {
+  std::vector<report::MachineScan> scans(machines.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next.fetch_add(1); i < machines.size(); i = next.fetch_add(1)) scans[i] = assess(machines[i]);
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 1; i < jobs && i < machines.size(); ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  return scans;
+}
+
 }  // namespace
 
 Result<int> tell_findings(Context& context, const ScanOptions& options) {
@@ -33,11 +60,16 @@ Result<int> tell_findings(Context& context, const ScanOptions& options) {
   writer->begin({survey.now(), survey.feeds()->states, survey.silent_hosts()});
   bool has_findings = false;
   bool is_whole = survey.silent_hosts().empty();
-  for (const MachineFacts& facts : survey.machines()) {
-    const auto scan = survey.assess(facts, filter);
-    has_findings = has_findings || (fail_on && scan.worst && *scan.worst >= *fail_on);
-    is_whole = is_whole && !scan.problem;
-    writer->add(scan);
+  const auto detail = tells_factors(options, context.options.json) ? advisory::Detail::factors : advisory::Detail::score;
+  const auto assess = [&](const MachineFacts& facts) { return survey.assess(facts, filter, detail); };
+  const std::span all(survey.machines());
+  for (std::size_t first = 0; first < all.size(); first += batch_size) {
+    const auto batch = all.subspan(first, std::min(batch_size, all.size() - first));
+    for (const report::MachineScan& scan : assess_batch(batch, survey.jobs(), assess)) {
+      has_findings = has_findings || (fail_on && scan.worst && *scan.worst >= *fail_on);
+      is_whole = is_whole && !scan.problem;
+      writer->add(scan);
+    }
   }
   writer->end();
   VMPATCH_CHECK(target.finish());

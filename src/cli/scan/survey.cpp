@@ -104,6 +104,7 @@ Result<Survey> Survey::make(Context& context, const ScanOptions& options, const 
   VMPATCH_TRY(const auto files, find_feeds(context, options, wanted.feeds, setup->policy(), display));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
   Survey survey;
+  survey.jobs_ = options.jobs == 0 ? setup->policy().jobs : options.jobs;
   survey.now_ = context.clock.now();
   survey.inventory_ = setup->selection().inventory;
   survey.silent_hosts_ = find_silent_hosts(survey.inventory_, options.machines);
@@ -141,7 +142,7 @@ Result<std::vector<Finding>> Survey::match(const MachineFacts& machine) const {
   return feeds_->database.match(facts);
 }
 
-report::MachineScan Survey::assess(const MachineFacts& machine, const report::StatusFilter& filter) const {
+report::MachineScan Survey::assess(const MachineFacts& machine, const report::StatusFilter& filter, advisory::Detail detail) const {
   report::MachineScan scan;
   scan.uuid = machine.machine.uuid;
   scan.name = machine.machine.name;
@@ -161,7 +162,7 @@ report::MachineScan Survey::assess(const MachineFacts& machine, const report::St
   }
   for (const Finding& finding : *findings) ++scan.counts[static_cast<std::size_t>(finding.status)];
   std::erase_if(*findings, [&](const Finding& finding) { return !filter.has(finding.status); });
-  scan.findings = report::rank_findings(std::move(*findings), surroundings_of(machine), now_);
+  scan.findings = report::rank_findings(std::move(*findings), surroundings_of(machine), now_, detail);
   for (const report::RankedFinding& ranked : scan.findings) {
     if (ranked.finding.status != Status::affected_fixed && ranked.finding.status != Status::affected_unfixed) continue;
     scan.worst = std::max(scan.worst.value_or(advisory::Severity::none), ranked.priority.level);

@@ -28,6 +28,7 @@ class Survey {
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] const std::vector<MachineFacts>& machines() const { return machines_; }
   [[nodiscard]] const inventory::Inventory& inventory() const { return inventory_; }
+  [[nodiscard]] unsigned jobs() const { return jobs_; }
   [[nodiscard]] const Starts& starts() const { return starts_; }
   [[nodiscard]] const std::optional<Feeds>& feeds() const { return feeds_; }
   /// Hosts whose machines were asked for and that did not answer: nothing is known of their machines.
@@ -35,13 +36,14 @@ class Survey {
 
   /// Every finding of one machine; why it cannot be assessed otherwise. Feeds must be loaded.
   [[nodiscard]] Result<std::vector<advisory::Finding>> match(const MachineFacts& machine) const;
-  /// Ranked, counted and filtered.
-  [[nodiscard]] report::MachineScan assess(const MachineFacts& machine, const report::StatusFilter& filter) const;
+  /// Ranked, counted and filtered. Thread-safe.
+  [[nodiscard]] report::MachineScan assess(const MachineFacts& machine, const report::StatusFilter& filter, advisory::Detail detail) const;
 
  private:
   [[nodiscard]] advisory::Surroundings surroundings_of(const MachineFacts& machine) const;
 
   Time now_{};
+  unsigned jobs_ = 1;
   std::vector<MachineFacts> machines_;
   inventory::Inventory inventory_;
   Starts starts_;

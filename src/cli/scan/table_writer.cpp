@@ -85,7 +85,7 @@ class TableWriter final : public report::ScanWriter {
   void end() override {
     std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) { return a.score > b.score; });
     Table findings({"MACHINE", "PRIORITY", "ID", "PACKAGE", "INSTALLED", "FIXED", "FLAGS"});
-    for (const Row& row : rows_) findings.add_row(row.cells);
+    for (Row& row : rows_) findings.add_row(std::move(row.cells));
     if (!findings.empty()) sink_(findings.format() + (explain_ ? "" : "\n"));
     for (const Row& row : rows_) sink_(row.explanation);
     if (explain_ && !rows_.empty()) sink_("\n");

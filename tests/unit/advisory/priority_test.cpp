@@ -124,6 +124,19 @@ TEST(Priority, NeverFallsWhenOneFactorRises) {
   }
 }
 
+TEST(Priority, TheScoreAloneIsTheSame) {
+  Cases cases;
+  for (int i = 0; i < 1000; ++i) {
+    const Case c = cases.next();
+    Finding finding;
+    finding.advisory = std::make_shared<const Advisory>(c.advisory);
+    const Priority alone = prioritise(finding, c.surroundings, now, Detail::score);
+    EXPECT_EQ(alone.score, priority_of(c).score);
+    EXPECT_EQ(alone.level, priority_of(c).level);
+    EXPECT_TRUE(alone.factors.empty());
+  }
+}
+
 TEST(Priority, WorstAndLeastOfAll) {
   Case worst;
   worst.advisory.cvss = 10;
