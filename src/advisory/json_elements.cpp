@@ -15,7 +15,9 @@ constexpr std::size_t longest_key = 4096;
 
 class Reader {
  public:
-  Reader(ByteSource& source, const JsonElements& how) : source_(source), how_(how), chunk_(std::make_unique<char[]>(chunk_size)) {}
+  Reader(ByteSource& source, const JsonElements& how)
+      : source_(&source), how_(how), buffer_(std::make_unique_for_overwrite<char[]>(chunk_size)), chunk_(buffer_.get()) {}
+  Reader(std::string_view text, const JsonElements& how) : how_(how), chunk_(text.data()), size_(text.size()) {}
 
   Result<void> read_document() {
     VMPATCH_CHECK(skip_space());
@@ -36,7 +38,9 @@ class Reader {
     before_chunk_ += size_;
     at_ = 0;
     size_ = 0;
-    VMPATCH_TRY(size_, source_.read(chunk_.get(), chunk_size));
+    if (source_ != nullptr) {
+      VMPATCH_TRY(size_, source_->read(buffer_.get(), chunk_size));
+    }
     at_end_ = size_ == 0;
     kept_from_ = 0;
     return {};
@@ -51,7 +55,7 @@ class Reader {
       collecting_ = false;
       return;
     }
-    kept_.append(chunk_.get() + kept_from_, at_ - kept_from_);
+    kept_.append(chunk_ + kept_from_, at_ - kept_from_);
     kept_from_ = at_;
   }
 
@@ -211,9 +215,10 @@ class Reader {
     return {};
   }
 
-  ByteSource& source_;
+  ByteSource* source_ = nullptr;
   const JsonElements& how_;
-  std::unique_ptr<char[]> chunk_;
+  std::unique_ptr<char[]> buffer_;
+  const char* chunk_;
   std::size_t at_ = 0;
   std::size_t size_ = 0;
   std::uint64_t before_chunk_ = 0;
@@ -228,11 +233,12 @@ class Reader {
 
 }  // namespace
 
-Result<void> each_json_element(ByteSource& source, const JsonElements& how) { return Reader(source, how).read_document(); }
+Result<void> each_json_element(ByteSource& source, const JsonElements& how) {
+  return Reader(source, how).read_document();
+}
 
 Result<void> each_json_element(std::string_view text, const JsonElements& how) {
-  MemorySource source(text);
-  return each_json_element(source, how);
+  return Reader(text, how).read_document();
 }
 
 }  // namespace vmpatch::advisory

@@ -45,21 +45,15 @@ class Matcher {
 
   std::vector<Finding> match(const guest::Facts& facts) {
     for (const auto& unit : units(facts)) match(unit);
-    std::sort(findings_.begin(), findings_.end(), [](const Ordered& a, const Ordered& b) {
-      return a.order != b.order ? a.order < b.order : a.finding.package < b.finding.package;
-    });
+    // Units come by name, so that their order settles the rest. Findings are large: numbers are sorted in their place.
+    std::sort(order_.begin(), order_.end());
     std::vector<Finding> result;
     result.reserve(findings_.size());
-    for (auto& [order, finding] : findings_) result.push_back(std::move(finding));
+    for (const auto& [id, at] : order_) result.push_back(std::move(findings_[at]));
     return result;
   }
 
  private:
-  struct Ordered {
-    std::uint32_t order;
-    Finding finding;
-  };
-
   [[nodiscard]] std::vector<Unit> units(const guest::Facts& facts) const {
     std::map<std::string, Unit> by_name;
     for (const auto& package : facts.packages) {
@@ -147,7 +141,9 @@ class Matcher {
       const Statements on_source = take(shared, advisory);
       Draft draft;
       for (std::size_t i = 0; i < unit.subjects.size(); ++i) judge(unit, unit.subjects[i], on_source, take(own[i], advisory), draft);
-      if (draft.worst) findings_.push_back({store_.order(advisory), finish(unit, advisory, draft)});
+      if (!draft.worst) continue;
+      order_.emplace_back(store_.order(advisory), findings_.size());
+      findings_.push_back(finish(unit, advisory, draft));
     }
   }
 
@@ -206,7 +202,8 @@ class Matcher {
   Scope machine_;
   std::optional<Text> release_;
   std::vector<Application> applications_;
-  std::vector<Ordered> findings_;
+  std::vector<Finding> findings_;
+  std::vector<std::pair<std::uint32_t, std::size_t>> order_;
 };
 
 std::string covered_list(const Store& store) {
