@@ -95,7 +95,10 @@ Result<CommandOutput> run_reader(const Copy& copy, RpmFormat format, const std::
   command.timeout = std::chrono::seconds(30);
   command.max_output = max_answer;
   command.filter = &filter;
-  return run(command);
+  auto output = run(command);
+  if (output) return output;
+  return Error{output.error().code, fmt::format("{} (in {}; TMPDIR must name a folder that every account may enter)",
+                                                output.error().message, copy.folder().string())};
 }
 
 /// The last line of what rpm said.
@@ -182,12 +185,13 @@ Result<std::vector<Package>> read_rpm_database(Guest& guest, const RpmDatabase& 
   }
   const auto account = worker_credentials();
   if (account) VMPATCH_CHECK(copy->give_to(*account));
-  VMPATCH_TRY(const CommandOutput output, run_reader(*copy, database.format, account));
-  if (output.exit_code != 0) {
-    return fail(Errc::failed, "{}: cannot read the rpm database ({}): {}", database.path, to_string(database.format), reason(output));
+  const auto output = run_reader(*copy, database.format, account);
+  if (!output) return output.error().in(database.path);
+  if (output->exit_code != 0) {
+    return fail(Errc::failed, "{}: cannot read the rpm database ({}): {}", database.path, to_string(database.format), reason(*output));
   }
-  if (output.truncated) return fail(Errc::failed, "{}: the rpm database holds too much", database.path);
-  auto packages = parse_rpm_answer(output.out);
+  if (output->truncated) return fail(Errc::failed, "{}: the rpm database holds too much", database.path);
+  auto packages = parse_rpm_answer(output->out);
   if (!packages) return packages.error().in(database.path);
   return packages;
 }

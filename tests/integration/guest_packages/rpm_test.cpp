@@ -198,6 +198,24 @@ TEST(Rpm, folder_in_the_place_of_a_database_is_an_error) {
   EXPECT_NE(error_of(facts).find("/var/lib/rpm/rpmdb.sqlite is not a regular file"), std::string::npos) << error_of(facts);
 }
 
+TEST(Rpm, temporary_folder_that_the_reader_cannot_enter_is_named) {
+  const TempDir dir;
+  put_database(dir, "sqlite", "/var/lib/rpm");
+  const fs::path closed = dir / "closed";
+  fs::create_directory(closed);
+  fs::permissions(closed, fs::perms::owner_all);
+  ASSERT_EQ(::setenv("TMPDIR", closed.c_str(), 1), 0);
+  const auto facts = facts_of(dir);
+  ASSERT_EQ(::unsetenv("TMPDIR"), 0);
+  EXPECT_TRUE(fs::is_empty(closed));
+  if (!worker_credentials()) {  // the reader of an ordinary user is that user
+    EXPECT_TRUE(facts.has_value()) << error_of(facts);
+    return;
+  }
+  EXPECT_NE(error_of(facts).find(closed.string()), std::string::npos) << error_of(facts);
+  EXPECT_NE(error_of(facts).find("TMPDIR"), std::string::npos) << error_of(facts);
+}
+
 TEST(Rpm, nothing_is_left_on_the_host) {
   const auto copies = [] {
     std::size_t count = 0;
