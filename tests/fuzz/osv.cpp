@@ -1,0 +1,12 @@
+// Any bytes as OSV records: an error or statements that matching can use.
+#include "advisory/osv.hpp"
+
+#include "advisory_feed.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace vmpatch::advisory;
+  return fuzz::run(data, size, [](std::string_view text, Intake& intake) {
+    MemorySource source(text);
+    static_cast<void>(load_osv(source, text.starts_with("["), intake).has_value());
+  });
+}
