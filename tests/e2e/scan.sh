@@ -166,6 +166,28 @@ expect_exit 3 vm-patch scan --group front
 expect_exit 1 vm-patch scan --group nobody
 expect_text "$ERR" 'no machine on .* is in group nobody'
 
+title 'a feed from a server is kept; without the server the copy is used, and its age is told'
+python3 -u -c 'import functools, http.server, sys
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+print(server.server_port)
+server.serve_forever()' "$feeds" >"$WORK/port" 2>"$WORK/server.log" &
+server=$!
+at_end=("kill $server 2>/dev/null" "${at_end[@]}")
+for ((try = 0; try < 100; try++)); do [ ! -s "$WORK/port" ] || break; sleep 0.1; done
+url=http://127.0.0.1:$(cat "$WORK/port")/tracker.json
+expect_exit 1 vm-patch scan -d web01 --feed "$url" --offline
+expect_exit 3 vm-patch scan -d web01 --feed "debian-tracker=$url"
+expect_text "$OUT" '^web01 .*CVE-2026-10001'
+kill $server
+wait $server || true
+expect_exit 3 vm-patch scan -d web01 --feed "$url"
+expect_exit 3 vm-patch scan -d web01 --feed "$url" --offline
+expect_no_text "$ERR" 'warning'
+expect_exit 3 vm-patch scan -d web01 --feed "$url" --refresh
+expect_text "$ERR" 'warning: feed http://127\.0\.0\.1.*using the copy of'
+expect_exit 2 vm-patch scan -d web01 --feed "$url" --refresh --offline
+
 title '--fix: who lacks it, and whom the gate would refuse for it'
 expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix DSA-9001-1 --json
 json 'd["advisory"]["id"] == "CVE-2026-10006"'
