@@ -73,6 +73,7 @@ void add_pacman_package(const TempDir& dir, const std::string& info, const std::
                                 (dir / "root/var/lib/pacman").string(), "--noconfirm", "--noscriptlet", "-dd"};
   argv.insert(argv.end(), options.begin(), options.end());
   argv.insert(argv.end(), {"-U", package / "p.pkg.tar"});
+  if (::geteuid() != 0) argv.insert(argv.begin(), {"unshare", "--map-root-user"});  // pacman installs for root only
   tool(argv);
 }
 
