@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "integration/image/qemu_tools.hpp"
 #include "vmpatch/image/extents.hpp"
 #include "vmpatch/image/locks.hpp"
@@ -63,6 +65,46 @@ TEST_F(BlockServerTest, a_chain_of_three_layers_is_served) {
   const auto disk = value_of(server.export_chain(opened, "vda"));
   EXPECT_TRUE(same_content(dir_ / "top.qcow2", Format::qcow2, disk.uri(), Format::raw));
   expect_ok(server.stop());
+}
+
+/// The program that runs as `pid`.
+std::string program_of(pid_t pid) { return fs::read_symlink("/proc/" + std::to_string(pid) + "/exe").filename(); }
+
+TEST_F(BlockServerTest, a_server_for_reading_serves_compressed_chains_by_the_small_qemu) {
+  const auto top = dir_ / "top.qcow2";
+  must({"qemu-img", "convert", "-c", "-f", "qcow2", "-O", "qcow2", base_.native(), (dir_ / "compressed.qcow2").native()});
+  must({"qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "compressed.qcow2", top.native()});
+  write_image(top, Format::qcow2, {"write -P 2 2M 64k"});
+  const auto opened = value_of(Chain::open(top, Format::qcow2, {}));
+  auto server = value_of(BlockServer::start({dir_ / "s", -1, true}));
+  const auto disk = value_of(server.export_chain(opened, "vda"));
+  EXPECT_EQ(program_of(server.pid()), "qemu-system-x86_64-microvm");
+  EXPECT_TRUE(same_content(top, Format::qcow2, disk.uri(), Format::raw));
+  expect_ok(server.stop());
+}
+
+TEST_F(BlockServerTest, zstd_is_told_by_the_header_and_served_by_the_full_qemu) {
+  const auto image = dir_ / "zstd.qcow2";
+  must({"qemu-img", "convert", "-c", "-f", "qcow2", "-O", "qcow2", "-o", "compression_type=zstd", base_.native(), image.native()});
+  const auto opened = value_of(Chain::open(image, Format::qcow2, {}));
+  EXPECT_TRUE(opened.top().header->zstd);
+  EXPECT_FALSE(chain().top().header->zstd);
+  auto server = start();
+  EXPECT_EQ(program_of(server.pid()), "qemu-system-x86_64");
+  EXPECT_TRUE(same_content(image, Format::qcow2, value_of(server.export_chain(opened, "vda")).uri(), Format::raw));
+  expect_ok(server.stop());
+}
+
+TEST_F(BlockServerTest, both_qemus_run_without_privileges_under_a_system_call_filter) {
+  for (const bool reading : {false, true}) {
+    auto server = value_of(BlockServer::start({dir_ / "s", -1, reading}));
+    std::ifstream file("/proc/" + std::to_string(server.pid()) + "/status");
+    const std::string status((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_NE(status.find("\nSeccomp:\t2\n"), std::string::npos) << status;
+    EXPECT_NE(status.find("\nNoNewPrivs:\t1\n"), std::string::npos) << status;
+    EXPECT_NE(status.find("\nCapEff:\t0000000000000000\n"), std::string::npos) << status;
+    expect_ok(server.stop());
+  }
 }
 
 TEST_F(BlockServerTest, a_raw_disk_with_a_qcow2_header_is_served_as_raw) {
