@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <tuple>
 
 #include "vmpatch/core/file.hpp"
@@ -88,7 +89,7 @@ Result<CommandOutput> run_reader(const Copy& copy, RpmFormat format, const std::
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"HOME", "/nonexistent"}};
   command.run_as = account;
   command.cwd = copy.folder();
-  command.limits = {{RLIMIT_CORE, 0}, {RLIMIT_CPU, 10}, {RLIMIT_NOFILE, 64}, {RLIMIT_FSIZE, max_answer}};
+  command.limits = {{RLIMIT_CORE, 0}, {RLIMIT_CPU, 5}, {RLIMIT_NOFILE, 64}, {RLIMIT_FSIZE, max_answer}};
 #ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
   command.limits.emplace_back(RLIMIT_AS, 1U << 30U);
 #endif
@@ -103,6 +104,9 @@ Result<CommandOutput> run_reader(const Copy& copy, RpmFormat format, const std::
 
 /// The last line of what rpm said.
 std::string reason(const CommandOutput& output) {
+  if (output.exit_code == 128 + SIGKILL || output.exit_code == 128 + SIGXCPU) {
+    return "it takes more processor time or memory than any honest database";
+  }
   const auto lines = split(trim(output.err), '\n');
   const std::string_view last = lines.empty() ? std::string_view() : trim(lines.back());
   if (last.empty()) return fmt::format("the reader ended with exit code {}", output.exit_code);

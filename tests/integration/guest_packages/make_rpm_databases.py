@@ -5,6 +5,7 @@ OUT/sqlite/rpmdb.sqlite  by rpm
 OUT/wal/rpmdb.sqlite     the same, and its write-ahead log holds the removal of one package
 OUT/bdb/Packages         by db5.3_load from the headers of the first; key 0 holds the highest number (rpm's lib/backend/db3.c)
 OUT/ndb/Packages.db      written here from the same headers, each of them 90 times, so that two pages of slots are needed
+OUT/endless/rpmdb.sqlite one whose table of packages is a query that never ends
 OUT/NAME.txt             what `rpm -qa` says of sqlite, and of wal
 """
 import os
@@ -62,6 +63,14 @@ def make_wal(out):
     connection.close()
 
 
+def make_endless(out):
+    shutil.copytree(f"{out}/sqlite", f"{out}/endless")
+    with sqlite3.connect(f"{out}/endless/rpmdb.sqlite") as connection:
+        connection.execute("DROP TABLE Packages")
+        connection.execute("CREATE VIEW Packages AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+                           "SELECT x AS hnum, zeroblob(1) AS blob FROM c WHERE x < 0")
+
+
 def make_bdb(headers, path):
     entries = [(0, struct.pack("<I", len(headers)))] + list(enumerate(headers, 1))
     lines = ["VERSION=3", "format=bytevalue", "type=hash", "HEADER=END"]
@@ -94,6 +103,7 @@ def main():
     run("rpm", "--dbpath", f"{out}/sqlite", "--define", "_db_backend sqlite", "--justdb", "--nodeps", "-i", *packages)
     query(out, "sqlite")
     make_wal(out)
+    make_endless(out)
     with sqlite3.connect(f"{out}/sqlite/rpmdb.sqlite") as connection:
         headers = [row[0] for row in connection.execute("SELECT blob FROM Packages ORDER BY hnum")]
     make_bdb(headers, f"{out}/bdb/Packages")

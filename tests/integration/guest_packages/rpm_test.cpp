@@ -164,6 +164,8 @@ TEST(Rpm, damage_by_chance_never_ends_in_half_a_list_or_a_crash) {
       if (!facts) {
         ++failed;
         EXPECT_NE(error_of(facts).find("/var/lib/rpm/"), std::string::npos) << error_of(facts);
+      } else {
+        EXPECT_GE(facts->packages.size(), expected.size());
       }
     }
   }
@@ -178,6 +180,14 @@ TEST(Rpm, database_larger_than_512_mebibytes_is_refused_at_once) {
   const auto facts = facts_of(dir);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));  // with mke2fs
   EXPECT_NE(error_of(facts).find("/var/lib/rpm/rpmdb.sqlite has 10 GiB"), std::string::npos) << error_of(facts);
+}
+
+TEST(Rpm, database_that_never_ends_is_ended) {
+  const TempDir dir;
+  put_database(dir, "endless", "/var/lib/rpm");
+  const auto facts = facts_of(dir);
+  EXPECT_EQ(direct::test::code_of(facts), Errc::failed) << error_of(facts);
+  EXPECT_NE(error_of(facts).find("more processor time"), std::string::npos) << error_of(facts);
 }
 
 TEST(Rpm, database_of_more_than_one_range_is_copied_whole) {
