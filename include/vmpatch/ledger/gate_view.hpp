@@ -21,7 +21,17 @@ struct GateFacts {
   Json policy_origin;
 };
 
-/// Errc::not_found when there is no ledger.
+/// Answers for many machines over one connection. Not for several threads at once.
+class GateReader {
+ public:
+  /// Errc::not_found when there is no ledger.
+  static Result<std::unique_ptr<GateReader>> open(const std::filesystem::path& ledger);
+  virtual ~GateReader() = default;
+  /// One snapshot: what changes together is seen together.
+  virtual Result<GateFacts> facts(const std::string& machine_uuid, Time now) = 0;
+};
+
+/// For one machine. Errc::not_found when there is no ledger.
 Result<GateFacts> read_gate_facts(const std::filesystem::path& ledger, const std::string& machine_uuid, Time now);
 
 /// The life of one allowed start.

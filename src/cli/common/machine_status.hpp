@@ -5,17 +5,31 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vmpatch/cli/context.hpp"
 #include "vmpatch/gate/decision.hpp"
 #include "vmpatch/inventory/machine.hpp"
-#include "vmpatch/ledger/records.hpp"
+#include "vmpatch/ledger/gate_view.hpp"
 
 namespace vmpatch::cli {
 
-/// What the gate would answer to a start (or to a restore, for saved memory) at this moment. Nothing is recorded, and no
-/// override is used up. Errc::not_found: there is no ledger. Errc::unsupported: the machine is on another computer.
-Result<gate::Verdict> current_verdict(const Context& context, const inventory::Machine& machine);
+/// What the gate would answer at this moment. Nothing is recorded, and no override is used up.
+class Verdicts {
+ public:
+  /// Errc::not_found: there is no ledger.
+  static Result<Verdicts> make(const Context& context);
+  /// To a start (or to a restore, for saved memory). Errc::unsupported: the machine is on another computer.
+  Result<gate::Verdict> of(const inventory::Machine& machine) const;
+
+ private:
+  explicit Verdicts(const Context& context) : context_(&context) {}
+  const Context* context_;
+  std::unique_ptr<ledger::GateReader> ledger_;
+  std::unique_ptr<ledger::CustodyStore> custody_;  ///< null: the hook never ran
+  std::vector<std::string> used_overrides_;
+  std::string boot_;
+};
 
 /// The newest run of every machine that the ledger knows, by UUID. Errc::not_found: there is no ledger.
 Result<std::map<std::string, ledger::Run>> load_last_runs(const Context& context);

@@ -13,15 +13,17 @@ struct Explained {
   bool blocked = false;
 };
 
-Result<Explained> explain_one(const Context& context, const inventory::Machine& machine) {
-  auto verdict = current_verdict(context, machine);
-  if (!verdict && verdict.error().code == Errc::not_found) {
-    return fail(Errc::not_found, "{}, so the gate denies every start if its hook is in place; run 'vm-patch gate install'",
-                verdict.error().message);
-  }
-  if (!verdict) return verdict.error();
+Result<Verdicts> make_verdicts(const Context& context) {
+  auto verdicts = Verdicts::make(context);
+  if (verdicts || verdicts.error().code != Errc::not_found) return verdicts;
+  return fail(Errc::not_found, "{}, so the gate denies every start if its hook is in place; run 'vm-patch gate install'",
+              verdicts.error().message);
+}
+
+Result<Explained> explain_one(const Context& context, const Verdicts& verdicts, const inventory::Machine& machine) {
+  VMPATCH_TRY(auto verdict, verdicts.of(machine));
   VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), machine.uuid, context.clock.now()));
-  Explained explained{machine, std::move(*verdict), true};
+  Explained explained{machine, std::move(verdict), true};
   try {
     explained.blocked = gate::blocks(explained.verdict, gate::find_group(facts.policy, machine));
   } catch (const Json::exception&) {
@@ -54,10 +56,11 @@ void print_one(const Explained& explained) {
 
 Result<int> explain_verdict(Context& context, const ExplainOptions& options) {
   VMPATCH_TRY(const Selection selection, select_machines(context, options.machines));
+  VMPATCH_TRY(const Verdicts verdicts, make_verdicts(context));
   bool blocked = false;
   Json json{{"schema", "vm-patch/gate-explain/v1"}, {"machines", Json::array()}};
   for (const inventory::Machine& machine : selection.machines) {
-    VMPATCH_TRY(const Explained explained, explain_one(context, machine));
+    VMPATCH_TRY(const Explained explained, explain_one(context, verdicts, machine));
     blocked = blocked || explained.blocked;
     if (context.options.json) {
       json["machines"].push_back(to_json(explained));

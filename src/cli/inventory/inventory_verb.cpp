@@ -57,10 +57,14 @@ StatusOf make_status(const Context& context) {
     if (runs.error().code != Errc::not_found) context.log.warn("last runs are not shown: {}", runs.error().message);
     return [](const Machine&) { return MachineStatus{}; };
   }
-  return [&context, last = std::move(*runs)](const Machine& machine) {
+  auto made = Verdicts::make(context);
+  if (!made) context.log.warn("verdicts are not shown: {}", made.error().message);
+  const auto verdicts = made ? std::make_shared<Verdicts>(std::move(*made)) : nullptr;
+  return [&context, verdicts, last = std::move(*runs)](const Machine& machine) {
     MachineStatus status;
     if (const auto run = last.find(machine.uuid); run != last.end()) status.last_run = run_json(run->second);
-    const auto verdict = current_verdict(context, machine);
+    if (!verdicts) return status;
+    const auto verdict = verdicts->of(machine);
     if (verdict) {
       status.verdict = Json{{"answer", std::string(gate::to_string(verdict->answer))},
                             {"rule", verdict->rule},

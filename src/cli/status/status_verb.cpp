@@ -55,13 +55,15 @@ Result<void> add_ledger(const Context& context, Rows& rows) {
 Result<bool> add_hosts(Context& context, Rows& rows) {
   VMPATCH_TRY(auto hosts, Hosts::make(context, {}));
   hosts.add_libvirt();
+  const auto verdicts = Verdicts::make(context);
   inventory::Inventory inventory = hosts.load();
   for (inventory::HostInventory& host : inventory.hosts) {
     if (!host.problem.empty()) context.log.warn("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
     for (inventory::Machine& machine : host.machines) {
       Row& row = row_of(rows, machine.uuid, machine.name);
       row.name = machine.name;
-      if (auto verdict = current_verdict(context, machine)) row.verdict = std::move(*verdict);
+      auto verdict = verdicts ? verdicts->of(machine) : verdicts.error();
+      if (verdict) row.verdict = std::move(*verdict);
       row.machine = std::move(machine);
     }
   }

@@ -52,20 +52,43 @@ Result<void> read_overrides(Database& database, const std::string& machine_uuid,
   }
 }
 
-}  // namespace
-
-Result<GateFacts> read_gate_facts(const std::filesystem::path& ledger, const std::string& machine_uuid, Time now) {
-  VMPATCH_TRY(Database database,
-              Database::open(ledger, {.mode = Database::Mode::read_only, .busy_timeout_ms = patience_ms}));
-  VMPATCH_CHECK(check_version(database, ledger_migrations()));
+Result<GateFacts> read_all(Database& database, const std::string& machine_uuid, Time now) {
   GateFacts facts;
-  // One snapshot for all questions: an attestation and its run change together.
-  VMPATCH_CHECK(database.execute("BEGIN"));
   VMPATCH_CHECK(read_policy(database, facts));
   VMPATCH_CHECK(read_attestation(database, machine_uuid, facts));
   VMPATCH_CHECK(read_unfinished_run(database, machine_uuid, facts));
   VMPATCH_CHECK(read_overrides(database, machine_uuid, now, facts));
   return facts;
+}
+
+class SqliteGateReader final : public GateReader {
+ public:
+  explicit SqliteGateReader(Database database) : database_(std::move(database)) {}
+
+  Result<GateFacts> facts(const std::string& machine_uuid, Time now) override {
+    // One snapshot for all questions: an attestation and its run change together.
+    VMPATCH_CHECK(database_.execute("BEGIN"));
+    auto facts = read_all(database_, machine_uuid, now);
+    VMPATCH_CHECK(database_.execute("COMMIT"));
+    return facts;
+  }
+
+ private:
+  Database database_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<GateReader>> GateReader::open(const std::filesystem::path& ledger) {
+  VMPATCH_TRY(Database database,
+              Database::open(ledger, {.mode = Database::Mode::read_only, .busy_timeout_ms = patience_ms}));
+  VMPATCH_CHECK(check_version(database, ledger_migrations()));
+  return std::unique_ptr<GateReader>(std::make_unique<SqliteGateReader>(std::move(database)));
+}
+
+Result<GateFacts> read_gate_facts(const std::filesystem::path& ledger, const std::string& machine_uuid, Time now) {
+  VMPATCH_TRY(const auto reader, GateReader::open(ledger));
+  return reader->facts(machine_uuid, now);
 }
 
 }  // namespace vmpatch::ledger
