@@ -101,9 +101,6 @@ class Document {
         id_(text_of(member(member(json, "document"), "tracking"), "id")) {}
 
   void load() {
-    for (const auto& [id, package] : products_.packages()) {
-      if (package.scope.distribution != Distribution::any) intake_.store.cover(package.scope);
-    }
     const bool withdrawn = text_of(member(json_, "document"), "category") == "csaf_withdrawn";
     for (const auto& vulnerability : items_of(json_, "vulnerabilities")) {
       ++intake_.state.records;
@@ -166,7 +163,10 @@ class Document {
 
   void collect(const std::string& product, Word word, const std::string& where) {
     const CsafPackage* package = products_.package(product);
-    if (package == nullptr || !intake_.store.interesting(package->name)) return;
+    if (package == nullptr) return;
+    // Without a release it is too little to call any release looked after.
+    if (package->scope.distribution != Distribution::any && !package->scope.release.empty()) intake_.store.cover(package->scope);
+    if (!intake_.store.interesting(package->name)) return;
     Collected& what = collected_[{package->scope, package->name, package->kind}];
     std::optional<VersionRange> range;
     if (!package->version.empty()) {

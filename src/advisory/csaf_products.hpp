@@ -26,7 +26,6 @@ class CsafProducts {
 
   /// Null for an id that is unknown, or that is no package of a Linux distribution.
   [[nodiscard]] const CsafPackage* package(const std::string& product_id) const;
-  [[nodiscard]] const std::map<std::string, CsafPackage, std::less<>>& packages() const { return packages_; }
 
  private:
   std::map<std::string, CsafPackage, std::less<>> packages_;

@@ -16,6 +16,11 @@ bool Evaluator::at_least(const Version& version, Text bound) const {
   return text == "0" || compare(version.text, text) >= 0;
 }
 
+/// Before every version, also before "0~git1" which a distribution's order puts before "0".
+bool Evaluator::is_beginning(const Event& event) const {
+  return event.kind == Event::Kind::introduced && texts_[event.version] == "0";
+}
+
 bool Evaluator::in_range(const Event* begin, const Event* end, const Version& version) const {
   bool limited = false;
   bool below_limit = false;
@@ -32,9 +37,7 @@ bool Evaluator::in_range(const Event* begin, const Event* end, const Version& ve
                          : event->kind == Event::Kind::introduced  ? at_least(version, event->version)
                                                                    : compare(version.text, bound) >= 0;
     if (!reached) continue;
-    // "0" comes before every other version.
-    const bool first_of_all = event->kind == Event::Kind::introduced && bound == "0";
-    const bool later = last == nullptr || (!first_of_all && compare(bound, texts_[last->version]) >= 0);
+    const bool later = last == nullptr || is_beginning(*last) || (!is_beginning(*event) && compare(bound, texts_[last->version]) >= 0);
     if (!later) continue;
     last = event;
     vulnerable = event->kind == Event::Kind::introduced;

@@ -43,6 +43,7 @@ class Evaluator {
 
  private:
   [[nodiscard]] bool at_least(const Version& version, Text bound) const;
+  [[nodiscard]] bool is_beginning(const Event& event) const;
   [[nodiscard]] bool in_range(const Event* begin, const Event* end, const Version& version) const;
   [[nodiscard]] bool in_ranges(const Statement& statement, const Version& version) const;
 

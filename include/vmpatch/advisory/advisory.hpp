@@ -45,7 +45,7 @@ struct Finding {
   std::vector<std::string> binaries;  ///< installed packages it stands for: "libssl3 amd64 3.0.11-1~deb12u1"; sorted
   Status status = Status::under_investigation;
   std::string fixed;                  ///< lowest version that holds the fix; empty = none
-  std::string reason;                 ///< in words: why not affected, what is investigated, which range matched
+  std::string reason;                 ///< in words: why not affected, what is investigated, which range matched; hostile text
   std::vector<std::string> sources;   ///< "osv:DSA-5532-1", "debian-tracker:CVE-…", "csaf:…"; sorted
 };
 

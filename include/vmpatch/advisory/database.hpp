@@ -60,6 +60,7 @@ class Database {
 
   /// Reads one feed, as a stream. A record that is not understood is skipped and counted; a file that is no feed at all is
   /// failed with its name and the offset. Load KEV and EPSS after the others: they only add to known vulnerabilities.
+  /// After an error a part of the feed may be in: throw the database away, it would call machines clean that are not.
   Result<FeedState> load(const FeedFile& feed);
 
   /// Every known vulnerability of the machine's installed packages, those that are not affected included (with the reason).

@@ -175,6 +175,13 @@ TEST(CsafFinding, RangesOfVersions) {
   EXPECT_EQ(with("all versions before 3.0.10"), std::vector<std::string>{investigated_line});
 }
 
+TEST(CsafCoverage, OnlyProductsWithAReleaseThatTheDocumentJudges) {
+  const auto covered = [](const std::string& document) { return database({{FeedKind::csaf, document}}, openssl()).match(openssl()).has_value(); };
+  EXPECT_TRUE(covered(csaf({{"p", "pkg:deb/debian/nginx?distro=debian-12"}}, R"("known_affected":["p"])")));
+  EXPECT_FALSE(covered(csaf({{"p", "pkg:deb/debian/nginx"}}, R"("known_affected":["p"])")));
+  EXPECT_FALSE(covered(csaf({{"p", "pkg:deb/debian/nginx?distro=debian-12"}}, "")));
+}
+
 TEST(Joining, ContradictionOfEqualRankNamesBoth) {
   const auto found = findings({{FeedKind::osv, osv_affected}, {FeedKind::osv, osv("CVE-2023-5363", "Debian:12", "openssl", fixed_in("3.0.8-1"))}}, openssl());
   ASSERT_EQ(found.size(), 1U);

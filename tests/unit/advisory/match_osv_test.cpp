@@ -67,6 +67,10 @@ const std::vector<Case> debian_cases{
      on_openssl(R"("ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"3.0.12-1"}]},)"
                 R"({"type":"ECOSYSTEM","events":[{"introduced":"3.0.12-1"},{"fixed":"3.0.13-1"}]}])"),
      openssl("3.0.11-1"), {"CVE-2023-5363 openssl 3.0.11-1 affected_fixed 3.0.13-1"}},
+    {"a_fix_that_sorts_before_0", on_openssl(fixed_in("0~git20240101-1")), openssl("0~git20240202-1"),
+     {"CVE-2023-5363 openssl 0~git20240202-1 not_affected -"}},
+    {"older_than_a_fix_that_sorts_before_0", on_openssl(fixed_in("0~git20240101-1")), openssl("0~git20231231-1"),
+     {"CVE-2023-5363 openssl 0~git20231231-1 affected_fixed 0~git20240101-1"}},
     {"before_the_limit", on_openssl(ranges(R"({"introduced":"0"},{"limit":"3.1-1"})")), openssl("3.0.11-1"),
      {"CVE-2023-5363 openssl 3.0.11-1 affected_unfixed -"}},
     {"behind_the_limit", on_openssl(ranges(R"({"introduced":"0"},{"limit":"3.0-1"})")), openssl("3.0.11-1"),
