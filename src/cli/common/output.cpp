@@ -22,7 +22,8 @@ void widen(std::vector<std::size_t>& widths, const Row& row) {
   }
 }
 
-void append_row(std::string& out, const Row& row, const std::vector<std::size_t>& widths) {
+std::string format_row(const Row& row, const std::vector<std::size_t>& widths) {
+  std::string out;
   std::vector<std::vector<std::string_view>> cells(widths.size());
   std::size_t height = 1;
   for (std::size_t i = 0; i < std::min(row.size(), cells.size()); ++i) {
@@ -39,6 +40,7 @@ void append_row(std::string& out, const Row& row, const std::vector<std::size_t>
     text.erase(text.find_last_not_of(' ') + 1);
     out += text + "\n";
   }
+  return out;
 }
 
 }  // namespace
@@ -51,13 +53,18 @@ void print_text(std::string_view text) {
 void print_json(const Json& json) { print_text(dump_json(json, 2) + "\n"); }
 
 std::string Table::format() const {
-  std::vector<std::size_t> widths(titles_.size(), 0);
-  widen(widths, titles_);
-  for (const Row& row : rows_) widen(widths, row);
   std::string out;
-  append_row(out, titles_, widths);
-  for (const Row& row : rows_) append_row(out, row, widths);
+  format_table(titles_, rows_.size(), [&](std::size_t i) { return rows_[i]; }, [&](std::string_view text) { out += text; });
   return out;
+}
+
+void format_table(const std::vector<std::string>& titles, std::size_t rows, const std::function<Row(std::size_t)>& make_row,
+                  const std::function<void(std::string_view)>& sink) {
+  std::vector<std::size_t> widths(titles.size(), 0);
+  widen(widths, titles);
+  for (std::size_t i = 0; i < rows; ++i) widen(widths, make_row(i));
+  sink(format_row(titles, widths));
+  for (std::size_t i = 0; i < rows; ++i) sink(format_row(make_row(i), widths));
 }
 
 }  // namespace vmpatch::cli

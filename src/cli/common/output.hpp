@@ -1,6 +1,7 @@
 #pragma once
 // Results on standard output: text, tables for people, JSON for programs. Diagnostics never come here.
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,5 +27,10 @@ class Table {
   std::vector<std::string> titles_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+/// The same for a table of which the rows are too many to be kept as text: each is made twice, and lines go out one by one.
+void format_table(const std::vector<std::string>& titles, std::size_t rows,
+                  const std::function<std::vector<std::string>(std::size_t)>& make_row,
+                  const std::function<void(std::string_view)>& sink);
 
 }  // namespace vmpatch::cli

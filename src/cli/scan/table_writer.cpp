@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_set>
 
 #include "cli/common/output.hpp"
 #include "cli/scan/feeds.hpp"
@@ -12,8 +13,8 @@ using advisory::Status;
 using report::MachineScan;
 using report::RankedFinding;
 
-std::string format_priority(const advisory::Priority& priority) {
-  return fmt::format("{:5.1f} {}", priority.score, advisory::to_string(priority.level));
+std::string format_priority(double score, advisory::Severity level) {
+  return fmt::format("{:5.1f} {}", score, advisory::to_string(level));
 }
 
 std::string format_fixed(const advisory::Finding& finding) {
@@ -72,7 +73,7 @@ class TableWriter final : public report::ScanWriter {
       unassessable_.push_back(report::format_problem(machine.name, *machine.problem));
       return;
     }
-    for (const RankedFinding& ranked : machine.findings) add_finding(name, ranked);
+    for (const RankedFinding& ranked : machine.findings) add_finding(keep(name), ranked);
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += machine.counts[i];
     if (machine.count(Status::affected_fixed) + machine.count(Status::affected_unfixed) > 0) ++affected_;
     const auto count = [&](Status status) { return fmt::format("{}", machine.count(status)); };
@@ -84,10 +85,12 @@ class TableWriter final : public report::ScanWriter {
 
   void end() override {
     std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) { return a.score > b.score; });
-    Table findings({"MACHINE", "PRIORITY", "ID", "PACKAGE", "INSTALLED", "FIXED", "FLAGS"});
-    for (Row& row : rows_) findings.add_row(std::move(row.cells));
-    if (!findings.empty()) sink_(findings.format() + (explain_ ? "" : "\n"));
-    for (const Row& row : rows_) sink_(row.explanation);
+    if (!rows_.empty()) {
+      format_table({"MACHINE", "PRIORITY", "ID", "PACKAGE", "INSTALLED", "FIXED", "FLAGS"}, rows_.size(),
+                   [&](std::size_t i) { return cells_of(rows_[i]); }, sink_);
+      if (!explain_) sink_("\n");
+    }
+    for (const Row& row : rows_) sink_(*row.explanation);
     if (explain_ && !rows_.empty()) sink_("\n");
     if (!machines_.empty()) sink_(machines_.format() + "\n");
     for (const std::string& line : unassessable_) sink_("not assessed: " + line + "\n");
@@ -96,18 +99,24 @@ class TableWriter final : public report::ScanWriter {
   }
 
  private:
+  /// A fleet has hundreds of thousands of findings, and its clones have the same texts: each is kept once.
   struct Row {
     double score;
-    std::vector<std::string> cells;
-    std::string explanation;
+    advisory::Severity level;
+    const std::string *machine, *id, *package, *installed, *fixed, *flags, *explanation;
   };
 
-  void add_finding(const std::string& machine, const RankedFinding& ranked) {
+  const std::string* keep(std::string text) { return &*texts_.insert(std::move(text)).first; }
+
+  void add_finding(const std::string* machine, const RankedFinding& ranked) {
     const advisory::Finding& finding = ranked.finding;
-    rows_.push_back({ranked.priority.score,
-                     {machine, format_priority(ranked.priority), escape_untrusted(finding.advisory->id), escape_untrusted(finding.package),
-                      escape_untrusted(finding.installed), format_fixed(finding), format_flags(finding)},
-                     explain_ ? format_explanation(machine, ranked) : std::string()});
+    rows_.push_back({ranked.priority.score, ranked.priority.level, machine, keep(escape_untrusted(finding.advisory->id)),
+                     keep(escape_untrusted(finding.package)), keep(escape_untrusted(finding.installed)), keep(format_fixed(finding)),
+                     keep(format_flags(finding)), keep(explain_ ? format_explanation(*machine, ranked) : std::string())});
+  }
+
+  static std::vector<std::string> cells_of(const Row& row) {
+    return {*row.machine, format_priority(row.score, row.level), *row.id, *row.package, *row.installed, *row.fixed, *row.flags};
   }
 
   [[nodiscard]] std::string summary() const {
@@ -124,6 +133,7 @@ class TableWriter final : public report::ScanWriter {
   bool explain_;
   report::ScanHead head_;
   Table machines_;
+  std::unordered_set<std::string> texts_;  ///< its elements stay where they are
   std::vector<Row> rows_;
   std::vector<std::string> unassessable_;
   std::array<std::size_t, 4> counts_{};
