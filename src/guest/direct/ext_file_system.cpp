@@ -135,9 +135,13 @@ struct ExtFileSystem::State {
     void* generic = &found;
     const errcode_t code = ext2fs_read_inode_full(fs.get(), number, static_cast<ext2_inode*>(generic), sizeof found);
     if (code != 0) return error(code, "read", number);
-    if ((found.i_flags & EXT4_ENCRYPT_FL) != 0) return fail(Errc::unsupported, "inode {} is encrypted", number);
+    const auto foreign = [&](bool known, std::string_view what) {
+      return known ? fail(Errc::unsupported, "inode {} {}", number, what)
+                   : fail(Errc::failed, "inode {} is damaged: it {}, and the file system has no such feature", number, what);
+    };
+    if ((found.i_flags & EXT4_ENCRYPT_FL) != 0) return foreign(ext2fs_has_feature_encrypt(fs->super) != 0, "is encrypted");
     if ((found.i_flags & EXT4_CASEFOLD_FL) != 0)
-      return fail(Errc::unsupported, "inode {} ignores case in names", number);
+      return foreign(ext2fs_has_feature_casefold(fs->super) != 0, "ignores case in names");
     if ((found.i_flags & EXT4_EXTENTS_FL) != 0) {
       ext3_extent_header header{};
       std::memcpy(&header, found.i_block, sizeof header);

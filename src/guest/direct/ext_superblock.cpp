@@ -28,11 +28,14 @@ struct Superblock {
         compat(read_le<std::uint32_t>(sb, 92)),
         incompat(read_le<std::uint32_t>(sb, 96)),
         ro_compat(read_le<std::uint32_t>(sb, 100)) {
+    constexpr std::uint32_t first_revision = 0;  // without a field for it
+    inode_size = read_le<std::uint32_t>(sb, 76) == first_revision ? 128 : read_le<std::uint16_t>(sb, 88);
     blocks = read_le<std::uint32_t>(sb, 4);
     if ((incompat & 0x80U) != 0) blocks |= std::uint64_t{read_le<std::uint32_t>(sb, 336)} << 32U;
   }
   std::uint32_t first_block, log_block_size, blocks_per_group, inodes_per_group, compat, incompat, ro_compat;
   std::uint64_t blocks = 0;
+  std::uint32_t inode_size = 0;
 };
 
 }  // namespace
@@ -56,12 +59,7 @@ Signature recognise_ext(std::string_view superblock) {
 
 Result<void> check_ext_superblock(std::string_view superblock, std::uint64_t size) {
   const Superblock sb(superblock);
-  if ((sb.incompat & incompat_recover) != 0) {
-    return fail(Errc::unsupported, "its journal needs recovery: it was not unmounted cleanly");
-  }
-  if (const std::uint32_t unknown = sb.incompat & ~incompat_known; unknown != 0) {
-    return fail(Errc::unsupported, "it has features that are not read here ({:#x})", unknown);
-  }
+  // Damage first: no appliance is started for what it cannot mount either.
   if (sb.log_block_size > 6)
     return fail(Errc::failed, "its superblock is damaged: block size 2^{}", 10 + std::uint64_t{sb.log_block_size});
   const std::uint64_t block_size = std::uint64_t{1024} << sb.log_block_size;
@@ -73,6 +71,15 @@ Result<void> check_ext_superblock(std::string_view superblock, std::uint64_t siz
   if (sb.blocks_per_group == 0 || sb.inodes_per_group == 0 || sb.first_block >= sb.blocks ||
       (sb.blocks - sb.first_block) / sb.blocks_per_group > max_groups) {
     return fail(Errc::failed, "its superblock is damaged: {} blocks in groups of {}", sb.blocks, sb.blocks_per_group);
+  }
+  if (sb.inode_size < 128 || sb.inode_size > block_size || (sb.inode_size & (sb.inode_size - 1)) != 0) {
+    return fail(Errc::failed, "its superblock is damaged: inodes of {} bytes", sb.inode_size);
+  }
+  if ((sb.incompat & incompat_recover) != 0) {
+    return fail(Errc::unsupported, "its journal needs recovery: it was not unmounted cleanly");
+  }
+  if (const std::uint32_t unknown = sb.incompat & ~incompat_known; unknown != 0) {
+    return fail(Errc::unsupported, "it has features that are not read here ({:#x})", unknown);
   }
   return {};
 }
