@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "advisory/cvss4.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -103,7 +104,6 @@ Severity severity_of_score(double score, std::string_view version) {
 
 Result<BaseScore> base_score(std::string_view vector) {
   if (vector.size() > longest_vector) return bad(vector, "is too long");
-  if (vector.starts_with("CVSS:4.")) return fail(Errc::unsupported, "the score of a CVSS 4 vector is not computed");
   BaseScore result;
   std::string_view fields = vector;
   if (vector.starts_with("CVSS:3.0/") || vector.starts_with("CVSS:3.1/")) {
@@ -111,6 +111,13 @@ Result<BaseScore> base_score(std::string_view vector) {
     fields.remove_prefix(9);
     VMPATCH_TRY(const Metrics metrics, read_metrics(vector, fields));
     VMPATCH_TRY(result.score, score_3(vector, metrics));
+  } else if (vector.starts_with("CVSS:4.0/")) {
+    result.version = "4.0";
+    fields.remove_prefix(9);
+    VMPATCH_TRY(const Metrics metrics, read_metrics(vector, fields));
+    const auto score = base_score_4(metrics);
+    if (!score) return bad(vector, "lacks a base metric or has an unknown value");
+    result.score = *score;
   } else {
     if (fields.starts_with('(') && fields.ends_with(')')) fields = fields.substr(1, fields.size() - 2);
     result.version = "2.0";

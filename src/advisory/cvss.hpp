@@ -9,14 +9,14 @@
 namespace vmpatch::advisory {
 
 struct BaseScore {
-  std::string version;  ///< "2.0", "3.0", "3.1"
+  std::string version;  ///< "2.0", "3.0", "3.1", "4.0"
   double score = 0;     ///< 0–10, one decimal
   Severity severity = Severity::unknown;
 };
 
-/// Versions 3.0 and 3.1 (specification, section 7.1) and 2.0 (guide, section 3.2.1; with or without parentheses). Temporal and
-/// environmental metrics are allowed and do not change the base score. Errc::unsupported: version 4, whose score needs the
-/// tables of its specification; Errc::failed: anything else.
+/// Versions 4.0 (specification, section 8), 3.0 and 3.1 (section 7.1) and 2.0 (guide, section 3.2.1; with or without
+/// parentheses). Threat, temporal and environmental metrics are allowed and do not change the base score. Errc::failed:
+/// anything else.
 Result<BaseScore> base_score(std::string_view vector);
 
 /// The qualitative scale of the versions 3 and 4; version 2 has no "critical" and no "none" (its guide leaves words to NVD).
