@@ -70,3 +70,13 @@ expect_text "$ERR" 'name a folder that exists'
 mkdir "$WORK/bills"
 expect_exit 4 vm-patch inspect -a "$WORK/empty.raw" -a "$raw" --format raw --sbom spdx -o "$WORK/bills"
 expect_same "files" 1 "$(find "$WORK/bills" -name '*mini.raw-*.spdx.json' | wc -l)"
+
+title "what is not read directly says so, also from the cache"
+dirty=$WORK/dirty.raw
+copy "$(image dirty_journal mini-debian)" "$dirty"
+sleep 3
+for _ in 1 2; do
+  expect_exit 0 vm-patch -v inspect -a "$dirty" --format raw
+  expect_text "$OUT" '^  read by +appliance.*; not read directly: .*journal needs recovery'
+done
+expect_text "$OUT" 'disks unchanged since$'

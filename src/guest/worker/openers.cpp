@@ -48,6 +48,13 @@ class ApplianceOpener final : public GuestOpener {
   }
 };
 
+/// In place of the direct reader, which gave `reason`.
+Result<std::unique_ptr<Guest>> open_appliance(const OpenRequest& request, const Error& reason) {
+  VMPATCH_TRY(auto guest, RemoteGuest::open(Kind::appliance, request, false));
+  guest->set_reason(reason.message);
+  return std::unique_ptr<Guest>(std::move(guest));
+}
+
 /// Reads directly; what the direct reader cannot do is done by an appliance that starts when it is first needed.
 class FallbackGuest final : public Guest {
  public:
@@ -98,7 +105,7 @@ class FallbackGuest final : public Guest {
     if (result || result.error().code != Errc::unsupported) return result;
     if (!appliance_) {
       log_.info("starting an appliance: {}", result.error().message);
-      VMPATCH_TRY(appliance_, open_worker<Guest>(Kind::appliance, request_, false));
+      VMPATCH_TRY(appliance_, open_appliance(request_, result.error()));
     }
     return call(*appliance_);
   }
@@ -120,7 +127,7 @@ class BothOpener final : public GuestOpener {
     if (direct) return std::unique_ptr<Guest>(std::make_unique<FallbackGuest>(std::move(*direct), reading, log_));
     if (direct.error().code != Errc::unsupported) return direct.error();
     log_.info("starting an appliance: {}", direct.error().message);
-    return open_worker<Guest>(Kind::appliance, reading, false);
+    return open_appliance(reading, direct.error());
   }
   Result<std::unique_ptr<WritableGuest>> open_write(const OpenRequest& request) override {
     return open_worker<WritableGuest>(Kind::appliance, request, true);

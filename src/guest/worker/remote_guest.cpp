@@ -180,6 +180,8 @@ Result<std::string> RemoteGuest::read_range(const std::string& path, std::uint64
   return std::move(frame.blobs[0]);
 }
 
+void RemoteGuest::set_reason(std::string_view reason) { access_ += fmt::format("; not read directly: {}", reason); }
+
 Result<FileStat> RemoteGuest::stat(const std::string& path) { return call_stat("stat", path); }
 Result<FileStat> RemoteGuest::lstat(const std::string& path) { return call_stat("lstat", path); }
 Result<std::string> RemoteGuest::readlink(const std::string& path) { return call_blob("readlink", {path}, short_call); }

@@ -36,6 +36,8 @@ class RemoteGuest final : public WritableGuest {
   [[nodiscard]] std::string access() const override { return access_; }
   [[nodiscard]] bool hibernated() const override { return hibernated_; }
   Result<void> finish() override;
+  /// Why this adapter was chosen: part of access() from now on.
+  void set_reason(std::string_view reason);
 
   Result<void> write(const std::string& path, const std::string& content) override;
   Result<void> make_dirs(const std::string& path) override;
