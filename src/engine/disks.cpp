@@ -100,10 +100,11 @@ Result<Reading> Reading::open(const ReadEnvironment& environment, const inventor
   VMPATCH_TRY(reading.locks_, lock_disks(reading.disks_, image::Sharing::readers));
   VMPATCH_TRY(reading.before_, identify(reading.disks_));
 
-  const auto prepared = environment.opener.prepare_read(reading.log_.get());
   const bool zstd = std::any_of(reading.disks_.begin(), reading.disks_.end(), uses_zstd);
   VMPATCH_TRY(auto server, image::BlockServer::start({reading.scratch_.path() / "nbd", reading.log_.get(), !zstd}));
   reading.server_.emplace(std::move(server));
+  // Both start at the same time.
+  const auto prepared = environment.opener.prepare_read(reading.log_.get());
   guest::OpenRequest request;
   for (const auto& disk : reading.disks_) {
     VMPATCH_TRY(auto source, reading.server_->export_chain(disk.chain, disk.target));

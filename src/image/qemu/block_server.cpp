@@ -79,7 +79,9 @@ struct BlockServer::State {
   NodeBuilder builder;
   std::map<std::string, Export> exports;
   int next_export = 1;
+  bool listening = false;
 
+  Result<void> listen();
   Result<NbdExport> publish(Export entry, const std::string& name, std::uint64_t size, bool writable);
   Result<void> wait_until_gone(const std::string& id, const std::string& name);
   Result<void> check_free(const std::string& name) const;
@@ -95,13 +97,19 @@ pid_t BlockServer::pid() const { return state_->worker.pid(); }
 Result<BlockServer> BlockServer::start(const BlockServerOptions& options) {
   VMPATCH_TRY(auto dir, SocketDir::make(options.socket_dir));
   VMPATCH_TRY(auto worker, Worker::start(options.log_fd, options.reading));
-  const Json address{{"type", "unix"}, {"data", {{"path", dir.socket().native()}}}};
+  return BlockServer(std::make_unique<State>(std::move(dir), std::move(worker)));
+}
+
+Result<void> BlockServer::State::listen() {
+  if (listening) return {};
+  const Json address{{"type", "unix"}, {"data", {{"path", socket_dir.socket().native()}}}};
   if (auto served = worker.execute("nbd-server-start", Json{{"addr", address}}); !served) {
     return served.error().in(fmt::format("serve disks at {} (the account that runs QEMU needs search permission on every "
                                          "folder above)",
-                                         shown(dir.socket())));
+                                         shown(socket_dir.socket())));
   }
-  return BlockServer(std::make_unique<State>(std::move(dir), std::move(worker)));
+  listening = true;
+  return {};
 }
 
 Result<void> BlockServer::State::check_free(const std::string& name) const {
@@ -112,12 +120,12 @@ Result<void> BlockServer::State::check_free(const std::string& name) const {
 Result<NbdExport> BlockServer::State::publish(Export entry, const std::string& name, std::uint64_t size,
                                               bool writable) {
   entry.id = fmt::format("export{}", next_export++);
-  auto added = worker.execute("block-export-add", Json{{"type", "nbd"},
-                                                       {"id", entry.id},
-                                                       {"node-name", entry.stack.top()},
-                                                       {"name", name},
-                                                       {"writable", writable},
-                                                       {"allocation-depth", true}});
+  const Json parameters{{"type", "nbd"}, {"id", entry.id},         {"node-name", entry.stack.top()},
+                        {"name", name},  {"writable", writable}, {"allocation-depth", true}};
+  auto added = listen();
+  if (added) {
+    if (auto exported = worker.execute("block-export-add", parameters); !exported) added = exported.error();
+  }
   if (!added) {
     static_cast<void>(builder.remove(entry.stack).has_value());
     return added.error();

@@ -68,11 +68,14 @@ Result<Worker> Worker::start(int log_fd, bool reading) {
   if (!child) return child.error().in("start the block server");
   theirs.reset();
   writer.reset();
-  Worker worker(std::move(*child), Qmp(std::move(ours)), std::move(reader), log_fd);
-  if (auto ready = worker.qmp_.negotiate(start_timeout); !ready) {
-    return worker.explain(ready.error()).in("start the block server");
-  }
-  return worker;
+  return Worker(std::move(*child), Qmp(std::move(ours)), std::move(reader), log_fd);
+}
+
+Result<void> Worker::greet() {
+  if (greeted_) return {};
+  if (auto ready = qmp_.negotiate(start_timeout); !ready) return explain(ready.error()).in("start the block server");
+  greeted_ = true;
+  return {};
 }
 
 std::string Worker::take_messages() {
@@ -103,6 +106,7 @@ Error Worker::explain(const Error& error) {
 }
 
 Result<Json> Worker::execute(std::string_view command, const Json& arguments, int pass_fd) {
+  VMPATCH_CHECK(greet());
   auto reply = qmp_.execute(command, arguments, pass_fd);
   if (!reply) return explain(reply.error());
   return reply;
@@ -115,6 +119,7 @@ Result<void> Worker::wait_for_event(std::chrono::milliseconds timeout) {
 }
 
 Result<void> Worker::quit() {
+  VMPATCH_CHECK(greet());
   // The reply may be lost when QEMU is quick; the exit code tells.
   if (auto reply = qmp_.execute("quit"); !reply && !qmp_.broken()) return reply.error();
   const auto code = child_.wait(end_timeout);

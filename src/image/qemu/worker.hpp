@@ -11,7 +11,8 @@ namespace vmpatch::image {
 
 class Worker {
  public:
-  /// `log_fd` (may be -1) gets QEMU's messages, escaped, a line each; it must stay open.
+  /// `log_fd` (may be -1) gets QEMU's messages, escaped, a line each; it must stay open. Does not wait until QEMU is up: the
+  /// first command does.
   static Result<Worker> start(int log_fd, bool reading);
 
   /// Qmp::execute; an error of a QEMU that has died says so and quotes its last message.
@@ -26,12 +27,14 @@ class Worker {
  private:
   Worker(Child child, Qmp qmp, UniqueFd messages, int log_fd);
   Error explain(const Error& error);
+  Result<void> greet();
 
   Child child_;
   Qmp qmp_;
   UniqueFd messages_;
   int log_fd_ = -1;
   std::string last_line_;
+  bool greeted_ = false;
 };
 
 }  // namespace vmpatch::image

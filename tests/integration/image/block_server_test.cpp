@@ -245,6 +245,7 @@ TEST_F(BlockServerTest, the_destructor_ends_qemu) {
 TEST_F(BlockServerTest, a_dead_qemu_is_an_error_that_says_so) {
   const auto opened = chain();
   auto server = start();
+  static_cast<void>(value_of(server.export_chain(opened, "up")));
   ASSERT_EQ(::kill(server.pid(), SIGTERM), 0);
   std::string message;
   // QEMU ends in an orderly way on SIGTERM and says who sent it.
@@ -261,6 +262,7 @@ TEST_F(BlockServerTest, messages_of_qemu_reach_the_log) {
   const UniqueFd log(::open((dir_ / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   const auto opened = chain();
   auto server = start(log.get());
+  static_cast<void>(value_of(server.export_chain(opened, "up")));
   ASSERT_EQ(::kill(server.pid(), SIGTERM), 0);
   while (server.export_chain(opened, "vda").has_value()) static_cast<void>(server.remove("vda").has_value());
   EXPECT_THAT(read_whole(dir_ / "log"), HasSubstr("qemu: "));
