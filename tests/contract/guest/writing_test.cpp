@@ -185,8 +185,7 @@ TEST(WritableGuestEnd, changes_are_on_the_overlay_its_file_system_is_clean_and_n
   EXPECT_EQ(after.read("/srv/hello", 10).value(), "hello\n");
   EXPECT_TRUE(ok(after.finish()));
   EXPECT_EQ(after.read("/srv/hello", 10).error().code, Errc::failed);
-  // The direct guest's folder alone.
-  EXPECT_EQ(std::distance(fs::directory_iterator(served.dir / "work"), fs::directory_iterator()), 1);
+  EXPECT_TRUE(fs::is_empty(served.dir / "work"));
   // The base is as it was.
   EXPECT_EQ(Guests::get().direct().read("/etc/ssh/sshd_config", 1000)->find("PermitRootLogin no"), std::string::npos);
 }
