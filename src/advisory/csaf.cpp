@@ -215,7 +215,9 @@ class Document {
   }
 
   void state(const Key& key, Collected& what) {
-    const auto& [scope, name, kind] = key;
+    const auto& scope = std::get<0>(key);
+    const auto& name = std::get<1>(key);  // clang 14 cannot capture a structured binding
+    const auto kind = std::get<2>(key);
     Statement base;
     base.advisory = number_;
     base.rank = Rank::vex;
