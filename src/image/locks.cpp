@@ -94,6 +94,25 @@ Result<Usage> probe_usage(int fd) {
 
 Result<void> mark_writer(int fd, const fs::path& path) { return take(fd, uses + write_bit, path); }
 
+void ChainLock::unlock() {
+  for (const UniqueFd& fd : held_) {
+    struct flock all = bytes(F_UNLCK, 0, 0);
+    // It can only fail on a descriptor that is none; closing follows anyway.
+    static_cast<void>(::fcntl(fd.get(), F_OFD_SETLK, &all));
+  }
+  held_.clear();
+}
+
+ChainLock::~ChainLock() { unlock(); }
+
+ChainLock& ChainLock::operator=(ChainLock&& other) noexcept {
+  if (this != &other) {
+    unlock();
+    held_ = std::move(other.held_);
+  }
+  return *this;
+}
+
 Result<ChainLock> ChainLock::acquire(const Chain& chain, Sharing top) {
   ChainLock lock;
   for (const Layer& layer : chain.layers()) {

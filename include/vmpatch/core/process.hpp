@@ -41,7 +41,8 @@ struct Command {
   std::chrono::milliseconds timeout{60'000};       ///< run() only; then SIGKILL and Errc::timeout
   std::size_t max_output = 1U << 20U;              ///< per stream; more is cut and noted in CommandOutput
   bool no_new_privileges = true;
-  const SystemCallFilter* filter = nullptr;        ///< loaded last; needs no_new_privileges; outlives the call
+  const SystemCallFilter* filter = nullptr;        ///< loaded last, in a Landlock domain of its own where the kernel has that; needs
+                                                   ///< no_new_privileges; outlives the call
 };
 
 struct CommandOutput {

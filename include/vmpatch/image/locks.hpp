@@ -27,10 +27,13 @@ class ChainLock {
   /// A running QEMU that writes the top layer: Errc::busy naming the layer. Backing layers may be read by others.
   static Result<ChainLock> acquire(const Chain& chain, Sharing top = Sharing::readers);
   ChainLock(ChainLock&&) = default;
-  ChainLock& operator=(ChainLock&&) = default;
+  ChainLock& operator=(ChainLock&& other) noexcept;
+  /// Unlocks, also where a child that another thread is just starting still holds a copy of the descriptors.
+  ~ChainLock();
 
  private:
   ChainLock() = default;
+  void unlock();
   std::vector<UniqueFd> held_;
 };
 

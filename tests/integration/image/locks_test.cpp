@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
+#include <csignal>
+#include <optional>
 
 #include "image/qemu/qmp.hpp"
 #include "integration/image/qemu_tools.hpp"
@@ -117,6 +121,22 @@ TEST_F(LockTest, two_writers_exclude_each_other_and_readers_do_not) {
   }
   const auto writer = value_of(ChainLock::acquire(again, Sharing::nobody));
   EXPECT_EQ(ChainLock::acquire(chain, Sharing::nobody).error().code, Errc::busy);
+}
+
+TEST_F(LockTest, a_released_lock_is_gone_although_a_child_still_holds_the_descriptor) {
+  const auto chain = open("top.qcow2");
+  auto lock = std::make_optional(value_of(ChainLock::acquire(chain)));
+  // As in the moment between fork() and exec() of another thread.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  lock.reset();
+  const auto again = ChainLock::acquire(chain, Sharing::nobody);
+  EXPECT_TRUE(again.has_value()) << again.error().message;
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST_F(LockTest, probing_a_free_image_changes_nothing) {

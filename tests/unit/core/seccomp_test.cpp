@@ -1,6 +1,8 @@
 #include "vmpatch/core/seccomp.hpp"
 
 #include <fcntl.h>
+#include <linux/landlock.h>
+#include <sys/syscall.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -70,6 +72,27 @@ TEST(DenyEscape, filtered_program_runs_but_starts_no_process_and_opens_no_networ
   const auto network = run(command);
   ASSERT_TRUE(network.has_value());
   EXPECT_NE(network->err.find("Operation not permitted"), std::string::npos) << network->err;
+}
+
+/// The kernel's answer to a question that changes nothing.
+bool has_landlock() { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0; }
+
+TEST(DenyEscape, filtered_programs_of_one_account_cannot_reach_each_others_memory) {
+  const auto filter = deny_escape();
+  ASSERT_TRUE(filter.has_value());
+  Command victim;
+  victim.argv = {"sleep", "60"};
+  victim.filter = &*filter;
+  auto child = Child::start(victim);
+  ASSERT_TRUE(child.has_value()) << child.error().message;
+  const std::string memory = "/proc/" + std::to_string(child->pid()) + "/mem";
+  Command attacker;
+  attacker.argv = {"bash", "-c", "exec 3<>" + memory};
+  attacker.filter = &*filter;
+  const auto output = run(attacker);
+  ASSERT_TRUE(output.has_value());
+  // On a kernel without Landlock nothing but Yama stands between them.
+  EXPECT_TRUE(output->exit_code != 0 || !has_landlock()) << output->err;
 }
 
 }  // namespace
