@@ -175,6 +175,11 @@ Result<FeedState> Database::load(const FeedFile& feed) {
 
 Result<std::vector<Finding>> Database::match(const guest::Facts& facts) const { return match_packages(state_->store, facts); }
 
-std::shared_ptr<const Advisory> Database::find(std::string_view id) const { return state_->store.find(id); }
+std::shared_ptr<const Advisory> Database::find(std::string_view id) const {
+  const auto all = find_all(id);
+  return all.empty() ? nullptr : all.front();
+}
+
+std::vector<std::shared_ptr<const Advisory>> Database::find_all(std::string_view id) const { return state_->store.find_all(id); }
 
 }  // namespace vmpatch::advisory

@@ -80,7 +80,7 @@ void Store::join(std::uint32_t number, const std::string& alias) {
   const bool we_lead = is_cve(nodes_[ours].advisory->id) || !is_cve(nodes_[theirs].advisory->id);
   const std::uint32_t kept = we_lead ? ours : theirs;
   const std::uint32_t lost = we_lead ? theirs : ours;
-  if (is_cve(nodes_[lost].advisory->id)) return;
+  if (is_cve(nodes_[lost].advisory->id)) return share(alias, {ours, theirs});
   const Advisory& from = *nodes_[lost].advisory;
   add_alias(kept, from.id);
   for (const auto& name : from.aliases) add_alias(kept, name);
@@ -90,13 +90,18 @@ void Store::join(std::uint32_t number, const std::string& alias) {
   joined_ = true;
 }
 
+void Store::share(const std::string& alias, const std::vector<std::uint32_t>& numbers) {
+  if (is_cve(alias)) return;
+  for (const auto number : numbers) add_alias(root(number), alias);
+  shared_[alias].insert(numbers.begin(), numbers.end());
+}
+
 std::vector<std::uint32_t> Store::vulnerabilities(const RecordIds& ids) {
   std::vector<std::uint32_t> numbers;
   if (ids.cves.size() > 1) {
     for (const auto& cve : ids.cves) numbers.push_back(node(cve));
-    for (const auto number : numbers) {
-      if (!is_cve(ids.record)) add_alias(number, ids.record);
-    }
+    share(ids.record, numbers);
+    for (const auto& alias : ids.aliases) share(alias, numbers);
     if (!is_cve(ids.record)) names_.try_emplace(ids.record, numbers.front());
     return numbers;
   }
@@ -131,9 +136,20 @@ Advisory* Store::known(std::string_view id) {
   return found == names_.end() ? nullptr : nodes_[root(found->second)].advisory.get();
 }
 
-std::shared_ptr<const Advisory> Store::find(std::string_view id) const {
-  const auto found = names_.find(id);
-  return found == names_.end() ? nullptr : nodes_[root(found->second)].advisory;
+std::vector<std::shared_ptr<const Advisory>> Store::find_all(std::string_view id) const {
+  std::string upper(id.substr(0, 200));
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::set<std::uint32_t> roots;
+  for (const std::string_view name : {id, std::string_view(upper)}) {
+    if (const auto found = names_.find(name); found != names_.end()) roots.insert(root(found->second));
+    if (const auto found = shared_.find(name); found != shared_.end()) {
+      for (const auto number : found->second) roots.insert(root(number));
+    }
+  }
+  std::vector<std::shared_ptr<const Advisory>> all;
+  for (const auto number : roots) all.push_back(nodes_[number].advisory);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
+  return all;
 }
 
 void Store::add(std::string_view package, Statement statement) {

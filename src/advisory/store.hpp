@@ -49,7 +49,8 @@ class Store {
   void rate(std::uint32_t number, const Rating& rating);
   /// Null when nothing named it.
   [[nodiscard]] Advisory* known(std::string_view id);
-  [[nodiscard]] std::shared_ptr<const Advisory> find(std::string_view id) const;
+  /// Database::find_all().
+  [[nodiscard]] std::vector<std::shared_ptr<const Advisory>> find_all(std::string_view id) const;
 
   void add(std::string_view package, Statement statement);
   void cover(const Scope& scope) { covered_.insert(scope); }
@@ -81,12 +82,14 @@ class Store {
   [[nodiscard]] std::uint32_t root(std::uint32_t number) const;
   std::uint32_t node(const std::string& id);
   void add_alias(std::uint32_t number, const std::string& alias);
+  void share(const std::string& alias, const std::vector<std::uint32_t>& numbers);
   /// Two names of one vulnerability. Never joins two CVEs.
   void join(std::uint32_t number, const std::string& alias);
 
   Interest interest_;
   std::vector<Node> nodes_;
   Map<std::uint32_t> names_;
+  Map<std::set<std::uint32_t>> shared_;  ///< names of several vulnerabilities: errata
   Map<std::vector<Statement>> packages_;
   std::set<Scope> covered_;
   std::set<std::string, std::less<>> unsorted_;

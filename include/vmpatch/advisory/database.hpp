@@ -68,8 +68,11 @@ class Database {
   /// Errc::unsupported: no loaded feed speaks of this operating system and release (then nothing may be called clean).
   [[nodiscard]] Result<std::vector<Finding>> match(const guest::Facts& facts) const;
 
-  /// By CVE or any alias; null when no feed has it.
+  /// By CVE or any alias, in upper or lower case; null when no feed has it. Of several the first by id.
   [[nodiscard]] std::shared_ptr<const Advisory> find(std::string_view id) const;
+
+  /// The same, of an erratum (DSA-…) all vulnerabilities that it mends. Sorted by id; empty when no feed has it.
+  [[nodiscard]] std::vector<std::shared_ptr<const Advisory>> find_all(std::string_view id) const;
 
  private:
   struct State;

@@ -209,6 +209,23 @@ TEST(Joining, AliasesNeverMakeOneOfTwoCves) {
   EXPECT_EQ(findings({{FeedKind::osv, first}, {FeedKind::osv, second}}, openssl()).size(), 2U);
 }
 
+TEST(Joining, ErratumNamesAllItsVulnerabilities) {
+  const std::string erratum = osv("DSA-1-1", "Debian:12", "openssl", fixed_in("9"), R"("upstream":["CVE-2023-0002","CVE-2023-0001"],"aliases":["X-1"])");
+  const std::string later = osv("CVE-2023-0003", "Debian:12", "openssl", fixed_in("9"), R"("aliases":["DSA-1-1"])");
+  const Database loaded = database({{FeedKind::osv, erratum}, {FeedKind::osv, later}}, openssl());
+  const auto ids = [&](const char* id) {
+    std::string text;
+    for (const auto& advisory : loaded.find_all(id)) text += (text.empty() ? "" : " ") + advisory->id;
+    return text;
+  };
+  const std::pair<const char*, const char*> rows[] = {
+      {"DSA-1-1", "CVE-2023-0001 CVE-2023-0002 CVE-2023-0003"}, {"dsa-1-1", "CVE-2023-0001 CVE-2023-0002 CVE-2023-0003"},
+      {"X-1", "CVE-2023-0001 CVE-2023-0002"}, {"CVE-2023-0002", "CVE-2023-0002"}, {"cve-2023-0003", "CVE-2023-0003"}, {"DSA-1", ""}, {"", ""}};
+  for (const auto& [id, expected] : rows) EXPECT_EQ(ids(id), expected) << id;
+  EXPECT_EQ(loaded.find("dsa-1-1")->id, "CVE-2023-0001");
+  EXPECT_EQ(loaded.find("CVE-2023-0003")->aliases, std::vector<std::string>{"DSA-1-1"});
+}
+
 TEST(Joining, KevAndEpssOfKnownVulnerabilities) {
   const std::string kev = R"({"title":"K","catalogVersion":"2026.11.01","dateReleased":"2026-11-01T10:00:00.1234Z","count":2,"vulnerabilities":[)"
                           R"({"cveID":"CVE-2023-5363","dateAdded":"2026-10-01","knownRansomwareCampaignUse":"Known"},)"
