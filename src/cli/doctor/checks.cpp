@@ -5,6 +5,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/process.hpp"
+#include "vmpatch/core/programs.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/guest/opener.hpp"
 #include "vmpatch/inventory/source.hpp"
@@ -39,6 +40,30 @@ Finding check_kernel() {
   return {"kernel", Health::bad, "no readable kernel with modules in /boot for the appliance; install linux-image-amd64"};
 }
 
+Finding check_helpers() {
+  std::size_t found = 0;
+  for (const char* name : {"vm-patch-guest", "vm-patch-appliance", "vm-patch-augeas", "vm-patch-rpmdb", "vm-patch-fetch",
+                           "vm-patch-libvirt.so", "vm-patch-nbd.so"}) {
+    const auto program = internal_program(name);
+    if (!program) return {"helper programs", Health::bad, program.error().message};
+    ++found;
+  }
+  return {"helper programs", Health::good, fmt::format("{} found", found)};
+}
+
+/// Starts a confined reader and the block server that it would read from.
+Finding check_reading(const Context& context) {
+  const auto opener = guest::make_direct_opener(context.log);
+  if (!opener->prepare_read(-1)) {
+    return {"direct reading", Health::bad, "the confined reader does not start; does this kernel permit seccomp filters?"};
+  }
+  std::error_code error;
+  if (!fs::exists("/usr/bin/qemu-system-x86_64-microvm", error)) {
+    return {"direct reading", Health::warning, "there is no qemu-system-x86_64-microvm: each read takes some 10 ms longer"};
+  }
+  return {"direct reading", Health::good, "without an appliance where the guest has ext2, ext3 or ext4"};
+}
+
 Finding check_connection(const std::string& uri, Log& log) {
   const auto host = inventory::make_libvirt_source(uri, log)->list();
   if (!host.problem.empty()) return {uri, Health::warning, host.problem};
@@ -71,6 +96,8 @@ std::vector<Finding> check_host(Context& context) {
   findings.push_back(check_program("qemu-img", "--version", "install qemu-utils"));
   findings.push_back(check_program("qemu-system-x86_64", "--version", "install qemu-system-x86"));
   findings.push_back(check_program("supermin", "--version", "install supermin"));
+  findings.push_back(check_helpers());
+  findings.push_back(check_reading(context));
   findings.push_back(check_kernel());
   findings.push_back(check_accelerator(context));
   for (const auto& uri : context.options.connect) findings.push_back(check_connection(uri, context.log));
