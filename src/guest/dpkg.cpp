@@ -69,6 +69,10 @@ Result<Package> make_package(const ControlStanza& stanza, std::string_view defau
 }  // namespace
 
 bool Package::installed() const { return status_words(status)[2] == "installed"; }
+bool Package::on_disk() const {
+  const std::string_view state = status_words(status)[2];
+  return state != "not-installed" && state != "config-files";
+}
 bool Package::held() const { return status_words(status)[0] == "hold"; }
 
 Result<std::vector<Package>> parse_dpkg_stanzas(std::string_view text, std::string_view default_status) {

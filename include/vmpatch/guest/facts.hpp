@@ -30,6 +30,9 @@ struct Package {
   bool essential = false;      ///< dpkg: Essential: yes
   bool automatic = false;      ///< installed as a dependency: apt's extended_states, pacman's reason 1
   [[nodiscard]] bool installed() const;  ///< third word is "installed"
+  /// Its files are, or may be, on the disk: every state of dpkg but not-installed and config-files, a half done or unknown one
+  /// too. Always true for apk, pacman and rpm.
+  [[nodiscard]] bool on_disk() const;
   [[nodiscard]] bool held() const;       ///< first word is "hold"
   bool operator==(const Package&) const = default;
 };

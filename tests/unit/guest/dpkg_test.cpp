@@ -60,6 +60,26 @@ TEST(DpkgStatus, removed_package_without_version_is_kept_and_not_installed) {
   EXPECT_FALSE(packages->front().installed());
 }
 
+TEST(DpkgStatus, files_are_on_the_disk_in_every_state_but_the_two_without) {
+  const auto on_disk = [](const std::string& status) {
+    const auto packages = parse_dpkg_status("Package: a\nStatus: " + status + "\nVersion: 1\n");
+    EXPECT_TRUE(packages.has_value()) << status;
+    return packages.has_value() && packages->front().on_disk();
+  };
+  for (const std::string want : {"install", "hold", "deinstall", "purge", "unknown"}) {
+    for (const std::string flag : {"ok", "reinstreq"}) {
+      for (const char* state : {"installed", "half-installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending",
+                                "a-state-of-the-future"}) {
+        EXPECT_TRUE(on_disk(want + " " + flag + " " + state)) << want << " " << flag << " " << state;
+      }
+      for (const char* state : {"not-installed", "config-files"}) {
+        EXPECT_FALSE(on_disk(want + "  " + flag + "\t" + state)) << want << " " << flag << " " << state;
+      }
+    }
+  }
+  EXPECT_TRUE((Package{"a", "1", "", "a", "1", std::string(installed_status)}.on_disk()));
+}
+
 TEST(DpkgStatus, field_names_ignore_case) {
   const auto packages = parse_dpkg_status("package: a\nSTATUS: install ok installed\nvErSiOn: 1\n");
   ASSERT_TRUE(packages.has_value());
