@@ -9,15 +9,77 @@
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch {
+namespace {
+
+/// What is to be written: either `direct`, or the regular file (there or not) at `path`.
+struct Target {
+  std::filesystem::path path;
+  UniqueFd direct;
+};
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
+}
+
+/// /dev/stdout and its like; may be a socket, which no path opens.
+bool is_standard_output(const struct stat& info) {
+  struct stat standard {};
+  return ::fstat(STDOUT_FILENO, &standard) == 0 && standard.st_dev == info.st_dev && standard.st_ino == info.st_ino;
+}
+
+std::string_view kind_of(const struct stat& info) {
+  if (S_ISDIR(info.st_mode)) return "a folder";
+  if (S_ISBLK(info.st_mode)) return "a block device";
+  return S_ISSOCK(info.st_mode) ? "a socket" : "no file that can be replaced";
+}
+
+Result<Target> find_missing(const std::filesystem::path& path, const std::string& what) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) == 0) {
+    return fail(Errc::refused, "{}: the symbolic link leads nowhere; remove it, or name the file that it should lead to", what);
+  }
+  return Target{path, {}};
+}
+
+Result<Target> find_target(const std::filesystem::path& path) {
+  const std::string what = "write " + escape_untrusted(path.native());
+  // The kernel follows links here, by its own rules for those of other users in /tmp; what it found cannot be swapped any more.
+  const UniqueFd found(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!found && errno == ENOENT) return find_missing(path, what);
+  struct stat info {};
+  if (!found || ::fstat(found.get(), &info) != 0) return errno_error(errno, what);
+  if (is_standard_output(info)) {
+    UniqueFd standard(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+    if (!standard) return errno_error(errno, what);
+    return Target{path, std::move(standard)};
+  }
+  const std::string handle = fmt::format("/proc/self/fd/{}", found.get());
+  if (S_ISCHR(info.st_mode) || S_ISFIFO(info.st_mode)) {
+    UniqueFd direct(::open(handle.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (!direct) return errno_error(errno, what);
+    return Target{path, std::move(direct)};
+  }
+  if (!S_ISREG(info.st_mode) || info.st_nlink == 0) {
+    return fail(Errc::refused, "{}: it is {}; name a file", what, info.st_nlink == 0 ? "a deleted file" : kind_of(info));
+  }
+  std::error_code error;
+  std::filesystem::path real = std::filesystem::read_symlink(handle, error);
+  if (error) return errno_error(error.value(), what);
+  return Target{std::move(real), {}};
+}
+
+}  // namespace
 
 Result<AtomicOutput> AtomicOutput::create(const std::filesystem::path& path) {
-  const auto folder = path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
-  std::string pattern = (folder / ("." + path.filename().string() + ".XXXXXX")).string();
+  VMPATCH_TRY(Target target, find_target(path));
+  if (target.direct) return AtomicOutput(target.path, {}, std::move(target.direct));
+  std::string pattern = (folder_of(target.path) / ("." + target.path.filename().string() + ".XXXXXX")).string();
   UniqueFd fd(::mkostemp(pattern.data(), O_CLOEXEC));
-  if (!fd) return errno_error(errno, fmt::format("creating {}", path.string()));
-  return AtomicOutput(path, pattern, std::move(fd));
+  if (!fd) return errno_error(errno, fmt::format("creating {}", escape_untrusted(path.native())));
+  return AtomicOutput(target.path, pattern, std::move(fd));
 }
 
 AtomicOutput::AtomicOutput(AtomicOutput&& other) noexcept
@@ -30,11 +92,12 @@ AtomicOutput::~AtomicOutput() {
 }
 
 Result<void> AtomicOutput::commit(unsigned mode) {
-  const auto what = fmt::format("writing {}", path_.string());
+  if (temporary_.empty()) return {};
+  const auto what = fmt::format("writing {}", escape_untrusted(path_.native()));
   if (::fchmod(fd_.get(), mode) != 0 || ::fsync(fd_.get()) != 0) return errno_error(errno, what);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return errno_error(errno, what);
   temporary_.clear();
-  return fsync_dir(path_.parent_path().empty() ? std::filesystem::path(".") : path_.parent_path());
+  return fsync_dir(folder_of(path_));
 }
 
 }  // namespace vmpatch

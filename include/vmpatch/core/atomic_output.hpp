@@ -10,7 +10,9 @@ namespace vmpatch {
 
 class AtomicOutput {
  public:
-  /// A temporary file in the folder of `path`.
+  /// A temporary file in the folder of `path`. Symlinks are followed: the file behind them is what will be replaced. Character
+  /// devices, FIFOs and our own standard output cannot be replaced: they are written to as the content comes.
+  /// Errc::refused: a folder, block device, socket, or a symlink that leads nowhere.
   static Result<AtomicOutput> create(const std::filesystem::path& path);
   AtomicOutput(AtomicOutput&& other) noexcept;
   AtomicOutput& operator=(AtomicOutput&&) = delete;
@@ -18,14 +20,14 @@ class AtomicOutput {
   ~AtomicOutput();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  /// Mode, fsync, rename to the final name, fsync of the folder.
+  /// Mode, fsync, rename to the final name, fsync of the folder. Nothing where the content was written directly.
   Result<void> commit(unsigned mode);
 
  private:
   AtomicOutput(std::filesystem::path path, std::filesystem::path temporary, UniqueFd fd)
       : path_(std::move(path)), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
   std::filesystem::path path_;
-  std::filesystem::path temporary_;  ///< empty once committed
+  std::filesystem::path temporary_;  ///< empty once committed, and where the content is written directly
   UniqueFd fd_;
 };
 
