@@ -10,10 +10,6 @@ Result<SbomFormat> parse_sbom_format(std::string_view word) {
   return fail(Errc::usage, "there is no bill of materials in the format '{}'; choose cyclonedx or spdx", escape_untrusted(word));
 }
 
-bool is_present(const guest::Package& package) {
-  return !package.status.ends_with(" config-files") && !package.status.ends_with(" not-installed");
-}
-
 Json sbom(SbomFormat format, const SbomSubject& subject, const guest::Facts& facts) {
   return format == SbomFormat::cyclonedx ? cyclonedx(subject, facts) : spdx(subject, facts);
 }

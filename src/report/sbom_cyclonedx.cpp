@@ -50,7 +50,7 @@ Json cyclonedx(const SbomSubject& subject, const guest::Facts& facts) {
   Json contents = Json::array();
   std::set<std::string> taken{machine_ref, system_ref};
   for (const guest::Package& package : facts.packages) {
-    if (!is_present(package)) continue;
+    if (!package.on_disk()) continue;
     const std::string url = package_url(facts.os, facts.package_manager, package);
     const std::string reference = take_reference(taken, url, package);
     components.push_back(package_component(package, url, reference));

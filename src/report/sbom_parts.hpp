@@ -5,8 +5,6 @@
 
 namespace vmpatch::report {
 
-/// Files of the package are in the guest: installed, or left half done.
-[[nodiscard]] bool is_present(const guest::Package& package);
 /// Bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string utf8_text(std::string_view bytes);
 

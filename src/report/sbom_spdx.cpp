@@ -56,10 +56,11 @@ Json spdx(const SbomSubject& subject, const guest::Facts& facts) {
   Json relationships = Json::array({relationship("SPDXRef-DOCUMENT", "DESCRIBES", machine_id), relationship(machine_id, "CONTAINS", system_id)});
   std::size_t number = 0;
   for (const guest::Package& package : facts.packages) {
-    if (!is_present(package)) continue;
+    if (!package.on_disk()) continue;
     const std::string id = package_id(++number, package.name);
     Json entry = package_head(id, utf8_text(package.name), utf8_text(package.version));
     entry["sourceInfo"] = fmt::format("built from the source package {} {}", utf8_text(package.source), utf8_text(package.source_version));
+    if (!package.installed()) entry["comment"] = fmt::format("not wholly installed: {}", utf8_text(package.status));
     if (const auto url = package_url(facts.os, facts.package_manager, package); !url.empty()) {
       entry["externalRefs"] = Json::array(
           {{{"referenceCategory", "PACKAGE-MANAGER"}, {"referenceType", "purl"}, {"referenceLocator", url}}});

@@ -59,7 +59,9 @@ std::string last_boot_of(const guest::LastBoot& boot) {
 
 void add_packages(Lines& lines, const guest::Facts& facts, bool list) {
   const auto installed = std::count_if(facts.packages.begin(), facts.packages.end(), [](const auto& p) { return p.installed(); });
-  lines.add("packages", fmt::format("{} installed ({})", installed, known(facts.package_manager)));
+  const auto on_disk = std::count_if(facts.packages.begin(), facts.packages.end(), [](const auto& p) { return p.on_disk(); });
+  const std::string half = on_disk == installed ? "" : fmt::format(", {} half done", on_disk - installed);
+  lines.add("packages", fmt::format("{} installed{} ({})", installed, half, known(facts.package_manager)));
   std::vector<std::string> held;
   for (const auto& package : facts.packages) {
     if (package.held()) held.push_back(fmt::format("{} {}", escape_untrusted(package.name), escape_untrusted(package.version)));

@@ -167,6 +167,10 @@ TEST(Sbom, holds_what_is_there_and_not_what_was_removed) {
   const Json document = sbom(SbomFormat::spdx, subject, debian());
   EXPECT_EQ(document["packages"].size(), 6U);
   EXPECT_EQ(document["packages"][2]["name"], "bash");
+  EXPECT_FALSE(document["packages"][2].contains("comment"));
+  EXPECT_EQ(document["packages"][4]["name"], "half");
+  EXPECT_EQ(document["packages"][4]["comment"], "not wholly installed: install ok half-configured");
+  EXPECT_EQ(bom["components"][3]["properties"][2]["value"], "install ok half-configured");
   EXPECT_EQ(document["packages"][2]["sourceInfo"], "built from the source package source 1.0");
 }
 
