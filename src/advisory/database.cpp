@@ -143,7 +143,7 @@ struct Database::State {
 
 void Interest::add(const guest::Facts& facts) {
   for (const auto& package : facts.packages) {
-    if (!package.installed()) continue;
+    if (!package.on_disk()) continue;
     packages.insert(package.name);
     packages.insert(source_of(package).name);
   }

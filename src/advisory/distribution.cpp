@@ -269,6 +269,11 @@ bool covers(const Scope& stated, const Scope& machine) {
   return stated.release.empty() || stated.release == machine.release;
 }
 
+std::string_view package_manager_of(Distribution distribution) {
+  const std::string_view type = row_of(distribution).purl_type;
+  return type == "deb" ? "dpkg" : type == "alpm" ? "pacman" : type;
+}
+
 bool names_binaries(Distribution distribution) {
   return distribution == Distribution::any || row_of(distribution).binaries;
 }

@@ -48,6 +48,9 @@ std::optional<Scope> scope_of_machine(const guest::OsRelease& os);
 /// Whether a statement for `stated` is meant for a machine of `machine`.
 [[nodiscard]] bool covers(const Scope& stated, const Scope& machine);
 
+/// As guest::Facts has it: "dpkg", "rpm", "apk", "pacman".
+[[nodiscard]] std::string_view package_manager_of(Distribution distribution);
+
 /// Feeds of these distributions may name binary packages as well as source packages.
 [[nodiscard]] bool names_binaries(Distribution distribution);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "advisory/resolve.hpp"
 #include "vmpatch/core/format.hpp"
@@ -11,6 +13,9 @@ namespace vmpatch::advisory {
 namespace {
 
 using Statements = std::span<const Statement>;
+
+constexpr std::size_t most_binaries = 50;
+constexpr std::size_t most_versions_told = 20;
 
 /// Installed packages of one source package that are compared alike.
 struct Subject {
@@ -25,6 +30,7 @@ struct Unit {
   std::string name;
   Statements statements;
   std::vector<Subject> subjects;  ///< lowest version first
+  std::map<std::tuple<std::string, std::string, std::string>, std::size_t> places;  ///< source version, own name and version; until sorted
 };
 
 std::string describe(const guest::Package& package) {
@@ -57,7 +63,7 @@ class Matcher {
   [[nodiscard]] std::vector<Unit> units(const guest::Facts& facts) const {
     std::map<std::string, Unit> by_name;
     for (const auto& package : facts.packages) {
-      if (!package.installed()) continue;
+      if (!package.on_disk()) continue;
       SourcePackage source = source_of(package);
       if (facts.package_manager == "rpm") source.version = with_epoch_of(source.version, package.version);
       Statements own;
@@ -88,15 +94,10 @@ class Matcher {
   }
 
   void add(Unit& unit, const guest::Package& package, const std::string& source_version, Statements own) const {
-    auto subject = std::find_if(unit.subjects.begin(), unit.subjects.end(), [&](const Subject& one) {
-      return one.source_version.text == source_version &&
-             ((own.empty() && one.own.empty()) || (one.own_name == package.name && one.own_version.text == package.version));
-    });
-    if (subject == unit.subjects.end()) {
-      unit.subjects.push_back({evaluator_.version(source_version), evaluator_.version(package.version), own, package.name, {}});
-      subject = unit.subjects.end() - 1;
-    }
-    subject->binaries.push_back(describe(package));
+    auto key = own.empty() ? std::tuple(source_version, std::string(), std::string()) : std::tuple(source_version, package.name, package.version);
+    const auto [place, is_new] = unit.places.try_emplace(std::move(key), unit.subjects.size());
+    if (is_new) unit.subjects.push_back({evaluator_.version(source_version), evaluator_.version(package.version), own, package.name, {}});
+    unit.subjects[place->second].binaries.push_back(describe(package));
   }
 
   [[nodiscard]] bool applies(const Statement& statement) const {
@@ -151,7 +152,7 @@ class Matcher {
     const Subject* subject = nullptr;
     std::optional<Outcome> worst;
     std::vector<std::pair<const Subject*, Status>> judged;
-    std::vector<std::string> sources;
+    std::set<std::pair<FeedKind, Text>> sources;
   };
 
   void judge(const Unit& unit, const Subject& subject, Statements on_source, Statements on_package, Draft& draft) {
@@ -167,11 +168,37 @@ class Matcher {
     if (applications_.empty()) return;
     auto outcome = resolve(applications_, evaluator_, store_.texts);
     if (!outcome) return;
-    for (const auto& application : applications_) draft.sources.push_back(source_name(*application.statement, store_.texts));
+    for (const auto& application : applications_) draft.sources.emplace(application.statement->kind, application.statement->record);
     draft.judged.emplace_back(&subject, outcome->status);
     if (draft.worst && !worse(outcome->status, draft.worst->status)) return;
     draft.worst = std::move(outcome);
     draft.subject = &subject;
+  }
+
+  static std::string other_versions(const std::string& installed, const Draft& draft) {
+    std::string text;
+    std::set<std::string_view> told{installed};
+    for (const auto& [subject, status] : draft.judged) {
+      const std::string& version = subject->source_version.text;
+      if (!told.insert(version).second || told.size() > most_versions_told + 1) continue;
+      text += fmt::format("{}{} ({})", text.empty() ? "; also installed: " : ", ", version, to_string(status));
+    }
+    const std::size_t others = told.size() - 1;
+    return others > most_versions_told ? fmt::format("{} and {} more versions", text, others - most_versions_told) : text;
+  }
+
+  /// A finding for each vulnerability with all packages of a machine would need gigabytes.
+  static std::vector<std::string> binaries_of(const Draft& draft) {
+    std::vector<const std::string*> all;
+    for (const auto& [subject, status] : draft.judged) {
+      for (const auto& binary : subject->binaries) all.push_back(&binary);
+    }
+    const auto told = static_cast<std::ptrdiff_t>(std::min(all.size(), most_binaries));
+    std::partial_sort(all.begin(), all.begin() + told, all.end(), [](const auto* a, const auto* b) { return *a < *b; });
+    std::vector<std::string> result;
+    for (std::ptrdiff_t i = 0; i < told; ++i) result.push_back(*all[static_cast<std::size_t>(i)]);
+    if (all.size() > most_binaries) result.push_back(fmt::format("and {} more", all.size() - most_binaries));
+    return result;
   }
 
   [[nodiscard]] Finding finish(const Unit& unit, std::uint32_t advisory, Draft& draft) const {
@@ -182,18 +209,10 @@ class Matcher {
     finding.status = draft.worst->status;
     finding.fixed = std::move(draft.worst->fixed);
     finding.reason = std::move(draft.worst->reason);
-    std::string others;
-    for (const auto& [subject, status] : draft.judged) {
-      finding.binaries.insert(finding.binaries.end(), subject->binaries.begin(), subject->binaries.end());
-      const std::string& version = subject->source_version.text;
-      if (version == finding.installed || others.find(version) != std::string::npos) continue;
-      others += fmt::format("{}{} ({})", others.empty() ? "; also installed: " : ", ", version, to_string(status));
-    }
-    finding.reason += others;
-    std::sort(finding.binaries.begin(), finding.binaries.end());
-    std::sort(draft.sources.begin(), draft.sources.end());
-    draft.sources.erase(std::unique(draft.sources.begin(), draft.sources.end()), draft.sources.end());
-    finding.sources = std::move(draft.sources);
+    finding.reason += other_versions(finding.installed, draft);
+    finding.binaries = binaries_of(draft);
+    for (const auto& [kind, record] : draft.sources) finding.sources.push_back(std::string(to_string(kind)) + ":" + store_.texts[record]);
+    std::sort(finding.sources.begin(), finding.sources.end());
     return finding;
   }
 
@@ -217,16 +236,30 @@ std::string covered_list(const Store& store) {
   return list.empty() ? "no distribution at all" : list;
 }
 
+/// Debian writes grub2 2.06-13+deb12u1 as grub-efi-amd64-signed 1+2.06+13+deb12u1.
+SourcePackage source_of_signed_grub(SourcePackage source) {
+  const auto prefix = source.version.find('+');
+  const auto revision = prefix == std::string::npos ? prefix : source.version.find('+', prefix + 1);
+  if (revision == std::string::npos) return source;
+  std::string version = source.version.substr(prefix + 1);
+  version[revision - prefix - 1] = '-';
+  return {"grub2", std::move(version)};
+}
+
 }  // namespace
 
 SourcePackage source_of(const guest::Package& package) {
   constexpr std::string_view signed_kernel = "linux-signed";
   SourcePackage source{package.source.empty() ? package.name : package.source,
                        package.source_version.empty() ? package.version : package.source_version};
+  if (source.name.starts_with("grub-efi-") && source.name.ends_with("-signed")) return source_of_signed_grub(std::move(source));
   if (!source.name.starts_with(signed_kernel)) return source;
-  const std::string_view rest = std::string_view(source.name).substr(signed_kernel.size());
-  if (rest.empty() || rest == "-amd64" || rest == "-arm64" || rest == "-i386") return {"linux", package.version};
-  if (rest.starts_with('-')) return {"linux" + std::string(rest), package.version};  // Ubuntu: linux-signed-aws
+  std::string_view rest = std::string_view(source.name).substr(signed_kernel.size());
+  for (const std::string_view architecture : {"-amd64", "-arm64", "-i386"}) {
+    if (rest.ends_with(architecture)) rest.remove_suffix(architecture.size());
+  }
+  // Debian: linux-signed-6.1-amd64, Ubuntu: linux-signed-aws.
+  if (rest.empty() || rest.starts_with('-')) return {"linux" + std::string(rest), package.version};
   return source;
 }
 
@@ -236,6 +269,10 @@ Result<std::vector<Finding>> match_packages(const Store& store, const guest::Fac
   if (!machine) return fail(Errc::unsupported, "no feed format names the operating system '{}'", os);
   auto scheme = guest::version_scheme(facts.package_manager);
   if (!scheme) return scheme.error().in("packages of " + os + " cannot be compared");
+  if (facts.package_manager != package_manager_of(machine->distribution)) {
+    return fail(Errc::unsupported, "os-release says {}, where {} keeps the packages, but those found are {}'s: no feed can be matched", os,
+                package_manager_of(machine->distribution), escape_untrusted(facts.package_manager));
+  }
   const bool spoken_of = std::any_of(store.covered().begin(), store.covered().end(), [&](const Scope& scope) {
     return scope.distribution != Distribution::any && covers(scope, *machine);
   });

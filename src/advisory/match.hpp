@@ -9,7 +9,7 @@
 namespace vmpatch::advisory {
 
 /// The source package that feeds know a package by, with its version. A kernel signed by the distribution is built from a
-/// source package of its own (linux-signed-amd64 6.1.76+1), advisories name the kernel's (linux 6.1.76-1).
+/// source package of its own (linux-signed-amd64 6.1.76+1), advisories name the kernel's (linux 6.1.76-1). So is Debian's GRUB.
 struct SourcePackage {
   std::string name;
   std::string version;

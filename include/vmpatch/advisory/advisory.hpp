@@ -42,7 +42,7 @@ struct Finding {
   std::shared_ptr<const Advisory> advisory;
   std::string package;                ///< as the feed names it: Debian: the source package
   std::string installed;              ///< the version that was compared: Debian: the source version
-  std::vector<std::string> binaries;  ///< installed packages it stands for: "libssl3 amd64 3.0.11-1~deb12u1"; sorted
+  std::vector<std::string> binaries;  ///< installed packages it stands for: "libssl3 amd64 3.0.11-1~deb12u1"; sorted; of more than 50 the first, then "and N more"
   Status status = Status::under_investigation;
   std::string fixed;                  ///< lowest version that holds the fix; empty = none
   std::string reason;                 ///< in words: why not affected, what is investigated, which range matched; hostile text

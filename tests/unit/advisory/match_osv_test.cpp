@@ -1,4 +1,6 @@
 // What an OSV record says of an installed version. Each row is a case of the format: https://ossf.github.io/osv-schema/.
+#include <chrono>
+
 #include "unit/advisory/feeds.hpp"
 
 namespace vmpatch::advisory::test {
@@ -103,6 +105,17 @@ const std::vector<Case> debian_cases{
     {"package_that_is_not_installed", osv("CVE-2023-5363", "Debian:12", "nginx", affected), openssl("3.0.9-1"), {}},
     {"removed_package_with_configuration_left", on_openssl(affected),
      debian12({package("libssl3", "3.0.9-1", "openssl", "", "config-files")}), {}},
+    {"unpacked_package_is_on_the_disk", on_openssl(affected), debian12({package("libssl3", "3.0.9-1", "openssl", "", "unpacked")}),
+     {"CVE-2023-5363 openssl 3.0.9-1 affected_fixed 3.0.11-1~deb12u2"}},
+    {"half_configured_package_is_on_the_disk", on_openssl(affected), debian12({package("libssl3", "3.0.9-1", "openssl", "", "half-configured")}),
+     {"CVE-2023-5363 openssl 3.0.9-1 affected_fixed 3.0.11-1~deb12u2"}},
+    {"half_installed_package_is_on_the_disk", on_openssl(affected), debian12({package("libssl3", "3.0.9-1", "openssl", "", "half-installed")}),
+     {"CVE-2023-5363 openssl 3.0.9-1 affected_fixed 3.0.11-1~deb12u2"}},
+    {"triggers_awaited_package_is_on_the_disk", on_openssl(affected), debian12({package("libssl3", "3.0.9-1", "openssl", "", "triggers-awaited")}),
+     {"CVE-2023-5363 openssl 3.0.9-1 affected_fixed 3.0.11-1~deb12u2"}},
+    {"triggers_pending_package_is_on_the_disk", on_openssl(affected), debian12({package("libssl3", "3.0.9-1", "openssl", "", "triggers-pending")}),
+     {"CVE-2023-5363 openssl 3.0.9-1 affected_fixed 3.0.11-1~deb12u2"}},
+    {"package_that_was_never_installed", on_openssl(affected), debian12({package("libssl3", "3.0.9-1", "openssl", "", "not-installed")}), {}},
     {"rebuilt_binary_is_compared_by_its_source", on_openssl(fixed_in("3.0.11-1+b1")),
      debian12({package("libssl3", "3.0.11-1+b1", "openssl", "3.0.11-1")}),
      {"CVE-2023-5363 openssl 3.0.11-1 affected_fixed 3.0.11-1+b1"}},
@@ -126,6 +139,15 @@ const std::vector<Case> debian_cases{
     {"signed_kernel_of_another_source", osv("CVE-2024-0001", "Debian:12", "linux", fixed_in("6.1.90-1")),
      debian12({package("linux-image-6.1.0-18-amd64", "6.1.76-1", "linux-signed-amd64", "6.1.76+1")}),
      {"CVE-2024-0001 linux 6.1.76-1 affected_fixed 6.1.90-1"}},
+    {"signed_kernel_with_a_version_in_its_name", osv("CVE-2024-0001", "Debian:12", "linux-6.1", fixed_in("6.1.90-1")),
+     debian12({package("linux-image-6.1.0-0.deb11.18-amd64", "6.1.76-1", "linux-signed-6.1-amd64", "6.1.76+1")}),
+     {"CVE-2024-0001 linux-6.1 6.1.76-1 affected_fixed 6.1.90-1"}},
+    {"signed_kernel_of_arm", osv("CVE-2024-0001", "Debian:12", "linux", fixed_in("6.1.90-1")),
+     debian12({package("linux-image-6.1.0-18-arm64", "6.1.76-1", "linux-signed-arm64", "6.1.76+1")}),
+     {"CVE-2024-0001 linux 6.1.76-1 affected_fixed 6.1.90-1"}},
+    {"signed_grub", osv("CVE-2024-0001", "Debian:12", "grub2", fixed_in("2.06-13+deb12u2")),
+     debian12({package("grub-efi-amd64-signed", "1+2.06+13+deb12u1")}),
+     {"CVE-2024-0001 grub2 2.06-13+deb12u1 affected_fixed 2.06-13+deb12u2"}},
     {"kernels_of_two_versions", osv("CVE-2024-0001", "Debian:12", "linux", fixed_in("6.1.90-1")),
      debian12({package("linux-image-6.1.0-21-amd64", "6.1.90-1", "linux-signed-amd64", "6.1.90+1"),
                package("linux-image-6.1.0-18-amd64", "6.1.76-1", "linux-signed-amd64", "6.1.76+1")}),
@@ -197,6 +219,29 @@ TEST(OsvFinding, NamesTheOtherInstalledVersions) {
   EXPECT_EQ(found[0].binaries.size(), 2U);
 }
 
+TEST(OsvFinding, VersionThatEndsLikeAnotherIsNamed) {
+  const auto found = findings({{FeedKind::osv, osv("CVE-2024-0001", "Debian:12", "x", fixed_in("99-1"))}},
+                              debian12({package("a", "1.0-1", "x"), package("b", "2.0-1", "x"), package("c", "12.0-1", "x"), package("d", "12.0-11", "x")}));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].reason, "1.0-1 is lower than 99-1; also installed: 2.0-1 (affected, fix available), "
+                             "12.0-1 (affected, fix available), 12.0-11 (affected, fix available)");
+}
+
+TEST(OsvFinding, ManyPackagesOfOneSourceAreBounded) {
+  std::vector<guest::Package> packages;
+  for (int i = 0; i < 20'000; ++i) packages.push_back(package(fmt::format("p{:05}", i), fmt::format("1.{}-1", i), "x"));
+  const auto facts = debian12(packages);
+  const Database loaded = database({{FeedKind::osv, osv("CVE-2024-0001", "Debian:12", "x", fixed_in("99-1"))}}, facts);
+  const auto start = std::chrono::steady_clock::now();
+  const auto found = *loaded.match(facts);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  ASSERT_EQ(found.size(), 1U);
+  ASSERT_EQ(found[0].binaries.size(), 51U);
+  EXPECT_EQ(found[0].binaries[49], "p00049 amd64 1.49-1");
+  EXPECT_EQ(found[0].binaries[50], "and 19950 more");
+  EXPECT_TRUE(found[0].reason.ends_with("1.20-1 (affected, fix available) and 19979 more versions")) << found[0].reason;
+}
+
 TEST(OsvFinding, WithdrawnTellsWhenAndWhere) {
   const auto found = findings({{FeedKind::osv, on_openssl(affected, R"("withdrawn":"2026-02-03T04:05:06Z")")}}, openssl("3.0.9-1"));
   ASSERT_EQ(found.size(), 1U);
@@ -227,6 +272,18 @@ TEST(Coverage, CountsRecordsOfPackagesThatNobodyHas) {
   const auto found = loaded.match(facts);
   ASSERT_TRUE(found.has_value()) << found.error().message;
   EXPECT_TRUE(found->empty());
+}
+
+TEST(Coverage, PackageManagerMustBeTheDistributions) {
+  const std::string feed = osv("RHSA-2024:1", "Red Hat:enterprise_linux:9::baseos", "openssl", fixed_in("9"));
+  for (const auto& [manager, fits] : {std::pair("rpm", true), std::pair("dpkg", false), std::pair("apk", false)}) {
+    const auto facts = machine("rhel", "9.3", {package("openssl", "1.0-1")}, manager);
+    const auto found = database({{FeedKind::osv, feed}}, facts).match(facts);
+    EXPECT_EQ(found.has_value(), fits) << manager;
+    if (!found) {
+      EXPECT_EQ(found.error().code, Errc::unsupported);
+    }
+  }
 }
 
 TEST(Coverage, UnknownOperatingSystemIsUnsupported) {
