@@ -102,12 +102,15 @@ json 'any("libssl3" in b for b in found["CVE-2026-10001"]["binaries"])'
 expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --json
 json 'by["web01"]["cached"] and "CVE-2026-10002" not in found'
 
-title '--fail-on compares with the priority, --status chooses what counts'
+title '--fail-on compares with the priority; --status chooses what is shown, not what counts'
 expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --fail-on critical
 expect_exit 0 vm-patch scan -d web01 --feed "$feeds/tracker.json" --fail-on critical
 expect_exit 3 vm-patch scan -d web01 --feed "$feeds/tracker.json" --fail-on high
 expect_exit 0 vm-patch scan -d web01 "${all_feeds[@]}" --fail-on never
-expect_exit 0 vm-patch scan -d web01 "${all_feeds[@]}" --status under_investigation
+for status in under_investigation affected_unfixed not_affected; do
+  expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --status $status --fail-on critical
+  expect_no_text "$OUT" 'CVE-2026-10001'
+done
 expect_exit 0 vm-patch scan -d web01 --feed "$feeds/vex.json"
 expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --fail-on sometimes
 expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --status clean
@@ -190,16 +193,32 @@ expect_exit 2 vm-patch scan -d web01 --feed "$url" --refresh --offline
 
 title '--fix: who lacks it, and whom the gate would refuse for it'
 expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix DSA-9001-1 --json
-json 'd["advisory"]["id"] == "CVE-2026-10006"'
+json '[a["id"] for a in d["advisories"]] == ["CVE-2026-10006"]'
 json 'by["web01"]["answer"] == "missing" and by["web01"]["group"] == "web" and by["web01"]["gate"] == "refuse"'
 json 'by["live"]["answer"] == "not_affected" and by["live"]["gate"] is None'
 expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10001
-expect_text "$OUT" '^web01 +missing +openssl .* web +would be refused at the next start'
+expect_text "$OUT" '^web01 +missing +CVE-2026-10001 +openssl .* web +would be refused at the next start'
 expect_text "$OUT" 'the gate would refuse 1 of them'
 expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10002
 expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10005
 expect_exit 1 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-19999
 expect_text "$ERR" 'no feed has a record of CVE-2026-19999'
+
+title '--fix with an announcement of several vulnerabilities asks for each of them'
+PYTHONPATH="$VMPATCH_SOURCE_DIR/tests/support" PYTHONDONTWRITEBYTECODE=1 python3 - "$WORK" "$(image status debian-12-outdated)" <<'PYTHON'
+import json, pathlib, sys
+import scan_feeds
+out, installed = pathlib.Path(sys.argv[1]), scan_feeds.source_versions(sys.argv[2])["curl"]
+several = scan_feeds.osv("DSA-9004-1", "curl", installed + "+deb12u99", "CVE-2026-10021")
+several["upstream"].append("CVE-2026-10022")
+(out / "several.json").write_text(json.dumps(several))
+(out / "first.json").write_text(json.dumps(scan_feeds.vex("curl", installed, "CVE-2026-10021")))
+PYTHON
+several=(--feed "$WORK/several.json" --feed "$WORK/first.json")
+expect_exit 0 vm-patch scan -d web01 "${several[@]}" --fix CVE-2026-10021
+expect_exit 3 vm-patch scan -d web01 "${several[@]}" --fix dsa-9004-1 --json
+json '[a["id"] for a in d["advisories"]] == ["CVE-2026-10021", "CVE-2026-10022"] and by["web01"]["answer"] == "missing"'
+json '{f["advisory"]: f["status"] for f in by["web01"]["findings"]} == {"CVE-2026-10021": "not_affected", "CVE-2026-10022": "affected_fixed"}'
 
 title '--package: all versions of a binary or source package, without a feed'
 expect_exit 0 vm-patch scan --all --package openssl
@@ -226,11 +245,17 @@ expect_exit 3 vm-patch scan -d web01 --folder "$images" "${all_feeds[@]}" --json
 json '[m["machine"]["name"] for m in d["machines"]][0] == "web01" and len(d["machines"]) == 3'
 
 title '--orphans: images of the pools that nothing refers to'
-expect_exit 0 vm-patch scan --orphans "${all_feeds[@]}"
+expect_exit 1 vm-patch scan --orphans "${all_feeds[@]}"
 expect_text "$OUT" '/pool/old.qcow2 +spare .*Debian GNU/Linux 12'
 expect_text "$OUT" '/pool/notes.iso +spare .*not read: its name does not end in'
-expect_exit 0 vm-patch scan --orphans --json
+expect_text "$OUT" '^not assessed: .*/pool/notes.iso'
+expect_exit 1 vm-patch scan --orphans --json
 json 'len(d["orphans"]) == 2 and {o["system"] is None for o in d["orphans"]} == {True, False}'
+json '[u["path"].rsplit("/", 1)[-1] for u in d["unassessable"]] == ["notes.iso"]'
+rm "$WORK/pool/notes.iso"
+virsh pool-refresh spare
+expect_exit 0 vm-patch scan --orphans --json
+json 'len(d["orphans"]) == 1 and d["unassessable"] == []'
 expect_exit 2 vm-patch scan --orphans -d web01
 
 title 'a running machine is not read, and not clean'

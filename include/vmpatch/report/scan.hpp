@@ -59,7 +59,7 @@ struct MachineScan {
   std::size_t packages = 0;                  ///< installed ones
   std::array<std::size_t, 4> counts{};       ///< findings by status, those that the filter leaves out too
   std::vector<RankedFinding> findings;       ///< those that the filter leaves, as rank_findings() sorts them
-  std::optional<advisory::Severity> worst;   ///< highest level of the affected ones among `findings`
+  std::optional<advisory::Severity> worst;   ///< highest level of the affected ones, those that the filter leaves out too
   [[nodiscard]] std::size_t count(advisory::Status status) const { return counts[static_cast<std::size_t>(status)]; }
 };
 

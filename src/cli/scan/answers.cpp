@@ -21,6 +21,11 @@ void Unassessable::add(const inventory::Machine& machine, const Error& error) {
   json_.push_back({{"machine", machine_json(machine)}, {"reason", error.message}});
 }
 
+void Unassessable::add(const inventory::Orphan& orphan, const Error& error) {
+  text_ += "not assessed: " + report::format_problem(orphan.path.native(), error) + "\n";
+  json_.push_back({{"path", orphan.path.native()}, {"reason", error.message}});
+}
+
 Json answer_head(const char* schema, const Survey& survey) {
   Json feeds = Json::array();
   if (survey.feeds()) {

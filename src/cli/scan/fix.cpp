@@ -1,3 +1,5 @@
+#include <set>
+
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/scan/questions.hpp"
@@ -12,7 +14,7 @@ using advisory::Status;
 
 struct Row {
   const inventory::Machine* machine;
-  std::vector<Finding> findings;  ///< of this vulnerability
+  std::vector<Finding> findings;  ///< of the vulnerabilities asked for
   std::string answer;             ///< missing, under investigation, not affected
   std::string group;              ///< "" = none
   std::string gate;               ///< refuse, warn, none: what the gate would do if the fix were its baseline; "" where nothing is missing
@@ -63,6 +65,7 @@ std::vector<std::string> cells_of(const Row& row) {
   };
   return {escape_untrusted(row.machine->name),
           row.answer,
+          lines_of(row.findings, [](const Finding& finding) { return escape_untrusted(finding.advisory->id); }),
           lines_of(row.findings, [](const Finding& finding) { return escape_untrusted(finding.package); }),
           lines_of(row.findings, [](const Finding& finding) { return escape_untrusted(finding.installed); }),
           row.findings.empty() ? "concerns nothing that is installed" : lines_of(row.findings, fixed),
@@ -74,7 +77,7 @@ Json to_json(const Row& row) {
   Json findings = Json::array();
   for (const Finding& finding : row.findings) {
     Json json = advisory::to_json(finding);
-    json.erase("advisory");
+    json["advisory"] = finding.advisory->id;
     findings.push_back(std::move(json));
   }
   return {{"machine", machine_json(*row.machine)},
@@ -90,7 +93,23 @@ std::string headline(const advisory::Advisory& known) {
   text += fmt::format(", severity {}", advisory::to_string(known.severity));
   if (known.exploited) text += ", known to be exploited";
   if (!known.summary.empty()) text += ": " + escape_untrusted(known.summary);
-  return text + "\n\n";
+  return text + "\n";
+}
+
+/// The id may be one of an announcement that fixes several vulnerabilities: then it is asked for each of them.
+Result<std::vector<std::shared_ptr<const advisory::Advisory>>> find_asked(const advisory::Database& database, const std::string& id) {
+  auto known = database.find_all(id);
+  if (known.empty()) {
+    return fail(Errc::not_found, "no feed has a record of {}, so that nothing can be said about any machine; check the id, or name "
+                "the feed that tells of it", escape_untrusted(id));
+  }
+  return known;
+}
+
+std::set<std::string> ids_of(const std::vector<std::shared_ptr<const advisory::Advisory>>& known) {
+  std::set<std::string> ids;
+  for (const auto& one : known) ids.insert(one->id);
+  return ids;
 }
 
 }  // namespace
@@ -99,14 +118,11 @@ Result<int> ask_fix(Context& context, const ScanOptions& options) {
   SurveyOptions wanted;
   wanted.everything = true;  // "nobody has it" is another answer than "nobody knows it"
   VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
-  const auto known = survey.feeds()->database.find(options.fix);
-  if (!known) {
-    return fail(Errc::not_found, "no feed has a record of {}, so that nothing can be said about any machine; check the id, or name "
-                "the feed that tells of it", escape_untrusted(options.fix));
-  }
+  VMPATCH_TRY(const auto known, find_asked(survey.feeds()->database, options.fix));
+  const auto ids = ids_of(known);
   VMPATCH_TRY(const auto configured, policy::load_policy(context.paths.config));
   const Json gate_policy = find_gate_policy(context, configured);
-  Table table({"MACHINE", "FIX", "PACKAGE", "INSTALLED", "FIXED IN", "GROUP", "GATE, WERE IT A BASELINE"});
+  Table table({"MACHINE", "FIX", "ID", "PACKAGE", "INSTALLED", "FIXED IN", "GROUP", "GATE, WERE IT A BASELINE"});
   Json entries = Json::array();
   Unassessable unassessable(survey);
   std::size_t missing = 0;
@@ -117,18 +133,24 @@ Result<int> ask_fix(Context& context, const ScanOptions& options) {
       unassessable.add(machine.machine, findings.error());
       continue;
     }
-    std::erase_if(*findings, [&](const Finding& finding) { return finding.advisory->id != known->id; });
+    std::erase_if(*findings, [&](const Finding& finding) { return !ids.contains(finding.advisory->id); });
     const Row row = make_row(machine.machine, std::move(*findings), gate_policy);
     missing += row.answer == "missing" ? 1 : 0;
     refused += row.gate == "refuse" ? 1 : 0;
     table.add_row(cells_of(row));
     entries.push_back(to_json(row));
   }
+  std::string head;
+  Json advisories = Json::array();
+  for (const auto& one : known) {
+    head += headline(*one);
+    advisories.push_back(advisory::to_json(*one));
+  }
   const std::string text =
-      headline(*known) + (table.empty() ? "" : table.format() + "\n") + unassessable.text() +
+      head + "\n" + (table.empty() ? "" : table.format() + "\n") + unassessable.text() +
       fmt::format("{} of {} machines lack the fix; the gate would refuse {} of them at the next start\n", missing, survey.machines().size(), refused);
   Json json = answer_head("vm-patch/scan-fix/v1", survey);
-  json["advisory"] = advisory::to_json(*known);
+  json["advisories"] = std::move(advisories);
   json["machines"] = std::move(entries);
   json["unassessable"] = unassessable.json();
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));

@@ -36,10 +36,13 @@ std::vector<Row> make_rows(const Survey& survey) {
   return rows;
 }
 
-/// Why nothing is known of its content; empty = something is.
-std::string problem_of(const Row& row) {
-  if (row.machine == nullptr) return "not read: its name does not end in .qcow2, .raw or .img";
-  return row.machine->facts ? "" : row.machine->facts.error().message;
+/// Why nothing can be said about it: what is not read is not clean, and neither is a system that no feed speaks of.
+std::optional<Error> problem_of(const Survey& survey, const Row& row) {
+  if (row.machine == nullptr) return fail(Errc::unsupported, "not read: its name does not end in .qcow2, .raw or .img");
+  if (!row.machine->facts) return row.machine->facts.error();
+  if (!survey.feeds()) return std::nullopt;
+  const auto findings = survey.match(*row.machine);
+  return findings ? std::nullopt : std::optional(findings.error());
 }
 
 }  // namespace
@@ -52,26 +55,27 @@ Result<int> ask_orphans(Context& context, const ScanOptions& options) {
   VMPATCH_TRY(const auto survey, Survey::make(context, of_pools, wanted));
   Table table({"ORPHAN", "POOL", "ALLOCATED", "SYSTEM", "BEHIND"});
   Json entries = Json::array();
+  Unassessable unassessable(survey);
   std::uint64_t bytes = 0;
   for (const Row& row : make_rows(survey)) {
     const std::uint64_t allocated = allocated_bytes(row.orphan->path);
-    const std::string problem = problem_of(row);
-    const auto lag = problem.empty() ? find_lag(survey, *row.machine) : std::nullopt;
-    const std::string system = problem.empty() ? row.machine->facts->os.pretty_name : "";
+    const auto problem = problem_of(survey, row);
+    if (problem) unassessable.add(*row.orphan, *problem);
+    const auto lag = problem ? std::nullopt : find_lag(survey, *row.machine);
+    const std::string system = row.machine != nullptr && row.machine->facts ? row.machine->facts->os.pretty_name : "";
     bytes += allocated;
     table.add_row({escape_untrusted(row.orphan->path.native()), escape_untrusted(row.orphan->pool), format_size(allocated),
-                   problem.empty() ? escape_untrusted(system) : problem, format_lag(lag)});
+                   system.empty() && problem ? problem->message : escape_untrusted(system), format_lag(lag)});
     entries.push_back({{"path", row.orphan->path.native()}, {"host", row.orphan->host}, {"pool", row.orphan->pool},
                        {"file_size", row.orphan->file_size}, {"allocated", allocated},
-                       {"system", problem.empty() ? Json(system) : Json()}, {"reason", problem.empty() ? Json() : Json(problem)},
+                       {"system", system.empty() ? Json() : Json(system)}, {"reason", problem ? Json(problem->message) : Json()},
                        {"lag", lag ? report::to_json(*lag) : Json()}});
   }
-  const Unassessable unassessable(survey);
-  const std::string text = unassessable.text() +
-                           (table.empty() ? "No orphans in the pools of hosts that answered.\n"
-                                          : table.format() + fmt::format("\n{} orphans, {} on disk\n", entries.size(), format_size(bytes)));
+  const std::string text = (table.empty() ? "No orphans in the pools of hosts that answered.\n" : table.format() + "\n") + unassessable.text() +
+                           (table.empty() ? "" : fmt::format("{} orphans, {} on disk\n", entries.size(), format_size(bytes)));
   Json json = answer_head("vm-patch/scan-orphans/v1", survey);
   json["orphans"] = std::move(entries);
+  json["unassessable"] = unassessable.json();
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
   return unassessable.exit_code(false);
 }

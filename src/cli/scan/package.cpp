@@ -1,37 +1,14 @@
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
+#include "cli/scan/package_version.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/text.hpp"
-#include "vmpatch/guest/versions.hpp"
 
 namespace vmpatch::cli {
 namespace {
-
-/// One version of one package, and who has it.
-struct Version {
-  std::string package_manager, system;
-  guest::Package package;
-  std::vector<const inventory::Machine*> machines;
-};
-
-bool same_version(const Version& a, const guest::Facts& facts, const guest::Package& package) {
-  return a.system == facts.os.pretty_name && a.package_manager == facts.package_manager && a.package.name == package.name &&
-         a.package.version == package.version && a.package.arch == package.arch && a.package.source == package.source &&
-         a.package.source_version == package.source_version;
-}
-
-bool comes_before(const Version& a, const Version& b) {
-  if (a.package.name != b.package.name) return a.package.name < b.package.name;
-  const auto scheme = guest::version_scheme(a.package_manager);
-  if (scheme && a.package_manager == b.package_manager) {
-    if (const int order = guest::compare_versions(*scheme, a.package.version, b.package.version); order != 0) return order < 0;
-  }
-  return std::tie(a.package.version, a.system, a.package.arch) < std::tie(b.package.version, b.system, b.package.arch);
-}
 
 /// Binary and source packages of that name; it may be a pattern.
 class Collection {
@@ -41,18 +18,18 @@ class Collection {
   void add(const inventory::Machine& machine, const guest::Facts& facts) {
     bool found = false;
     for (const guest::Package& package : facts.packages) {
-      if (!package.installed() || !(matches_pattern(wanted_, package.name) || matches_pattern(wanted_, package.source))) continue;
+      if (!package.on_disk() || !(matches_pattern(wanted_, package.name) || matches_pattern(wanted_, package.source))) continue;
       found = true;
       auto& versions = by_name_[package.name];
-      auto version = std::find_if(versions.begin(), versions.end(), [&](const Version& other) { return same_version(other, facts, package); });
+      auto version = std::find_if(versions.begin(), versions.end(), [&](const PackageVersion& other) { return is_same_version(other, facts, package); });
       if (version == versions.end()) version = versions.insert(version, {facts.package_manager, facts.os.pretty_name, package, {}});
       version->machines.push_back(&machine);
     }
     if (!found) absent_.push_back(&machine);
   }
 
-  [[nodiscard]] std::vector<Version> versions() const {
-    std::vector<Version> all;
+  [[nodiscard]] std::vector<PackageVersion> versions() const {
+    std::vector<PackageVersion> all;
     for (const auto& [name, versions] : by_name_) all.insert(all.end(), versions.begin(), versions.end());
     std::sort(all.begin(), all.end(), comes_before);
     return all;
@@ -61,7 +38,7 @@ class Collection {
 
  private:
   std::string wanted_;
-  std::map<std::string, std::vector<Version>> by_name_;
+  std::map<std::string, std::vector<PackageVersion>> by_name_;
   std::vector<const inventory::Machine*> absent_;
 };
 
@@ -86,7 +63,7 @@ std::string source_of(const guest::Package& package) {
 Answer make_answer(const std::string& wanted, const Survey& survey, const Collection& collection, const Unassessable& unassessable) {
   Table table({"PACKAGE", "VERSION", "ARCH", "SOURCE", "SYSTEM", "COUNT", "MACHINES"});
   Json entries = Json::array();
-  for (const Version& version : collection.versions()) {
+  for (const PackageVersion& version : collection.versions()) {
     const guest::Package& package = version.package;
     table.add_row({escape_untrusted(package.name), escape_untrusted(package.version), escape_untrusted(package.arch), source_of(package),
                    escape_untrusted(version.system), fmt::format("{}", version.machines.size()), names_of(version.machines, "\n")});

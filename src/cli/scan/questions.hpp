@@ -5,7 +5,7 @@
 
 namespace vmpatch::cli {
 
-/// Which machines lack the fix of one vulnerability, and which of them the gate would refuse if it were demanded now. 3: some.
+/// Which machines lack the fix of one vulnerability, or of one of those that an announcement fixes, and which of them the gate would refuse if it were demanded now. 3: some.
 Result<int> ask_fix(Context& context, const ScanOptions& options);
 /// All versions of a package, and where they are. Needs no feed.
 Result<int> ask_package(Context& context, const ScanOptions& options);
@@ -13,7 +13,7 @@ Result<int> ask_package(Context& context, const ScanOptions& options);
 Result<int> ask_lag(Context& context, const ScanOptions& options);
 /// Machines that did not start for a time.
 Result<int> ask_retire(Context& context, const ScanOptions& options);
-/// Images that nothing refers to.
+/// Images that nothing refers to. 1: some were not read.
 Result<int> ask_orphans(Context& context, const ScanOptions& options);
 
 struct Answer {
@@ -23,11 +23,12 @@ struct Answer {
 /// Writes one of them, as the options say.
 Result<void> tell_answer(const Context& context, const ScanOptions& options, const Answer& answer);
 
-/// "not assessed: NAME: why", a line each; and {"machine", "reason"}, each. Hosts that did not answer count, too.
+/// "not assessed: NAME: why", a line each; and {"machine", "reason"} or {"path", "reason"}, each. Hosts that did not answer count, too.
 class Unassessable {
  public:
   explicit Unassessable(const Survey& survey);
   void add(const inventory::Machine& machine, const Error& error);
+  void add(const inventory::Orphan& orphan, const Error& error);
   [[nodiscard]] bool empty() const { return text_.empty(); }
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] const Json& json() const { return json_; }

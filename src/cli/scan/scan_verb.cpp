@@ -21,8 +21,8 @@ constexpr const char* footer =
     "\n"
     "Snapshots of a machine are not assessed: only what it would start with.\n"
     "\n"
-    "Exit code 3: something at or above --fail-on (with --fix: a machine lacks the fix; with --lag: one is behind). 1: nothing of\n"
-    "that, but some machine was not assessed. 0: all assessed, nothing found.\n"
+    "Exit code 3: something at or above --fail-on, whatever --status shows (with --fix: a machine lacks the fix; with --lag: one is\n"
+    "behind). 1: nothing of that, but some machine or image was not assessed. 0: all assessed, nothing found.\n"
     "\n"
     "Examples:\n"
     "  vm-patch scan --all --feed /srv/feeds/debian-tracker.json --feed /srv/feeds/kev.json --fail-on high\n"
@@ -49,7 +49,7 @@ void add_result_options(CLI::App& verb, ScanOptions& options) {
   verb.add_option("--fail-on", options.fail_on, "exit 3 for affected findings from this priority; none: any; never: not at all [none]")
       ->check(CLI::IsMember({"none", "low", "medium", "high", "critical", "never"}))->type_name("LEVEL")->group(group);
   verb.add_option("--status", options.statuses,
-                  "findings to tell of, repeatable: affected, affected_fixed, affected_unfixed, under_investigation, not_affected, all "
+                  "findings to show, repeatable; the exit code counts all: affected, affected_fixed, affected_unfixed, under_investigation, not_affected, all "
                   "[all but not_affected]")
       ->type_name("STATUS")->allow_extra_args(false)->group(group);
   verb.add_flag("--explain", options.explain, "every factor of the priority, and why it matched")->group(group);

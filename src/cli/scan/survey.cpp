@@ -55,6 +55,10 @@ Result<std::vector<advisory::FeedFile>> find_feeds(const Context& context, const
   return files;
 }
 
+bool is_affected(const Finding& finding) {
+  return finding.status == Status::affected_fixed || finding.status == Status::affected_unfixed;
+}
+
 /// QEMU writes the disks of these: what is read may be half of two states.
 bool is_in_use(const inventory::Machine& machine) {
   return machine.state == inventory::State::running || machine.state == inventory::State::paused ||
@@ -161,12 +165,13 @@ report::MachineScan Survey::assess(const MachineFacts& machine, const report::St
     return scan;
   }
   for (const Finding& finding : *findings) ++scan.counts[static_cast<std::size_t>(finding.status)];
-  std::erase_if(*findings, [&](const Finding& finding) { return !filter.has(finding.status); });
+  // Those that are affected are ranked whatever is to be told of: the filter must not turn a bad machine into a good one.
+  std::erase_if(*findings, [&](const Finding& finding) { return !filter.has(finding.status) && !is_affected(finding); });
   scan.findings = report::rank_findings(std::move(*findings), surroundings_of(machine), now_, detail);
   for (const report::RankedFinding& ranked : scan.findings) {
-    if (ranked.finding.status != Status::affected_fixed && ranked.finding.status != Status::affected_unfixed) continue;
-    scan.worst = std::max(scan.worst.value_or(advisory::Severity::none), ranked.priority.level);
+    if (is_affected(ranked.finding)) scan.worst = std::max(scan.worst.value_or(advisory::Severity::none), ranked.priority.level);
   }
+  std::erase_if(scan.findings, [&](const report::RankedFinding& ranked) { return !filter.has(ranked.finding.status); });
   return scan;
 }
 

@@ -36,7 +36,7 @@ class Survey {
 
   /// Every finding of one machine; why it cannot be assessed otherwise. Feeds must be loaded.
   [[nodiscard]] Result<std::vector<advisory::Finding>> match(const MachineFacts& machine) const;
-  /// Ranked, counted and filtered. Thread-safe.
+  /// Ranked and counted, then filtered. Thread-safe.
   [[nodiscard]] report::MachineScan assess(const MachineFacts& machine, const report::StatusFilter& filter, advisory::Detail detail) const;
 
  private:
