@@ -120,8 +120,8 @@ class Members {
 };
 
 Result<OsRelease> os_from(const Json& json) {
-  Members in(json, "os", 4);
-  OsRelease os{in.text("id"), in.text("version_id"), in.text("pretty_name"), in.text("codename")};
+  Members in(json, "os", 5);
+  OsRelease os{in.text("id"), in.text("version_id"), in.text("pretty_name"), in.text("codename"), in.text("id_like")};
   return in.finish(std::move(os));
 }
 
@@ -202,7 +202,7 @@ Json to_json(const Facts& facts) {
   Json json;
   json["format"] = format_number;
   json["os"] = {{"id", text(facts.os.id)}, {"version_id", text(facts.os.version_id)}, {"codename", text(facts.os.codename)},
-                {"pretty_name", text(facts.os.pretty_name)}};
+                {"pretty_name", text(facts.os.pretty_name)}, {"id_like", text(facts.os.id_like)}};
   json["arch"] = text(facts.arch);
   json["init"] = text(facts.init);
   json["kernels"] = list_json(facts.kernels);
@@ -227,7 +227,7 @@ Result<Facts> facts_from_json(const Json& json) {
   facts.arch = in.text("arch");
   facts.init = in.text("init");
   facts.package_manager = in.text("package_manager");
-  facts.kernels = in.list<Kernel>("kernels", max_entries, kernel_from);
+  facts.kernels = in.list<Kernel>("kernels", max_kernels, kernel_from);
   facts.mounts = in.list<MountEntry>("mounts", max_entries, mount_from);
   facts.half_configured = in.list<std::string>("half_configured", max_packages + max_entries, line_from);
   facts.packages = in.list<Package>("packages", max_packages, package_from);

@@ -141,8 +141,10 @@ MaybeFound read_rpm(Guest& guest) {
 }  // namespace
 
 Result<void> read_packages(Guest& guest, Facts& facts) {
-  constexpr std::array<std::pair<const char*, MaybeFound (*)(Guest&)>, 4> managers{
+  std::array<std::pair<const char*, MaybeFound (*)(Guest&)>, 4> managers{
       {{"dpkg", read_dpkg}, {"rpm", read_rpm}, {"apk", read_apk}, {"pacman", read_pacman}}};
+  std::stable_partition(managers.begin(), managers.end(),
+                        [native = native_manager(facts.os)](const auto& manager) { return manager.first == native; });
   for (const auto& [name, read] : managers) {
     VMPATCH_TRY(auto found, read(guest));
     if (!found) continue;

@@ -83,6 +83,7 @@ Result<OsRelease> parse_os_release(std::string_view text) {
     std::string value = unquote(line.substr(equals + 1));
     if (value.size() > max_value) return fail(Errc::failed, "os-release line {}: value longer than {} bytes", number, max_value);
     if (name == "ID") os.id = std::move(value);
+    else if (name == "ID_LIKE") os.id_like = std::move(value);
     else if (name == "VERSION_ID") os.version_id = std::move(value);
     else if (name == "PRETTY_NAME") os.pretty_name = std::move(value);
     else if (name == "VERSION_CODENAME") os.codename = std::move(value);

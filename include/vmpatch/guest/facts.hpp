@@ -13,6 +13,7 @@ namespace vmpatch::guest {
 
 struct OsRelease {
   std::string id, version_id, pretty_name, codename;
+  std::string id_like{};  ///< ids of the systems that it is derived from, separated by spaces, closest first
   bool operator==(const OsRelease&) const = default;
 };
 
@@ -57,6 +58,9 @@ struct Identity {
                                              ///< resolv.conf, hostname, policy-rc.d and every /etc/ssh/ssh_host_*_key
   bool operator==(const Identity&) const = default;
 };
+
+/// A folder with more kernels is failed.
+inline constexpr std::size_t max_kernels = 10'000;
 
 struct Kernel {
   std::string version;  ///< from /boot/vmlinuz-VERSION

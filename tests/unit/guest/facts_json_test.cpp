@@ -34,7 +34,7 @@ class Random {
 Facts random_facts(unsigned seed) {
   Random random(seed);
   Facts facts;
-  facts.os = {random.text(), random.text(), random.text(), random.text()};
+  facts.os = {random.text(), random.text(), random.text(), random.text(), random.text()};
   facts.arch = random.text();
   facts.package_manager = random.text();
   for (auto left = random.below(20); left > 0; --left) {

@@ -63,6 +63,48 @@ TEST(ReadPackages, an_empty_database_of_a_foreign_tool_does_not_hide_the_guest_s
   EXPECT_EQ(packages_of(guest).package_manager, "dpkg");
 }
 
+TEST(ReadPackages, the_system_decides_between_databases_that_both_hold_packages) {
+  MemoryGuest guest;
+  guest.files["/var/lib/dpkg/status"] = "Package: foreign\nStatus: install ok installed\nVersion: 1\n";
+  guest.files["/lib/apk/db/installed"] = "P:musl\nV:1.2.4-r2\n";
+  guest.files["/var/lib/pacman/local/a-1-1/desc"] = "%NAME%\na\n\n%VERSION%\n1-1\n";
+  const auto manager = [&](const char* id, const char* id_like) {
+    Facts facts;
+    facts.os.id = id;
+    facts.os.id_like = id_like;
+    EXPECT_TRUE(read_packages(guest, facts).has_value());
+    EXPECT_EQ(facts.packages.size(), 1U);
+    return facts.package_manager;
+  };
+  EXPECT_EQ(manager("alpine", ""), "apk");
+  EXPECT_EQ(manager("endeavouros", "arch"), "pacman");
+  EXPECT_EQ(manager("raspbian", "debian"), "dpkg");
+  EXPECT_EQ(manager("unknown", ""), "dpkg");
+  EXPECT_EQ(manager("fedora", ""), "dpkg");  // whose own database does not exist
+  guest.files["/lib/apk/db/installed"] = "";
+  EXPECT_EQ(manager("alpine", ""), "dpkg");
+}
+
+TEST(NativeManager, comes_from_the_id_and_then_from_what_it_is_like) {
+  const auto manager = [](const char* id, const char* id_like = "") {
+    OsRelease os;
+    os.id = id;
+    os.id_like = id_like;
+    return native_manager(os);
+  };
+  for (const char* id : {"debian", "ubuntu"}) EXPECT_EQ(manager(id), "dpkg") << id;
+  for (const char* id : {"rhel", "fedora", "centos", "almalinux", "rocky", "ol", "amzn", "suse", "sles", "opensuse", "opensuse-leap",
+                         "opensuse-tumbleweed"}) {
+    EXPECT_EQ(manager(id), "rpm") << id;
+  }
+  for (const char* id : {"alpine", "wolfi", "chainguard"}) EXPECT_EQ(manager(id), "apk") << id;
+  for (const char* id : {"arch", "manjaro"}) EXPECT_EQ(manager(id), "pacman") << id;
+  EXPECT_EQ(manager("linuxmint", "ubuntu debian"), "dpkg");
+  EXPECT_EQ(manager("virtuozzo", "no-such  rhel fedora"), "rpm");
+  EXPECT_EQ(manager("alpine", "debian"), "apk");
+  for (const char* id : {"", "linux", "debian2", "opensus", "debian ubuntu"}) EXPECT_EQ(manager(id), "") << id;
+}
+
 TEST(ReadPackages, guest_without_a_database_has_no_package_manager) {
   MemoryGuest guest;
   guest.files["/var/lib/rpm/.keep"] = "";

@@ -16,6 +16,11 @@ TEST(OsRelease, debian_is_read) {
   EXPECT_EQ(os->pretty_name, "Debian GNU/Linux 12 (bookworm)");
 }
 
+TEST(OsRelease, systems_it_is_like_are_kept) {
+  EXPECT_EQ(parse_os_release("ID=rocky\nID_LIKE=\"rhel centos fedora\"\n")->id_like, "rhel centos fedora");
+  EXPECT_EQ(parse_os_release("ID=debian\n")->id_like, "");
+}
+
 TEST(OsRelease, codename_comes_from_version_when_it_has_no_field_of_its_own) {
   EXPECT_EQ(parse_os_release("ID=debian\nVERSION=\"8 (jessie)\"\n")->codename, "jessie");
   EXPECT_EQ(parse_os_release("ID=x\nVERSION=\"8 (two words)\"\n")->codename, "");
