@@ -37,6 +37,9 @@ Result<void> read_kernels(Guest& guest, Facts& facts) {
   for (const std::string& name : files) {
     constexpr std::string_view prefix = "vmlinuz-";
     if (!name.starts_with(prefix) || name.size() == prefix.size()) continue;
+    if (facts.kernels.size() == max_kernels) {
+      return fail(Errc::failed, "/boot holds more than {} kernels; remove those that are not in use", max_kernels);
+    }
     const std::string version = name.substr(prefix.size());
     const bool initrd = files.contains("initrd.img-" + version) || files.contains("initramfs-" + version + ".img") ||
                         files.contains("initrd-" + version);

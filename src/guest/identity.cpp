@@ -9,6 +9,8 @@ namespace {
 
 /// Files of identity are small; a forged one must not cost minutes.
 constexpr std::uint64_t max_digested = 1U << 20U;
+/// Each costs round trips to the guest; an honest one has one for each of some four algorithms.
+constexpr std::size_t max_host_keys = 64;
 constexpr std::string_view machine_id_path = "/etc/machine-id";
 
 Result<std::vector<std::string>> identity_paths(Guest& guest) {
@@ -19,8 +21,13 @@ Result<std::vector<std::string>> identity_paths(Guest& guest) {
     if (entries.error().code == Errc::not_found) return paths;
     return entries.error();
   }
+  std::size_t keys = 0;
   for (const DirEntry& entry : *entries) {
-    if (entry.name.starts_with("ssh_host_") && entry.name.ends_with("_key")) paths.push_back("/etc/ssh/" + entry.name);
+    if (!entry.name.starts_with("ssh_host_") || !entry.name.ends_with("_key")) continue;
+    if (++keys > max_host_keys) {
+      return fail(Errc::failed, "/etc/ssh holds more than {} host keys (ssh_host_*_key); remove those that are not in use", max_host_keys);
+    }
+    paths.push_back("/etc/ssh/" + entry.name);
   }
   return paths;
 }

@@ -108,6 +108,33 @@ TEST(FactsJson, hostile_bytes_do_not_break_the_text) {
   EXPECT_TRUE(parse_json(text, "facts").has_value());
 }
 
+TEST(ReadFacts, more_kernels_than_the_cache_can_hold_are_failed) {
+  MemoryGuest guest = debian();
+  guest.files.erase("/boot/vmlinuz-6.1.0-9-amd64");
+  for (std::size_t i = 1; i < max_kernels; ++i) guest.files["/boot/vmlinuz-" + std::to_string(i)] = "";
+  const auto most = read_facts(guest);
+  ASSERT_TRUE(most.has_value()) << most.error().message;
+  EXPECT_EQ(most->kernels.size(), max_kernels);
+  EXPECT_TRUE(facts_from_json(to_json(*most)).has_value());
+  guest.files["/boot/vmlinuz-0"] = "";
+  const auto facts = read_facts(guest);
+  ASSERT_FALSE(facts.has_value());
+  EXPECT_EQ(facts.error().code, Errc::failed);
+  EXPECT_NE(facts.error().message.find("/boot holds more than 10000 kernels"), std::string::npos) << facts.error().message;
+}
+
+TEST(Identity, more_host_keys_than_any_guest_has_are_failed) {
+  MemoryGuest guest = debian();
+  for (int i = 1; i < 64; ++i) guest.files["/etc/ssh/ssh_host_" + std::to_string(i) + "_key"] = "k";
+  for (int i = 0; i < 100; ++i) guest.files["/etc/ssh/ssh_host_" + std::to_string(i) + "_key.pub"] = "k";
+  ASSERT_TRUE(read_identity(guest).has_value());
+  guest.files["/etc/ssh/ssh_host_64_key"] = "k";
+  const auto identity = read_identity(guest);
+  ASSERT_FALSE(identity.has_value());
+  EXPECT_EQ(identity.error().code, Errc::failed);
+  EXPECT_NE(identity.error().message.find("/etc/ssh holds more than 64 host keys"), std::string::npos) << identity.error().message;
+}
+
 TEST(Identity, unchanged_guest_has_no_changes) {
   MemoryGuest guest = debian();
   const auto before = read_identity(guest);
