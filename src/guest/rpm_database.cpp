@@ -1,6 +1,7 @@
 #include "guest/rpm_database.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,15 +33,44 @@ std::string file_name(RpmFormat format) {
   return std::string(std::find_if(files.begin(), files.end(), [&](const auto& file) { return file.first == format; })->second);
 }
 
+constexpr std::string_view copy_prefix = "vm-patch-rpmdb-";
+
+/// A folder of ours (or given to the unprivileged account), locked; empty when it is somebody else's, or still in use.
+UniqueFd lock_own(const fs::path& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return {};
+  const auto account = worker_credentials();
+  if (status.st_uid != ::geteuid() && !(account && status.st_uid == account->uid)) return {};
+  if ((status.st_mode & 0077U) != 0 || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  return fd;
+}
+
+/// Copies whose process was killed: their locks went with it. What cannot be removed hinders nobody.
+void remove_abandoned_copies(const fs::path& place) {
+  std::error_code error;
+  for (fs::directory_iterator entry(place, error), end; !error && entry != end; entry.increment(error)) {
+    if (!entry->path().filename().native().starts_with(copy_prefix)) continue;
+    if (const UniqueFd lock = lock_own(entry->path())) static_cast<void>(remove_tree(entry->path()).has_value());
+  }
+}
+
 /// A folder of its own for one database. Given to the unprivileged account only when everything lies in it, so that nothing
 /// of that account can lead the copy astray.
 class Copy {
  public:
   static Result<std::unique_ptr<Copy>> make() {
     std::error_code error;
-    std::string pattern = (fs::temp_directory_path(error) / "vm-patch-rpmdb-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) return errno_error(errno, fmt::format("cannot make a folder like {}", pattern));
-    return std::unique_ptr<Copy>(new Copy(pattern));
+    const fs::path place = fs::temp_directory_path(error);
+    remove_abandoned_copies(place);
+    // Another process may take the new folder for an abandoned one before it is locked.
+    for (int attempt = 0; attempt < 5; ++attempt) {
+      std::string pattern = (place / fmt::format("{}XXXXXX", copy_prefix)).string();
+      if (::mkdtemp(pattern.data()) == nullptr) return errno_error(errno, fmt::format("cannot make a folder like {}", pattern));
+      UniqueFd lock = lock_own(pattern);
+      if (lock && fs::exists(pattern, error)) return std::unique_ptr<Copy>(new Copy(pattern, std::move(lock)));
+    }
+    return fail(Errc::busy, "cannot keep a folder in {}: another process removes it", place.string());
   }
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
@@ -77,8 +107,9 @@ class Copy {
   }
 
  private:
-  explicit Copy(fs::path folder) : folder_(std::move(folder)) {}
+  Copy(fs::path folder, UniqueFd lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
   fs::path folder_;
+  UniqueFd lock_;  ///< ends with the process
 };
 
 Result<CommandOutput> run_reader(const Copy& copy, RpmFormat format, const std::optional<Credentials>& account) {

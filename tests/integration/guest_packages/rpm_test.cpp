@@ -1,7 +1,11 @@
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <fstream>
 
 #include "guest/rpm_database.hpp"
 #include "package_guest.hpp"
+#include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::guest::test {
 namespace {
@@ -224,6 +228,34 @@ TEST(Rpm, temporary_folder_that_the_reader_cannot_enter_is_named) {
   }
   EXPECT_NE(error_of(facts).find(closed.string()), std::string::npos) << error_of(facts);
   EXPECT_NE(error_of(facts).find("TMPDIR"), std::string::npos) << error_of(facts);
+}
+
+TEST(Rpm, copies_of_killed_processes_are_removed_and_those_in_use_are_not) {
+  const TempDir dir;
+  put_database(dir, "sqlite", "/var/lib/rpm");
+  const fs::path place = dir / "tmp";
+  fs::create_directory(place);
+  fs::permissions(place, fs::perms::all);
+  const auto make = [&](const char* name, fs::perms mode = fs::perms::owner_all) {
+    fs::create_directory(place / name);
+    fs::permissions(place / name, mode);
+    std::ofstream(place / name / "file") << "content";
+  };
+  make("vm-patch-rpmdb-killed");
+  make("vm-patch-rpmdb-in-use");
+  make("vm-patch-rpmdb-open-to-all", fs::perms::all);
+  make("something-else");
+  fs::create_directory_symlink(place / "something-else", place / "vm-patch-rpmdb-link");
+  const UniqueFd lock(::open((place / "vm-patch-rpmdb-in-use").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  ASSERT_EQ(::setenv("TMPDIR", place.c_str(), 1), 0);
+  const auto facts = facts_of(dir);
+  ASSERT_EQ(::unsetenv("TMPDIR"), 0);
+  EXPECT_FALSE(fs::exists(place / "vm-patch-rpmdb-killed")) << error_of(facts);
+  for (const char* name : {"vm-patch-rpmdb-in-use", "vm-patch-rpmdb-open-to-all", "something-else"}) {
+    EXPECT_TRUE(fs::exists(place / name / "file")) << name;
+  }
+  EXPECT_TRUE(fs::is_symlink(place / "vm-patch-rpmdb-link"));
 }
 
 TEST(Rpm, nothing_is_left_on_the_host) {
