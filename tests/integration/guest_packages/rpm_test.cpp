@@ -84,6 +84,17 @@ TEST(Rpm, source_and_its_version_come_from_the_name_of_the_source_package) {
   EXPECT_EQ(facts->find("gpg-pubkey"), nullptr);
 }
 
+TEST(Rpm, system_made_of_rpm_with_a_package_of_dpkg_is_read_by_rpm) {
+  const TempDir dir;
+  put_database(dir, "sqlite", "/var/lib/rpm");
+  dir.write("root/var/lib/dpkg/status", "Package: foreign\nStatus: install ok installed\nVersion: 1\n");
+  dir.write("root/etc/os-release", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"\n");
+  const auto facts = facts_of(dir);
+  ASSERT_TRUE(facts.has_value()) << error_of(facts);
+  EXPECT_EQ(facts->package_manager, "rpm");
+  EXPECT_EQ(lines_of(facts->packages, line_of), said_by_rpm("sqlite"));
+}
+
 TEST(Rpm, ndb_written_by_rpm_itself_is_read) {
   const TempDir dir;
   write_root(dir, "root");
