@@ -16,12 +16,12 @@ namespace {
 constexpr std::size_t most_versions = 10'000;
 constexpr std::size_t longest_note = 300;
 
-enum class Word : std::uint8_t { affected, fixed, not_affected, investigating };
+enum class Word : std::uint8_t { affected, first_affected, last_affected, fixed, not_affected, investigating };
 
 // Section 3.2.3.9; "recommended" says nothing about a product's state.
 constexpr std::array<std::pair<const char*, Word>, 7> status_lists{{{"known_affected", Word::affected},
-                                                                    {"first_affected", Word::affected},
-                                                                    {"last_affected", Word::affected},
+                                                                    {"first_affected", Word::first_affected},
+                                                                    {"last_affected", Word::last_affected},
                                                                     {"fixed", Word::fixed},
                                                                     {"first_fixed", Word::fixed},
                                                                     {"known_not_affected", Word::not_affected},
@@ -34,11 +34,13 @@ struct Collected {
   bool investigating = false;
   bool fixed_without_version = false;
   VersionRange affected, not_affected;
+  std::vector<Text> first, last;  ///< affected versions
   std::vector<Text> fixed;
   std::string affected_note, not_affected_note;
 };
 
-using Key = std::tuple<Scope, std::string, CsafPackage::Kind>;
+/// Scope, name, kind, module stream, general.
+using Key = std::tuple<Scope, std::string, CsafPackage::Kind, std::string, bool>;
 
 /// Texts that a vulnerability attaches to products: justifications, remediations.
 class Remarks {
@@ -165,9 +167,9 @@ class Document {
     const CsafPackage* package = products_.package(product);
     if (package == nullptr) return;
     // Without a release it is too little to call any release looked after.
-    if (package->scope.distribution != Distribution::any && !package->scope.release.empty()) intake_.store.cover(package->scope);
+    if (!package->general && !package->scope.release.empty()) intake_.store.cover(package->scope);
     if (!intake_.store.interesting(package->name)) return;
-    Collected& what = collected_[{package->scope, package->name, package->kind}];
+    Collected& what = collected_[{package->scope, package->name, package->kind, package->module_stream, package->general}];
     std::optional<VersionRange> range;
     if (!package->version.empty()) {
       range = VersionRange{{}, {intake_.store.texts.intern(without_zero_epoch(package->version))}};
@@ -181,8 +183,12 @@ class Document {
     }
     switch (word) {
       case Word::affected:
+      case Word::first_affected:
+      case Word::last_affected:
         if (what.affected_note.empty()) what.affected_note = remarks_.affected(product);
-        range ? append(what.affected, *range) : void(what.every_affected = true);
+        if (!range) what.every_affected = true;
+        else if (word == Word::affected || !range->events.empty()) append(what.affected, *range);
+        else add_bounds(word == Word::first_affected ? what.first : what.last, *range);
         break;
       case Word::not_affected:
         if (what.not_affected_note.empty()) what.not_affected_note = remarks_.not_affected(product);
@@ -204,6 +210,32 @@ class Document {
     all.versions.insert(all.versions.end(), more.versions.begin(), more.versions.end());
   }
 
+  static void add_bounds(std::vector<Text>& bounds, const VersionRange& range) {
+    bounds.insert(bounds.end(), range.versions.begin(), range.versions.end());
+  }
+
+  /// From a first affected version (or 0) to the last one (or a fix). As many firsts as lasts are pairs, of other numbers each last
+  /// one bounds a range of its own: rather too wide than too narrow.
+  static void append_bounded(Collected& what, Text zero) {
+    if (what.first.empty() && what.last.empty()) return;
+    const bool pairs = what.first.size() == what.last.size();
+    const std::size_t ranges = pairs || what.last.empty() ? 1 : what.last.size();
+    if (ranges * (what.first.size() + what.last.size() + what.fixed.size() + 1) > most_versions) {
+      what.investigating = true;
+      return;
+    }
+    for (std::size_t i = 0; i < ranges; ++i) {
+      VersionRange range;
+      for (const auto version : what.first) range.events.push_back({version, 0, Event::Kind::introduced});
+      if (what.first.empty()) range.events.push_back({zero, 0, Event::Kind::introduced});
+      for (std::size_t j = 0; j < what.last.size(); ++j) {
+        if (pairs || i == j) range.events.push_back({what.last[j], 0, Event::Kind::last_affected});
+      }
+      for (const auto version : what.fixed) range.events.push_back({version, 0, Event::Kind::fixed});
+      append(what.affected, range);
+    }
+  }
+
   static void add_fixed(Collected& what, const std::optional<VersionRange>& range) {
     if (range && range->events.empty()) {
       what.fixed.insert(what.fixed.end(), range->versions.begin(), range->versions.end());
@@ -220,7 +252,8 @@ class Document {
     const auto kind = std::get<2>(key);
     Statement base;
     base.advisory = number_;
-    base.rank = Rank::vex;
+    base.rank = std::get<4>(key) ? Rank::general : Rank::vex;
+    base.module = intake_.store.texts.intern(std::get<3>(key));
     base.kind = FeedKind::csaf;
     base.naming = kind == CsafPackage::Kind::source ? Naming::source : kind == CsafPackage::Kind::binary ? Naming::binary : Naming::either;
     base.distribution = scope.distribution;
@@ -238,6 +271,7 @@ class Document {
     };
     std::sort(what.fixed.begin(), what.fixed.end());
     what.fixed.erase(std::unique(what.fixed.begin(), what.fixed.end()), what.fixed.end());
+    append_bounded(what, intake_.store.texts.intern("0"));
     for (const auto fixed : what.fixed) add(Claim::fixed_in, "", {}, fixed);
     // With a fixed version "affected" means what is older than it.
     if (what.every_affected && what.fixed.empty()) add(Claim::open, what.affected_note);

@@ -2,6 +2,7 @@
 
 #include "advisory/json_view.hpp"
 #include "advisory/purl.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
 namespace {
@@ -46,6 +47,12 @@ Result<void> read_branches(const Json& branches, std::size_t depth, Products& pr
   return {};
 }
 
+/// rpmmod=perl:5.32:8100020240615120000:f5d5b8e3 is of the stream perl:5.32.
+std::string stream_of(std::string_view module) {
+  const auto parts = split(module.substr(0, longest_version), ':');
+  return parts.size() < 2 ? std::string(module.substr(0, longest_version)) : std::string(parts[0]) + ":" + std::string(parts[1]);
+}
+
 std::optional<CsafPackage> make_package(const Product& component, const std::optional<Scope>& platform) {
   if (!component.purl || component.purl->version.size() > longest_version || component.purl->name.size() > longest_version) return std::nullopt;
   const PackageUrl& purl = *component.purl;
@@ -55,9 +62,11 @@ std::optional<CsafPackage> make_package(const Product& component, const std::opt
   package.scope = *own;
   if (platform) {
     // A component of another distribution's product is none of either.
-    if (own->distribution != Distribution::any && own->distribution != platform->distribution) return std::nullopt;
+    if (!fits(own->distribution, platform->distribution)) return std::nullopt;
     if (own->release.empty()) package.scope = *platform;
   }
+  package.general = own->distribution == Distribution::any || is_general(package.scope.distribution);
+  package.module_stream = stream_of(purl.qualifier("rpmmod"));
   package.name = purl.name;
   package.version = purl.version;
   const auto epoch = purl.qualifier("epoch");
@@ -100,7 +109,13 @@ Result<CsafProducts> CsafProducts::read(const Json& product_tree) {
     if (is_foreign(member(name, "product_identification_helper"), product.platform)) continue;
     if (!scope && !platform->second.purl) continue;
     if (result.packages_.size() >= most_products) return fail(Errc::failed, "has more than {} products", most_products);
-    if (auto package = make_package(product, scope)) result.packages_.emplace(text_of(name, "product_id"), std::move(*package));
+    auto package = make_package(product, scope);
+    // The older form: a component of pkg:rpmmod/redhat/perl@5.32:8100020240615120000:f5d5b8e3.
+    const auto& module = platform->second.purl;
+    if (package && module && module->type == "rpmmod" && package->module_stream.empty()) {
+      package->module_stream = stream_of(module->name + ":" + module->version);
+    }
+    if (package) result.packages_.emplace(text_of(name, "product_id"), std::move(*package));
   }
   return result;
 }

@@ -16,6 +16,8 @@ struct CsafPackage {
   std::string name;
   std::string version;  ///< with its epoch; "" = every version
   enum class Kind { unknown, source, binary } kind = Kind::unknown;
+  bool general = false;       ///< names no distribution itself: pkg:generic, pkg:deb/NAME
+  std::string module_stream;  ///< of rpm: "perl:5.32"; "" = of none
   std::string range;    ///< name of a product_version_range branch, when the product has no version
 };
 

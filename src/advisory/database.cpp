@@ -12,6 +12,7 @@
 #include "advisory/debian_tracker.hpp"
 #include "advisory/epss.hpp"
 #include "advisory/feed_kind.hpp"
+#include "advisory/json_elements.hpp"
 #include "advisory/kev.hpp"
 #include "advisory/match.hpp"
 #include "advisory/osv.hpp"
@@ -102,6 +103,21 @@ Result<void> load_file(int fd, FeedKind wanted, Intake& intake) {
   return fail(Errc::failed, "its kind is not known");
 }
 
+/// What neither begins as a feed nor is JSON that was cut off: something else that lies beside the feeds.
+bool is_no_feed(int fd) {
+  auto head = read_head(fd, false);
+  const bool gzip = head && is_gzip(*head);
+  if (gzip) head = read_head(fd, true);
+  if (!head || recognise_feed(*head, FeedKind::automatic)) return false;
+  const std::string_view text = trim(*head);
+  if (!text.starts_with('{') && !text.starts_with('[')) return !text.empty();
+  const auto source = open_source(fd, gzip);
+  JsonElements how;
+  how.wanted = [](const JsonPath&) { return false; };
+  how.visit = [](const JsonElement&) -> Result<void> { return {}; };
+  return source && each_json_element(**source, how);
+}
+
 /// The *.json files of a folder, by name. One that is no feed is skipped, as a record of the whole.
 Result<void> load_folder(const fs::path& folder, FeedKind wanted, Intake& intake) {
   std::vector<fs::path> files;
@@ -122,6 +138,7 @@ Result<void> load_folder(const fs::path& folder, FeedKind wanted, Intake& intake
     VMPATCH_TRY(const Digest digest, sha256_fd(fd.get(), largest_feed));
     all.update(digest.hex() + "  " + name + "\n");
     if (const auto loaded = load_file(fd.get(), wanted, intake); !loaded) {
+      if (!is_no_feed(fd.get())) return loaded.error().in(escape_untrusted(name));
       ++intake.state.records;
       intake.skip(name, loaded.error().message);
       continue;

@@ -59,6 +59,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> debian_re
                                                                                        {"15", "duke"},
                                                                                        {"sid", "unstable"}}};
 
+constexpr std::array<std::pair<std::string_view, Distribution>, 4> general_types{
+    {{"deb", Distribution::any_deb}, {"rpm", Distribution::any_rpm}, {"apk", Distribution::any_apk}, {"alpm", Distribution::any_alpm}}};
+
 template <class Match>
 const Row* find_row(const Match& match) {
   const auto found = std::find_if(rows.begin(), rows.end(), match);
@@ -135,11 +138,11 @@ std::optional<Scope> ubuntu_release(std::string_view suffix) {
   return Scope{Distribution::ubuntu, std::string(parts[0])};
 }
 
-/// Products of SUSE that make up a server: the base system and its modules.
+/// Products of SUSE that make up a server: the base system, its modules and its long-term support (15 SP3-LTSS).
 std::optional<Scope> suse_product(std::string_view suffix) {
   const std::string name = lower(suffix);
   if (!name.starts_with("linux enterprise server ") && !name.starts_with("linux enterprise module ")) return std::nullopt;
-  if (name.find("ltss") != std::string::npos || name.find(" for sap") != std::string::npos) return std::nullopt;
+  if (name.find(" for sap") != std::string::npos) return std::nullopt;
   const std::string release = suse_release(suffix);
   if (release.empty()) return std::nullopt;
   return Scope{Distribution::suse, release};
@@ -148,7 +151,7 @@ std::optional<Scope> suse_product(std::string_view suffix) {
 }  // namespace
 
 std::string describe(const Scope& scope) {
-  if (scope.distribution == Distribution::any) return "any distribution";
+  if (is_general(scope.distribution)) return "any distribution";
   std::string text(row_of(scope.distribution).name);
   if (!scope.release.empty()) text += " " + scope.release;
   return text;
@@ -175,8 +178,10 @@ Scope scope_of_codename(std::string_view codename) {
 }
 
 std::optional<Scope> scope_of_purl(std::string_view type, std::string_view name_space, std::string_view distro) {
-  if (type == "generic" || (name_space.empty() && (type == "deb" || type == "rpm" || type == "apk" || type == "alpm"))) {
-    return Scope{};
+  if (type == "generic") return Scope{};
+  if (name_space.empty()) {
+    const auto found = std::find_if(general_types.begin(), general_types.end(), [&](const auto& one) { return one.first == type; });
+    return found == general_types.end() ? std::nullopt : std::optional(Scope{found->second, ""});
   }
   std::string space = lower(name_space);
   if (space == "rocky-linux" || space == "rockylinux") space = "rocky";
@@ -204,7 +209,8 @@ std::optional<Scope> scope_of_cpe(std::string_view cpe) {
   }
   // Red Hat gives its repositories part "a": cpe:/a:redhat:enterprise_linux:9::appstream.
   if (parts.size() < 3 || (parts[0] != "o" && parts[0] != "a")) return std::nullopt;
-  const std::string product = lower(parts[1]) + ":" + lower(parts[2]);
+  std::string product = lower(parts[1]) + ":" + lower(parts[2]);
+  if (product == "suse:sles-ltss") product = "suse:sles";
   const Row* row = find_row([&](const Row& r) { return r.cpe == product; });
   if (row == nullptr) return std::nullopt;
   std::string release = parts.size() > 3 && parts[3] != "*" && parts[3] != "-" ? std::string(parts[3]) : "";
@@ -264,8 +270,15 @@ std::optional<Scope> scope_of_machine(const guest::OsRelease& os) {
   return Scope{row->distribution, normal_release(*row, release)};
 }
 
+bool fits(Distribution stated, Distribution machine) {
+  if (stated == machine || stated == Distribution::any) return true;
+  if (!is_general(stated)) return false;
+  const auto type = row_of(machine).purl_type;
+  return std::any_of(general_types.begin(), general_types.end(), [&](const auto& one) { return one.first == type && one.second == stated; });
+}
+
 bool covers(const Scope& stated, const Scope& machine) {
-  if (stated.distribution != machine.distribution && stated.distribution != Distribution::any) return false;
+  if (!fits(stated.distribution, machine.distribution)) return false;
   return stated.release.empty() || stated.release == machine.release;
 }
 
@@ -275,7 +288,7 @@ std::string_view package_manager_of(Distribution distribution) {
 }
 
 bool names_binaries(Distribution distribution) {
-  return distribution == Distribution::any || row_of(distribution).binaries;
+  return is_general(distribution) || row_of(distribution).binaries;
 }
 
 }  // namespace vmpatch::advisory

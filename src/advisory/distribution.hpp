@@ -12,9 +12,16 @@ namespace vmpatch::advisory {
 
 enum class Distribution : std::uint8_t {
   any,  ///< a product that names no distribution (pkg:generic)
+  any_deb, any_rpm, any_apk, any_alpm,  ///< only the package manager: pkg:deb/NAME
   debian, ubuntu, alpine, wolfi, chainguard, almalinux, rocky, redhat, fedora, centos, oracle, amazon, opensuse, suse, mageia,
   photon, openeuler, azurelinux, arch
 };
+
+/// Names no distribution.
+[[nodiscard]] constexpr bool is_general(Distribution distribution) { return distribution <= Distribution::any_alpm; }
+
+/// Whether a statement on `stated` may be meant for a machine of `machine`, which is not general.
+[[nodiscard]] bool fits(Distribution stated, Distribution machine);
 
 struct Scope {
   Distribution distribution = Distribution::any;

@@ -56,6 +56,11 @@ bool Evaluator::in_ranges(const Statement& statement, const Version& version) co
 }
 
 Answer Evaluator::answer(const Statement& statement, const Version& version) const {
+  const Answer said = answer_in_stream(statement, version);
+  return said == Answer::not_affected && statement.module != 0 ? Answer::investigating : said;
+}
+
+Answer Evaluator::answer_in_stream(const Statement& statement, const Version& version) const {
   switch (statement.claim) {
     case Claim::ranges:
       if (lists(statement.versions, version) || in_ranges(statement, version)) return Answer::affected;

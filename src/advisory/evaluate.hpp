@@ -32,7 +32,8 @@ class Evaluator {
   [[nodiscard]] Version version(const std::string& text) const { return {text, texts_.find(without_zero_epoch(text))}; }
   [[nodiscard]] int compare(const std::string& a, const std::string& b) const { return guest::compare_versions(scheme_, a, b); }
 
-  /// Ranges: the evaluation algorithm of the OSV specification.
+  /// Ranges: the evaluation algorithm of the OSV specification. No rpm database that is read tells the stream of a package: what one
+  /// stream of a module says of it cannot make it clean.
   [[nodiscard]] Answer answer(const Statement& statement, const Version& version) const;
 
   /// The lowest fixed version above `version` that none of the statements calls affected; empty when there is none.
@@ -42,6 +43,7 @@ class Evaluator {
   [[nodiscard]] std::string why_not(const Statement& statement, const Version& version) const;
 
  private:
+  [[nodiscard]] Answer answer_in_stream(const Statement& statement, const Version& version) const;
   [[nodiscard]] bool at_least(const Version& version, Text bound) const;
   [[nodiscard]] bool is_beginning(const Event& event) const;
   [[nodiscard]] bool in_range(const Event* begin, const Event* end, const Version& version) const;

@@ -17,6 +17,7 @@ namespace vmpatch::advisory {
 namespace {
 
 constexpr std::size_t longest_line = 64U << 10U;
+constexpr std::size_t longest_message = 4096;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 std::map<std::string, std::string> environment() {
@@ -41,6 +42,14 @@ Result<Command> make_command(const TransferRequest& request, int fd) {
   command.limits.emplace_back(RLIMIT_AS, rlim_t{1} << 30U);
 #endif
   return command;
+}
+
+/// Messages come escaped; one that is not was made by something that took the program over.
+std::string checked_message(std::string message) {
+  if (message.size() > longest_message) message.resize(longest_message);
+  std::string without_backslashes = message;
+  std::erase(without_backslashes, '\\');
+  return escape_untrusted(without_backslashes) == without_backslashes ? message : escape_untrusted(message);
 }
 
 /// The program's lines, as they come. What it says may be shaped by the server.
@@ -74,8 +83,8 @@ class Listener {
       VMPATCH_TRY(const Json json, parse_json(std::string_view(last_).substr(7), "the reply of vm-patch-fetch"));
       return transfer_reply_from_json(json);
     }
-    if (last_.starts_with("error usage ")) return fail(Errc::usage, "{}", last_.substr(12));
-    if (last_.starts_with("error failed ")) return fail(Errc::failed, "{}", last_.substr(13));
+    if (last_.starts_with("error usage ")) return fail(Errc::usage, "{}", checked_message(last_.substr(12)));
+    if (last_.starts_with("error failed ")) return fail(Errc::failed, "{}", checked_message(last_.substr(13)));
     return fail(Errc::failed, "vm-patch-fetch ended with code {}: {}", exit_code, last_.empty() ? "it left no message" : escape_untrusted(last_));
   }
 

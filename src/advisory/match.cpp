@@ -101,7 +101,7 @@ class Matcher {
   }
 
   [[nodiscard]] bool applies(const Statement& statement) const {
-    if (statement.distribution != machine_.distribution && statement.distribution != Distribution::any) return false;
+    if (!fits(statement.distribution, machine_.distribution)) return false;
     return statement.release == 0 || statement.release == release_;
   }
 
@@ -229,7 +229,7 @@ std::string covered_list(const Store& store) {
   std::string list;
   std::size_t count = 0;
   for (const auto& scope : store.covered()) {
-    if (scope.distribution == Distribution::any) continue;
+    if (is_general(scope.distribution)) continue;
     if (++count > 8) return list + ", …";
     list += (list.empty() ? "" : ", ") + escape_untrusted(describe(scope));
   }
@@ -274,7 +274,7 @@ Result<std::vector<Finding>> match_packages(const Store& store, const guest::Fac
                 package_manager_of(machine->distribution), escape_untrusted(facts.package_manager));
   }
   const bool spoken_of = std::any_of(store.covered().begin(), store.covered().end(), [&](const Scope& scope) {
-    return scope.distribution != Distribution::any && covers(scope, *machine);
+    return !is_general(scope.distribution) && covers(scope, *machine);
   });
   if (!spoken_of) {
     return fail(Errc::unsupported, "no loaded feed speaks of {}; the feeds cover {}", os, covered_list(store));

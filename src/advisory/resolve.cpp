@@ -69,6 +69,10 @@ class Explainer {
   }
 
   [[nodiscard]] Outcome investigating(const Said& said) const {
+    if (said.statement->module != 0 && said.statement->claim != Claim::investigating) {
+      return {Status::under_investigation, "",
+              fmt::format("not affected if it is of the module stream {}, which the machine's packages do not tell", texts_[said.statement->module])};
+    }
     const Text note = said.statement->claim == Claim::investigating ? said.statement->note : 0;
     return {Status::under_investigation, "", note != 0 ? texts_[note] : "the record's versions are only partly understood"};
   }
@@ -103,7 +107,7 @@ std::optional<Outcome> resolve(const std::vector<Application>& applications, con
   for (const auto& [statement, version] : applications) all.push_back({statement, version, evaluator.answer(*statement, *version)});
   const Explainer explain(evaluator, texts);
   std::optional<Outcome> result;
-  for (const Rank rank : std::array{Rank::vex, Rank::tracker, Rank::osv}) {
+  for (const Rank rank : std::array{Rank::vex, Rank::tracker, Rank::osv, Rank::general}) {
     std::vector<Said> said = of_rank(all, rank);
     prefer_exact(said);
     const Answer worst = worst_of(said);

@@ -11,7 +11,7 @@
 namespace vmpatch::advisory {
 
 /// Who is believed when records differ; higher wins. See README.md.
-enum class Rank : std::uint8_t { osv, tracker, vex };
+enum class Rank : std::uint8_t { general, osv, tracker, vex };
 
 /// Which of a machine's packages a name means.
 enum class Naming : std::uint8_t { source, binary, either };
@@ -43,6 +43,7 @@ struct Statement {
   Distribution distribution = Distribution::any;
   Text release = 0;  ///< normal form; 0 = every release
   Text record = 0;   ///< the feed's own id
+  Text module = 0;   ///< stream of an rpm module: "perl:5.32"; 0 = of none
   Text note = 0;     ///< in words, hostile text
   Text fixed = 0;
   std::vector<Event> events;

@@ -77,7 +77,7 @@ process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 _, status, usage = os.wait4(process.pid, 0)
 print(f"{name:44} {time.perf_counter() - began:7.2f} s   {usage.ru_maxrss / 1024:6.0f} MiB   exit {os.waitstatus_to_exitcode(status)}")
 PYTHON
-for feed in tracker.json osv.zip; do
+for feed in ${FEEDS:-tracker.json osv.zip}; do
   for count in 50 100 200; do
     scan=(vm-patch scan --folder "$WORK/fleet-$count" --allow-backing "$WORK" --feed "$WORK/$feed" --json)
     command=("$VMPATCH" --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" "${scan[@]:1}")

@@ -88,6 +88,7 @@ struct Orphan {
 struct HostInventory {
   std::string host;
   std::string problem;  ///< empty = answered
+  std::vector<std::string> notes;  ///< what was passed over although it may hold machines; escaped
   std::vector<Machine> machines;
   std::vector<Orphan> volumes;      ///< every volume of the active local pools
   std::vector<Orphan> orphans;      ///< those of them that nothing refers to: load_lineage()

@@ -188,6 +188,7 @@ std::vector<inventory::BareImage> orphan_images(const Inventory& inventory) {
 /// A host that is silent: an error where its answer was all that was asked for, else a warning.
 Result<void> report_silent(const Context& context, const Inventory& inventory, bool images_only) {
   for (const HostInventory& host : inventory.hosts) {
+    for (const std::string& note : host.notes) context.log.warn("{}", note);
     if (host.problem.empty()) continue;
     if (host.host == "file") return fail(Errc::not_found, "{}", host.problem);
     if (images_only) {

@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -9,6 +12,23 @@ namespace vmpatch::inventory {
 namespace {
 
 constexpr std::size_t max_entries = 100'000;
+constexpr std::size_t max_notes = 20;
+
+/// What was passed over, and why.
+class Notes {
+ public:
+  void add(const fs::path& path, std::string_view why) {
+    if (++count_ <= max_notes) texts_.push_back(escape_untrusted(path.native()) + ": " + std::string(why));
+  }
+  std::vector<std::string> finish() {
+    if (count_ > max_notes) texts_.push_back(fmt::format("{} more entries of the folders were passed over", count_ - max_notes));
+    return std::move(texts_);
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::vector<std::string> texts_;
+};
 
 /// Overlays and undo images in a state directory of ours are nobody's machines.
 bool is_state_dir(const fs::directory_entry& entry) {
@@ -16,21 +36,35 @@ bool is_state_dir(const fs::directory_entry& entry) {
   return entry.is_directory(ignored) && fs::exists(entry.path() / "ledger.sqlite", ignored);
 }
 
-Result<std::vector<BareImage>> load_images(const fs::path& folder) {
+bool is_unreadable_dir(const fs::directory_entry& entry) {
+  std::error_code ignored;
+  return entry.symlink_status(ignored).type() == fs::file_type::directory &&
+         ::faccessat(AT_FDCWD, entry.path().c_str(), R_OK | X_OK, AT_EACCESS) != 0;
+}
+
+Result<std::vector<BareImage>> load_images(const fs::path& folder, Notes& notes) {
   const std::string what = "read folder " + escape_untrusted(folder.native());
   std::error_code error;
-  // Without follow_directory_symlink; a folder below that may not be read is passed over.
-  fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, error);
+  // Without follow_directory_symlink. A folder that becomes unreadable after the look at it is passed over, too.
+  fs::recursive_directory_iterator entry(folder, error);
+  if (error) return errno_error(error.value(), what);
+  entry = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
   std::vector<BareImage> images;
   std::size_t seen = 0;
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     if (++seen > max_entries) return fail(Errc::refused, "{}: more than {} entries; name smaller folders", what, max_entries);
-    if (is_state_dir(*entry)) entry.disable_recursion_pending();
+    const bool is_state = is_state_dir(*entry);
+    if (is_state) notes.add(entry->path(), "a state directory of vm-patch, which is passed over");
+    if (!is_state && is_unreadable_dir(*entry)) notes.add(entry->path(), "this folder may not be read, and is passed over");
+    if (is_state || is_unreadable_dir(*entry)) entry.disable_recursion_pending();
     const auto format = format_of_name(entry->path());
     std::error_code ignored;
-    if (format && entry->symlink_status(ignored).type() == fs::file_type::regular) images.push_back({entry->path(), *format});
+    const auto type = entry->symlink_status(ignored).type();
+    if (format && type == fs::file_type::regular) images.push_back({entry->path(), *format});
+    if (format && type == fs::file_type::symlink) notes.add(entry->path(), "a symbolic link, which is not followed; name the image itself");
   }
   if (error) return errno_error(error.value(), what);
+  if (images.empty()) return fail(Errc::not_found, "{}: there is no image in it (*.qcow2, *.raw, *.img)", what);
   std::sort(images.begin(), images.end(), [](const BareImage& a, const BareImage& b) { return a.path < b.path; });
   return images;
 }
@@ -43,8 +77,9 @@ class FolderSource final : public Source {
     HostInventory result;
     std::vector<BareImage> all;
     std::string problem;
+    Notes notes;
     for (const fs::path& folder : folders_) {
-      auto images = load_images(folder);
+      auto images = load_images(folder, notes);
       if (images) {
         all.insert(all.end(), images->begin(), images->end());
       } else {
@@ -52,6 +87,7 @@ class FolderSource final : public Source {
       }
     }
     result = make_bare_source(std::move(all))->list();
+    result.notes = notes.finish();
     if (!problem.empty()) result.problem = problem + (result.problem.empty() ? "" : "; ") + result.problem;
     return result;
   }

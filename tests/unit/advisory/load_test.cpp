@@ -111,6 +111,25 @@ TEST_F(Load, FolderIsOneFeed) {
   EXPECT_FALSE(load(scratch_ / "empty").has_value());
 }
 
+TEST_F(Load, FolderWithABrokenFeedFails) {
+  const std::string document = R"({"document":{"csaf_version":"2.0","tracking":{"id":"B","current_release_date":"2026-05-01T00:00:00Z"}}})";
+  write("vex/a.json", document);
+  for (const auto& [text, fails] : {std::pair(document.substr(0, 40), true), std::pair(document.substr(0, 5), true), std::pair(std::string(), true),
+                                    std::pair(std::string(R"({"document":{"csaf_version":"1.2"}})"), true), std::pair(record.substr(0, 60), true),
+                                    std::pair(std::string(R"({"canonical_url":"https://x"})"), false), std::pair(std::string("<xml/>"), false)}) {
+    write("vex/b.json", text);
+    for (const auto kind : {FeedKind::automatic, FeedKind::csaf}) {
+      const auto state = load(scratch_ / "vex", kind);
+      EXPECT_EQ(state.has_value(), !fails) << text;
+      if (state) {
+        EXPECT_EQ(state->skipped, 1U) << text;
+      } else {
+        EXPECT_THAT(state.error().message, HasSubstr("b.json"));
+      }
+    }
+  }
+}
+
 TEST_F(Load, WhatIsNoFeedNamesTheFileAndTheReason) {
   for (const std::string text : {"", "hello", "{}", "[", "[{]", "{\"a\":1}", "<xml/>", "PK\x03\x04 broken"}) {
     const auto state = load_text(text);

@@ -1,6 +1,8 @@
 // Distributions as ecosystems, package URLs, CPEs and os-release name them; package URLs; version ranges.
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "advisory/distribution.hpp"
 #include "advisory/purl.hpp"
 #include "advisory/vers.hpp"
@@ -17,7 +19,8 @@ TEST(Distribution, Ecosystems) {
       {"Alpine:v3.18", "Alpine 3.18"}, {"Alpine:edge", "Alpine edge"}, {"AlmaLinux:9", "AlmaLinux 9"}, {"Rocky Linux:8.7", "Rocky Linux 8"},
       {"Red Hat:enterprise_linux:9::baseos", "Red Hat Enterprise Linux 9"}, {"Red Hat:rhel_aus:8.4::appstream", "-"},
       {"openSUSE:Leap 15.5", "openSUSE leap 15.5"}, {"SUSE:Linux Enterprise Server 15 SP5", "SUSE 15.5"},
-      {"SUSE:Linux Enterprise Module for Basesystem 15 SP5", "SUSE 15.5"}, {"SUSE:Linux Enterprise Server 15 SP5-LTSS", "-"},
+      {"SUSE:Linux Enterprise Module for Basesystem 15 SP5", "SUSE 15.5"}, {"SUSE:Linux Enterprise Server 15 SP5-LTSS", "SUSE 15.5"},
+      {"SUSE:Linux Enterprise Server for SAP Applications 15 SP5", "-"},
       {"SUSE:Manager Server 4.3", "-"}, {"Wolfi", "Wolfi"}, {"PyPI", "-"}, {"", "-"}, {":", "-"}, {"debian:12", "-"}};
   for (const auto& [ecosystem, expected] : rows) EXPECT_EQ(shown(scope_of_ecosystem(ecosystem)), expected) << ecosystem;
 }
@@ -48,6 +51,7 @@ TEST(Distribution, CpesNamesAndPackageUrls) {
   EXPECT_EQ(shown(scope_of_cpe("cpe:/a:redhat:openshift:4.6::el8")), "-");
   EXPECT_EQ(shown(scope_of_cpe("cpe:2.3:o:debian:debian_linux:12.0:*:*:*:*:*:*:*")), "Debian 12");
   EXPECT_EQ(shown(scope_of_cpe("cpe:/o:suse:sles:15:sp5")), "SUSE 15.5");
+  EXPECT_EQ(shown(scope_of_cpe("cpe:/o:suse:sles-ltss:15:sp3")), "SUSE 15.3");
   EXPECT_EQ(shown(scope_of_cpe("cpe:2.3:o:debian:debian_linux:*:*:*:*:*:*:*:*")), "Debian");
   EXPECT_EQ(shown(scope_of_cpe("nonsense")), "-");
   EXPECT_EQ(shown(scope_of_name("Debian GNU/Linux 12 (bookworm)")), "Debian 12");
@@ -62,6 +66,21 @@ TEST(Distribution, CpesNamesAndPackageUrls) {
   EXPECT_EQ(shown(scope_of_purl("apk", "alpine", "alpine-3.18.4")), "Alpine 3.18");
   EXPECT_EQ(shown(scope_of_purl("generic", "", "")), "any distribution");
   EXPECT_EQ(shown(scope_of_purl("npm", "", "")), "-");
+}
+
+TEST(Distribution, GeneralPackageUrlsFitThePackageManager) {
+  const std::tuple<const char*, Distribution, bool> rows[] = {
+      {"generic", Distribution::debian, true}, {"generic", Distribution::redhat, true}, {"deb", Distribution::debian, true},
+      {"deb", Distribution::ubuntu, true}, {"deb", Distribution::redhat, false}, {"rpm", Distribution::redhat, true},
+      {"rpm", Distribution::debian, false}, {"apk", Distribution::alpine, true}, {"apk", Distribution::debian, false},
+      {"alpm", Distribution::arch, true}, {"alpm", Distribution::debian, false}};
+  for (const auto& [type, machine, expected] : rows) {
+    const auto scope = scope_of_purl(type, "", "");
+    ASSERT_TRUE(scope.has_value()) << type;
+    EXPECT_TRUE(is_general(scope->distribution)) << type;
+    EXPECT_EQ(fits(scope->distribution, machine), expected) << type << ' ' << package_manager_of(machine);
+  }
+  EXPECT_FALSE(fits(Distribution::ubuntu, Distribution::debian));
 }
 
 TEST(PackageUrl, Parts) {

@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "unit/inventory/images.hpp"
 
@@ -61,6 +62,35 @@ TEST(FolderSource, a_state_directory_of_vm_patch_is_passed_over) {
   const auto host = inventory::make_folder_source({images.path()})->list();
   ASSERT_EQ(host.machines.size(), 1U);
   EXPECT_THAT(host.machines[0].name, testing::EndsWith("machine.raw"));
+}
+
+TEST(FolderSource, what_is_passed_over_is_told) {
+  Images images;
+  images.raw("b.img");
+  fs::create_symlink(images / "b.img", images / "linked.img");
+  fs::create_directories(images / "state");
+  std::ofstream(images / "state/ledger.sqlite") << "";
+  fs::create_directories(images / "closed");
+  images.raw("closed/c.img");
+  fs::permissions(images.path(), fs::perms(0755));
+  fs::permissions(images / "closed", fs::perms(0));
+  const bool is_root = ::geteuid() == 0;  // whom no mode keeps out
+  ASSERT_TRUE(!is_root || ::seteuid(65534) == 0);
+  const auto host = make_folder_source({images.path()})->list();
+  ASSERT_TRUE(!is_root || ::seteuid(0) == 0);
+  fs::permissions(images / "closed", fs::perms(0755));
+  EXPECT_EQ(host.machines.size(), 1U) << host.problem;
+  EXPECT_THAT(host.notes, testing::UnorderedElementsAre(HasSubstr("linked.img: a symbolic link"), HasSubstr("/state: a state directory"),
+                                                        HasSubstr("/closed: this folder may not be read")));
+}
+
+TEST(FolderSource, folder_without_an_image_is_a_problem_that_names_it) {
+  Images images;
+  fs::create_directory(images / "empty");
+  images.raw("full.img");
+  const auto host = make_folder_source({images.path(), images / "empty"})->list();
+  EXPECT_EQ(host.machines.size(), 1U);
+  EXPECT_THAT(host.problem, HasSubstr("/empty: there is no image in it"));
 }
 
 TEST(FolderSource, missing_folder_is_a_problem_beside_the_others) {
