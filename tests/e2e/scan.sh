@@ -54,7 +54,7 @@ import json, sys
 d = json.load(open(sys.argv[1]))
 if isinstance(d.get("machines"), list):
     by = {m["machine"]["name"].rsplit("/", 1)[-1].removesuffix(".qcow2"): m for m in d["machines"]}
-    found = {f["advisory"]["id"]: f for m in d["machines"] for f in m.get("findings", []) if "advisory" in f}
+    found = {f["advisory"]["id"]: f for m in d["machines"] for f in m.get("findings", []) if isinstance(f.get("advisory"), dict)}
 assert eval(sys.argv[2]), json.dumps(d, indent=1)[:4000]
 PYTHON
 }
