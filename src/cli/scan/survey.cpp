@@ -139,7 +139,7 @@ advisory::Surroundings Survey::surroundings_of(const MachineFacts& machine) cons
 Result<std::vector<Finding>> Survey::match(const MachineFacts& machine) const {
   if (!machine.facts) return machine.facts.error();
   const guest::Facts& facts = *machine.facts;
-  if (std::none_of(facts.packages.begin(), facts.packages.end(), [](const guest::Package& package) { return package.installed(); })) {
+  if (std::none_of(facts.packages.begin(), facts.packages.end(), [](const guest::Package& package) { return package.on_disk(); })) {
     return fail(Errc::unsupported, "no installed package was found on {}, so that nothing can be compared",
                 escape_untrusted(machine.machine.name));
   }
@@ -157,7 +157,7 @@ report::MachineScan Survey::assess(const MachineFacts& machine, const report::St
     scan.read = machine.read;
     scan.cached = machine.cached;
     scan.packages = static_cast<std::size_t>(std::count_if(facts.packages.begin(), facts.packages.end(),
-                                                           [](const guest::Package& package) { return package.installed(); }));
+                                                           [](const guest::Package& package) { return package.on_disk(); }));
   }
   auto findings = match(machine);
   if (!findings) {
