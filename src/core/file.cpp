@@ -117,6 +117,12 @@ Result<void> write_file_atomic(const fs::path& path, std::string_view content, m
   if (!path.has_filename()) return fail(Errc::failed, "cannot write {}: it names a folder", path.string());
   const fs::path folder = folder_of(path);
   VMPATCH_TRY(const UniqueFd dir, open_folder(folder));
+  // A name like /dev/null must not become a file.
+  struct stat info {};
+  const bool exists = ::fstatat(dir.get(), path.filename().c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  if (exists && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) {
+    return fail(Errc::refused, "cannot write {}: it exists and is no regular file; name another", path.string());
+  }
   const std::string temporary = ".vm-patch-" + random_uuid() + ".tmp";
   VMPATCH_CHECK(fill_new_file(dir.get(), folder, temporary, content, mode));
   if (::renameat(dir.get(), temporary.c_str(), dir.get(), path.filename().c_str()) != 0) {

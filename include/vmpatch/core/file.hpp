@@ -20,7 +20,7 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes = 64
 /// The same from an open descriptor, from offset 0.
 Result<std::string> read_fd(int fd, std::uint64_t max_bytes, std::string_view name);
 
-/// New content appears whole or not at all, with exactly `mode`: temporary file in the same folder, fsync, rename, fsync of the folder.
+/// New content appears whole or not at all, with exactly `mode`: temporary file in the same folder, fsync, rename, fsync of the folder. A device, FIFO, socket or folder of that name: refused.
 Result<void> write_file_atomic(const fs::path& path, std::string_view content, mode_t mode = 0644);
 /// Creates a file that must not exist yet (O_EXCL), with fsync.
 Result<void> create_file(const fs::path& path, std::string_view content, mode_t mode);

@@ -86,6 +86,14 @@ TEST(WriteFileAtomic, a_symlink_is_replaced_not_followed) {
   EXPECT_FALSE(fs::is_symlink(dir / "link"));
 }
 
+TEST(WriteFileAtomic, what_is_no_file_is_not_replaced) {
+  const Scratch dir;
+  ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
+  EXPECT_EQ(write_file_atomic(dir / "fifo", "x").error().code, Errc::refused);
+  EXPECT_TRUE(fs::is_fifo(dir / "fifo"));
+  EXPECT_EQ(entries(dir.path()), 1);
+}
+
 TEST(WriteFileAtomic, failure_leaves_nothing_behind) {
   const Scratch dir;
   fs::create_directories(dir / "a/b");
