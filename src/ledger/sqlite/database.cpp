@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "vmpatch/core/file.hpp"
@@ -108,7 +109,8 @@ Result<Database> Database::open(const fs::path& file, const Options& options) {
   sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   if (writes) {
     sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, options.checkpoint_on_close ? 0 : 1, nullptr);
-    VMPATCH_CHECK(database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"));
+    VMPATCH_CHECK(database.switch_to_wal(std::chrono::milliseconds(options.busy_timeout_ms)));
+    VMPATCH_CHECK(database.execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"));
   }
   return database;
 }
@@ -147,6 +149,15 @@ Result<void> Database::transaction(const std::function<Result<void>()>& work) {
     static_cast<void>(execute("ROLLBACK").has_value());
   }
   return done;
+}
+
+Result<void> Database::switch_to_wal(std::chrono::milliseconds patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    Result<void> done = execute("PRAGMA journal_mode=WAL");
+    if (done || done.error().code != Errc::busy || std::chrono::steady_clock::now() >= end) return done;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
 }
 
 Result<std::int64_t> Database::user_version() {

@@ -1,6 +1,7 @@
 #pragma once
 // SQLite behind Result. One Database is one connection; callers serialise its use.
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -90,6 +91,8 @@ class Database {
  private:
   Database(sqlite3* connection, std::string file) : connection_(connection), file_(std::move(file)) {}
   Error error(int code, std::string_view what) const;
+  /// SQLite does not wait for whoever switches a new database at the same moment: its busy timeout does not count there.
+  Result<void> switch_to_wal(std::chrono::milliseconds patience);
 
   sqlite3* connection_;
   std::string file_;

@@ -1,3 +1,7 @@
+#include <array>
+#include <latch>
+#include <thread>
+
 #include "contract/ledger/fixture.hpp"
 
 namespace vmpatch::ledger {
@@ -84,6 +88,27 @@ TEST_F(CustodyTest, rescan_of_one_machine_is_queued_once) {
   const auto rescans = custody_->rescans();
   ASSERT_EQ(rescans->size(), 1U);
   EXPECT_EQ(rescans->at(0).reason, "new");
+}
+
+TEST_F(CustodyTest, database_that_many_open_at_once_on_its_first_day_records_all_of_them) {
+  constexpr int callers = 8;
+  for (int round = 0; round < 30; ++round) {
+    const auto file = folder_ / std::to_string(round) / "custody.sqlite";
+    std::latch all_there(callers);
+    std::vector<std::jthread> threads;
+    std::array<std::string, callers> errors;
+    for (std::string& error : errors) {
+      threads.emplace_back([&] {
+        all_there.arrive_and_wait();
+        auto store = CustodyStore::open(file, {.busy_timeout_ms = 20000, .checkpoint = false});
+        const Result<void> done = store ? (*store)->record("gate.allow", "m", Json::object(), clock_.now()) : Result<void>(store.error());
+        if (!done) error = done.error().message;
+      });
+    }
+    threads.clear();
+    for (const std::string& error : errors) EXPECT_EQ(error, "") << "round " << round;
+    EXPECT_EQ(*(*CustodyStore::open(file, {}))->verify(), callers);
+  }
 }
 
 }  // namespace
