@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "image/open_file.hpp"
+#include "image/snapshot_view.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/image/locks.hpp"
@@ -118,6 +119,7 @@ Result<Chain> Chain::open(const fs::path& image, Format format, const OpenPolicy
   fs::path own_folder;
   for (;;) {
     VMPATCH_TRY(auto opened, open_layer(path, format, policy.max_virtual_size));
+    if (policy.snapshot && chain.layers_.empty()) VMPATCH_CHECK(show_snapshot(opened.layer, *policy.snapshot, policy.max_virtual_size));
     const std::pair inode{opened.device, opened.inode};
     if (std::find(seen.begin(), seen.end(), inode) != seen.end()) {
       return fail(Errc::refused, "image {} is its own backing file (a loop)", shown(opened.layer.path));
@@ -152,6 +154,7 @@ Result<DiskIdentity> Chain::identity() const {
 }
 
 Result<UniqueFd> Chain::open_top_writable() const {
+  if (top().snapshot_view) return fail(Errc::refused, "a snapshot of image {} cannot be written", shown(top().path));
   VMPATCH_TRY(auto file, open_disk_file(top().path, O_RDWR));
   struct stat held {};
   if (::fstat(top().fd.get(), &held) != 0) return errno_error(errno, "stat image " + shown(top().path));

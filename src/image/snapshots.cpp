@@ -13,8 +13,11 @@ namespace vmpatch::image {
 namespace {
 
 constexpr std::size_t fixed_size = 40;
+constexpr std::size_t at_l1_offset = 0;
+constexpr std::size_t at_l1_entries = 8;
 constexpr std::size_t at_id_length = 12;
 constexpr std::size_t at_name_length = 14;
+constexpr std::size_t at_seconds = 16;
 constexpr std::size_t at_vm_state_size = 32;
 constexpr std::size_t at_extra_length = 36;
 
@@ -33,6 +36,10 @@ std::optional<SnapshotTable> parse_table(std::string_view bytes, std::uint32_t c
     // Version 3 images hold the 64-bit size in the extra data, and it rules.
     snapshot.vm_state_size = extra_length >= 8 ? read_be<std::uint64_t>(bytes, extra)
                                                : read_be<std::uint32_t>(bytes, at + at_vm_state_size);
+    if (extra_length >= 16) snapshot.virtual_size = read_be<std::uint64_t>(bytes, extra + 8);
+    snapshot.l1_offset = read_be<std::uint64_t>(bytes, at + at_l1_offset);
+    snapshot.l1_entries = read_be<std::uint32_t>(bytes, at + at_l1_entries);
+    snapshot.taken = std::chrono::seconds(read_be<std::uint32_t>(bytes, at + at_seconds));
     snapshot.id = bytes.substr(extra + extra_length, id_length);
     snapshot.name = bytes.substr(extra + extra_length + id_length, name_length);
     table.snapshots.push_back(std::move(snapshot));

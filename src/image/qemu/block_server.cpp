@@ -42,6 +42,7 @@ Result<std::uint64_t> own_size(const OwnImage& image) {
 }
 
 Result<void> check_overlay(const Chain& chain, const OwnImage& overlay) {
+  if (chain.top().snapshot_view) return fail(Errc::refused, "a snapshot of image {} is only read", shown(chain.top().path));
   VMPATCH_TRY(const auto size, own_size(overlay));
   if (size == chain.virtual_size()) return {};
   return fail(Errc::refused, "overlay {} is {} bytes large, its disk {} is {}", shown(overlay.path), size,

@@ -37,11 +37,23 @@ Result<void> NodeBuilder::add(NodeStack& stack, const Source& source) {
   return {};
 }
 
+Result<void> NodeBuilder::add_snapshot(NodeStack& stack, const Layer& layer) {
+  const Json backing = stack.nodes.empty() ? Json(nullptr) : Json(stack.top());
+  VMPATCH_CHECK(add(stack, {Format::raw, layer.block_device, layer.fd.get(), -1}));
+  VMPATCH_CHECK(add(stack, {Format::qcow2, false, layer.snapshot_view.get(), -1}));
+  const std::string name = fmt::format("node{}", next_++);
+  VMPATCH_CHECK(worker_.execute("blockdev-add", Json{{"driver", "qcow2"}, {"node-name", name}, {"read-only", true},
+                                                     {"auto-read-only", false}, {"file", stack.top()}, {"backing", backing}}));
+  stack.nodes.push_back(name);
+  return {};
+}
+
 Result<void> NodeBuilder::add_chain(NodeStack& stack, const Chain& chain, int top_writable) {
   for (auto layer = chain.layers().rbegin(); layer != chain.layers().rend(); ++layer) {
     const bool top = &*layer == &chain.top();
     const Source source{layer->format, layer->block_device, layer->fd.get(), top ? top_writable : -1};
-    if (auto added = add(stack, source); !added) return added.error().in("image " + shown(layer->path));
+    auto added = layer->snapshot_view ? add_snapshot(stack, *layer) : add(stack, source);
+    if (!added) return added.error().in("image " + shown(layer->path));
   }
   return {};
 }

@@ -37,6 +37,8 @@ class NodeBuilder {
     int read_write = -1;  ///< -1: the node is read-only
   };
   Result<void> add(NodeStack& stack, const Source& source);
+  /// The disk as it was in a snapshot of the layer.
+  Result<void> add_snapshot(NodeStack& stack, const Layer& layer);
 
   Worker& worker_;
   int next_ = 1;

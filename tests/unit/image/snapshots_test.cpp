@@ -70,5 +70,33 @@ TEST(InternalSnapshots, an_extra_size_that_wraps_is_refused) {
   EXPECT_EQ(found.error().code, Errc::refused);
 }
 
+TEST(SnapshotView, an_l1_table_that_the_header_screen_refuses_is_refused) {
+  for (const auto& [offset, entries] : {std::pair<std::uint64_t, std::uint32_t>{1ULL << 40U, 1}, {3 * Qcow2Bytes::cluster + 8, 1}, {3 * Qcow2Bytes::cluster, 0}, {0, 1}}) {
+    Qcow2Bytes spec;
+    spec.snapshot_table = snapshot_entry("1", "bad\n", 0, true);
+    write_be<std::uint64_t>(spec.snapshot_table, 0, offset);
+    write_be<std::uint32_t>(spec.snapshot_table, 8, entries);
+    write_be<std::uint64_t>(spec.snapshot_table, 48, 1U << 20U);
+    spec.snapshot_count = 1;
+    const TempDir dir;
+    OpenPolicy policy;
+    policy.snapshot = "1";
+    const auto chain = Chain::open(dir.write("disk.qcow2", spec.build()), Format::qcow2, policy);
+    ASSERT_FALSE(chain.has_value()) << offset << " " << entries;
+    EXPECT_EQ(chain.error().code, Errc::refused);
+    EXPECT_THAT(chain.error().message, testing::HasSubstr("snapshot bad\\n of image"));
+    EXPECT_THAT(chain.error().message, testing::HasSubstr("L1 table"));
+  }
+}
+
+TEST(SnapshotView, a_raw_image_has_none) {
+  const TempDir dir;
+  OpenPolicy policy;
+  policy.snapshot = "1";
+  const auto chain = Chain::open(dir.write("disk.raw", std::string(1024, 'x')), Format::raw, policy);
+  ASSERT_FALSE(chain.has_value());
+  EXPECT_EQ(chain.error().code, Errc::not_found);
+}
+
 }  // namespace
 }  // namespace vmpatch::image
