@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,6 +18,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "core/own_domain.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -212,17 +212,6 @@ void set_limits(const Prepared& p) {
   }
 }
 
-/// A Landlock domain of its own (landlock(7)): whatever it is allowed, a process reaches no memory of one outside of its
-/// domain, such as another machine's block server of the same account. Kernels without Landlock go on without.
-void enter_own_domain() {
-  landlock_ruleset_attr nothing_more{};
-  nothing_more.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK;
-  const auto ruleset = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &nothing_more, sizeof nothing_more.handled_access_fs, 0));
-  if (ruleset < 0) return;
-  static_cast<void>(::syscall(SYS_landlock_restrict_self, ruleset, 0) == 0);
-  ::close(ruleset);
-}
-
 [[noreturn]] void become(Prepared& p) {
   if (::setpgid(0, 0) != 0) give_up(p.status_fd, Step::group, errno);
   arrange_descriptors(p);
@@ -237,7 +226,7 @@ void enter_own_domain() {
   if (!p.cwd.empty() && ::chdir(p.cwd.c_str()) != 0) give_up(p.status_fd, Step::folder, errno);
   set_limits(p);
   reset_signals();
-  if (p.filter.len > 0) enter_own_domain();
+  if (p.filter.len > 0) enter_own_domain(DomainFiles::as_before);
   if (p.filter.len > 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p.filter) != 0) {
     give_up(p.status_fd, Step::filter, errno);
   }

@@ -88,6 +88,20 @@ std::string escape_untrusted(std::string_view text) {
   return out;
 }
 
+std::string ensure_escaped(std::string_view text, std::size_t max_bytes) {
+  if (text.size() > max_bytes) {
+    const auto inside = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80; };
+    std::size_t end = max_bytes;
+    while (end > 0 && max_bytes - end < 3 && inside(end)) --end;
+    text = text.substr(0, inside(end) ? max_bytes : end);  // longer than a character can be: there is none
+  }
+  // Each part between backslashes by itself: without them bytes would join into characters that are not there.
+  for (const std::string_view part : split(text, '\\')) {
+    if (escape_untrusted(part) != part) return escape_untrusted(text);
+  }
+  return std::string(text);
+}
+
 std::size_t utf8_length(std::string_view text) { return text.empty() ? 0 : decode(text).length; }
 
 std::string format_size(std::uint64_t bytes) {

@@ -17,6 +17,12 @@ struct SystemCallFilter {
 /// others, or executable memory. What is not allowed fails with EPERM; another architecture's calls kill the process.
 Result<void> allow_only_own_descriptors();
 
+/// For this process and its threads from now on, with one thread yet: no new process or program, no privileges, namespaces,
+/// mounts, tracing, kernel modules or keys; no signal to others, and no way to outlive the parent that asked for its end. Of
+/// sockets unix, TCP and UDP ones, and those that ask for network addresses (getaddrinfo(3)). Where the kernel has Landlock it
+/// also changes no file, and reaches no memory of other processes. Refused calls fail with EPERM or EACCES.
+Result<void> deny_processes();
+
 /// For a program that is started with it (Command::filter): everything but new processes, privileges, namespaces, mounts,
 /// tracing, kernel modules, keys and sockets other than unix ones. execve() must pass once; without fork() it can only end
 /// in the same confined process.

@@ -16,7 +16,6 @@ constexpr Seconds short_call{120};
 constexpr Seconds long_call{1800};
 constexpr Seconds after_command{60};  ///< the worker ends the command itself; this is for a worker that cannot
 
-constexpr std::size_t max_message = 4096;
 constexpr std::size_t max_entries = 1'000'000;
 constexpr std::uint64_t max_output = 4U << 20U;
 
@@ -27,14 +26,6 @@ Errc parse_errc(std::string_view name) {
     if (to_string(code) == name) return code;
   }
   return Errc::failed;
-}
-
-/// Messages come escaped; one that is not was made by something that only claims to be our worker.
-std::string checked_message(std::string message) {
-  if (message.size() > max_message) message.resize(max_message);
-  std::string without_backslashes = message;
-  std::erase(without_backslashes, '\\');
-  return escape_untrusted(without_backslashes) == without_backslashes ? message : escape_untrusted(message);
 }
 
 namespace {
@@ -133,7 +124,7 @@ Result<Frame> RemoteGuest::receive(std::string_view name, Deadline deadline) {
   auto code = word(frame->header, "error");
   auto message = word(frame->header, "message");
   if (!code || !message) return distrust(fail(Errc::failed, "{}: a malformed error", name));
-  return Error{parse_errc(*code), checked_message(std::move(*message))};
+  return Error{parse_errc(*code), ensure_escaped(*message)};
 }
 
 Result<Frame> RemoteGuest::call(std::string_view name, std::vector<std::string> blobs, Seconds limit) {

@@ -23,8 +23,7 @@ Result<StartedWorker> start_confined(const std::string& program, int log_fd);
 Result<std::optional<std::string>> ask_augeas(Guest& guest, const std::string& path, const std::string& lens,
                                               const std::string& node, int log_fd);
 
-/// An error that a worker sent.
+/// Of an error that a worker sent.
 Errc parse_errc(std::string_view name);
-std::string checked_message(std::string message);
 
 }  // namespace vmpatch::guest::worker

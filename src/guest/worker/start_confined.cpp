@@ -69,8 +69,8 @@ Result<std::optional<std::string>> ask_augeas(Guest& guest, const std::string& p
   if (!answer) return make_error(Errc::failed, fmt::format("Augeas ended on {}: {}", escape_untrusted(path), answer.error().message));
   if (answer->header.contains("error")) {
     VMPATCH_TRY(const std::string code, word(answer->header, "error"));
-    VMPATCH_TRY(std::string message, word(answer->header, "message"));
-    return make_error(parse_errc(code), checked_message(std::move(message)));
+    VMPATCH_TRY(const std::string message, word(answer->header, "message"));
+    return make_error(parse_errc(code), ensure_escaped(message));
   }
   const auto found = answer->header.find("found");
   if (found == answer->header.end() || !found->is_boolean() || answer->blobs.size() != 1) {

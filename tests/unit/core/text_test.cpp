@@ -44,6 +44,33 @@ TEST(EscapeUntrusted, invalid_utf8_is_escaped_byte_by_byte) {
   EXPECT_EQ(escape_untrusted("\xED\x9F\xBF"), "\xED\x9F\xBF");              // last before the surrogates
 }
 
+TEST(EnsureEscaped, escaped_text_stays) {
+  EXPECT_EQ(ensure_escaped("plain – text"), "plain – text");
+  for (const std::string& text : {"a\x1b[31mb\nc"s, "\xC2\x9B"s, "\u202E"s, "back\\slash"s, "\x80"s}) {
+    const std::string escaped = escape_untrusted(text);
+    EXPECT_EQ(ensure_escaped(escaped), escaped);
+  }
+}
+
+TEST(EnsureEscaped, text_that_is_not_escaped_is) {
+  EXPECT_EQ(ensure_escaped("a\x1b[31mb"), "a\\x1B[31mb");
+  EXPECT_EQ(ensure_escaped("one\ntwo\\n"), "one\\ntwo\\\\n");
+  EXPECT_EQ(ensure_escaped("\u202E"), "\\u{202E}");
+}
+
+TEST(EnsureEscaped, backslashes_do_not_hide_bytes) {
+  // Without the backslash these bytes would be U+011B; as they are the last one is a C1 control of eight-bit terminals.
+  EXPECT_EQ(ensure_escaped("\xC4\\\x9B[31m"), "\\xC4\\\\\\x9B[31m");
+}
+
+TEST(EnsureEscaped, long_text_is_cut_between_characters) {
+  EXPECT_EQ(ensure_escaped("aßc", 2), "a");
+  EXPECT_EQ(ensure_escaped("aßc", 3), "aß");
+  EXPECT_EQ(ensure_escaped("\\n😀", 5), "\\n");
+  EXPECT_EQ(ensure_escaped(std::string(10, '\x80'), 3).size(), 12U);
+  EXPECT_EQ(ensure_escaped(std::string(5000, 'x')).size(), 4096U);
+}
+
 TEST(FormatSize, picks_the_unit_and_one_decimal) {
   EXPECT_EQ(format_size(0), "0 B");
   EXPECT_EQ(format_size(17), "17 B");
