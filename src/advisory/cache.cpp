@@ -1,12 +1,6 @@
 #include "advisory/cache.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 
 #include "advisory/json_view.hpp"
 #include "vmpatch/core/file.hpp"
@@ -19,8 +13,9 @@ FeedCache::FeedCache(fs::path folder, const std::string& url) : folder_(std::mov
   about_ = folder_ / (name + ".json");
 }
 
-FeedCache::Download::~Download() {
-  if (!path_.empty()) ::unlink(path_.c_str());
+Result<void> FeedCache::Download::append(std::string_view bytes) {
+  hash_.update(bytes);
+  return write_all(file_.fd(), bytes);
 }
 
 std::optional<CachedCopy> FeedCache::copy() const {
@@ -38,18 +33,12 @@ std::optional<CachedCopy> FeedCache::copy() const {
 
 Result<FeedCache::Download> FeedCache::start() {
   VMPATCH_CHECK(make_dirs(folder_, 0755));
-  std::string pattern = data_.string() + ".XXXXXX";
-  Download download;
-  download.fd.reset(::mkostemp(pattern.data(), O_CLOEXEC));
-  if (!download.fd) return errno_error(errno, "cannot make a file in " + folder_.string());
-  download.path_ = pattern;
-  return download;
+  VMPATCH_TRY(AtomicOutput file, AtomicOutput::create(data_));
+  return Download(std::move(file));
 }
 
 Result<void> FeedCache::keep(Download download, const CachedCopy& copy) {
-  if (::fchmod(download.fd.get(), 0644) != 0 || ::fsync(download.fd.get()) != 0) return errno_error(errno, download.path_.string());
-  if (::rename(download.path_.c_str(), data_.c_str()) != 0) return errno_error(errno, data_.string());
-  download.path_.clear();
+  VMPATCH_CHECK(download.file_.commit(0644));
   return confirm(copy);
 }
 

@@ -4,11 +4,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "vmpatch/core/atomic_output.hpp"
 #include "vmpatch/core/clock.hpp"
 #include "vmpatch/core/digest.hpp"
-#include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::advisory {
 
@@ -26,18 +27,18 @@ class FeedCache {
   /// Nothing when there is no whole copy of this URL.
   [[nodiscard]] std::optional<CachedCopy> copy() const;
 
-  /// A new file beside the copy, for a download. It goes away unless it is kept.
+  /// New content for the copy, in a file that this account alone can write. It goes away unless it is kept.
   class Download {
    public:
-    Download() = default;
-    Download(Download&& other) noexcept : fd(std::move(other.fd)), path_(std::exchange(other.path_, {})) {}
-    Download& operator=(Download&&) = delete;
-    ~Download();
-    UniqueFd fd;
+    Result<void> append(std::string_view bytes);
+    /// Of what was appended. Call once, after the last byte.
+    [[nodiscard]] Digest digest() { return hash_.finish(); }
 
    private:
     friend class FeedCache;
-    std::filesystem::path path_;
+    explicit Download(AtomicOutput file) : file_(std::move(file)) {}
+    AtomicOutput file_;
+    Sha256 hash_;
   };
   Result<Download> start();
   /// Durable, then in the place of the old copy.

@@ -1,12 +1,19 @@
 #pragma once
 // The parent's side of vm-patch-fetch.
 
+#include <functional>
+#include <string_view>
+
 #include "advisory/curl/transfer.hpp"
 #include "vmpatch/core/log.hpp"
 
 namespace vmpatch::advisory {
 
-/// Runs vm-patch-fetch as the unprivileged account, its content going to `fd`; progress lines go to the log.
-Result<TransferReply> fetch(const TransferRequest& request, int fd, Log& log);
+/// Takes the next bytes; an error ends the download.
+using ContentSink = std::function<Result<void>(std::string_view)>;
+
+/// Runs vm-patch-fetch as the unprivileged account; progress lines go to the log. The program has a pipe and no file: what
+/// `sink` got is out of its reach. On success that was the whole content, at most request.max_bytes.
+Result<TransferReply> fetch(const TransferRequest& request, const ContentSink& sink, Log& log);
 
 }  // namespace vmpatch::advisory

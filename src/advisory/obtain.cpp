@@ -79,14 +79,18 @@ class Remote {
       request.last_modified = copy_->last_modified;
     }
     VMPATCH_TRY(auto download, cache_.start());
-    VMPATCH_TRY(const TransferReply reply, fetch(request, download.fd.get(), log_));
+    const auto store = [&](std::string_view bytes) -> Result<void> {
+      auto stored = download.append(bytes);
+      return stored ? stored : stored.error().in("cannot store it");
+    };
+    VMPATCH_TRY(const TransferReply reply, fetch(request, store, log_));
     if (reply.unchanged) {
       if (!copy_) return fail(Errc::failed, "the server says that nothing changed, but there is no copy");
       copy_->fetched = now_;
       VMPATCH_CHECK(cache_.confirm(*copy_));
       return now_;
     }
-    VMPATCH_TRY(const Digest digest, sha256_fd(download.fd.get(), largest_download));
+    const Digest digest = download.digest();
     if (location_.digest && digest != *location_.digest) {
       return fail(Errc::untrusted, "feed {}: its SHA-256 is {}, not {}; what came was thrown away", shown_, digest.hex(), location_.digest->hex());
     }

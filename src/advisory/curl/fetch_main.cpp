@@ -1,11 +1,12 @@
-// vm-patch-fetch: downloads one file. Started without privileges; the request comes by standard input, the content goes to
-// descriptor 3, "progress BYTES TOTAL" lines and one "result JSON" or "error CODE MESSAGE" line to standard output.
+// vm-patch-fetch: downloads one file. Started without privileges, and confined before it reads the request from standard input;
+// the content goes to descriptor 3, a pipe, "progress BYTES TOTAL" lines and one "result JSON" or "error CODE MESSAGE" line to standard output.
 #include <unistd.h>
 
 #include <chrono>
 
 #include "advisory/curl/transfer.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/seccomp.hpp"
 
 namespace {
 
@@ -30,6 +31,9 @@ class Teller {
 };
 
 Result<advisory::TransferReply> run() {
+#ifndef __SANITIZE_ADDRESS__  // whose leak check starts a process
+  VMPATCH_CHECK(deny_processes());
+#endif
   VMPATCH_TRY(const std::string text, read_fd(STDIN_FILENO, 64U << 10U, "the request"));
   VMPATCH_TRY(const Json json, parse_json(text, "the request"));
   VMPATCH_TRY(const auto request, advisory::transfer_request_from_json(json));

@@ -154,7 +154,7 @@ Error explain(CURL* easy, CURLcode code, const State& state, const TransferReque
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   if (code == CURLE_HTTP_RETURNED_ERROR) return fail(Errc::failed, "the server answered {}", status);
-  if (code == CURLE_UNSUPPORTED_PROTOCOL) return fail(Errc::failed, "the server redirects to something else than https");
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && status / 100 == 3) return fail(Errc::failed, "the server redirects to something else than https");
   if (code == CURLE_TOO_MANY_REDIRECTS) return fail(Errc::failed, "the server redirects more than five times");
   return fail(Errc::failed, "{}", escape_untrusted(*problem != '\0' ? problem : curl_easy_strerror(code)));
 }
