@@ -1,10 +1,37 @@
-"""An HTTP server on loopback that behaves as its paths say. Prints its port, then serves until its input closes."""
+"""An HTTP server on loopback that behaves as its paths say: feed_server.py LOG [PEM]. With PEM, a certificate and its key, it
+speaks TLS. Prints its port, then serves until its input closes."""
 import http.server
+import os
+import ssl
 import sys
 import threading
+import time
 
 ETAG = '"v1"'
 CONTENT = b'{"vulnerabilities":[]}\n'
+
+
+def redirect(target):
+    return b"HTTP/1.1 302 Found\r\nLocation: " + target + b"\r\nContent-Length: 0\r\n\r\n"
+
+
+# Whole answers that try to reach the terminal, or to end a line.
+HOSTILE = {
+    "location-escape": redirect(b"https://evil\x1b[31m.invalid/"),
+    "location-newline": redirect(b"https://evil.invalid/\r\n error usage forged\n\x1b[2J"),
+    "location-c1": redirect(b"https://evil\x9b31m.invalid/"),
+    "location-bidi": redirect("https://\u202eevil.invalid/".encode()),
+    "location-percent": redirect(b"https://evil%1b%0aerror%20usage%20forged.invalid/"),
+    "location-port": redirect(b"https://127.0.0.1:\x1b99/"),
+    "location-scheme": redirect(b"ev\x1bil://evil.invalid/"),
+    "status": b"HTTP/1.1 500 \x1b[31mred\nerror usage forged\r\nContent-Length: 0\r\n\r\n",
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: \x1b[31m\r\n\r\n",
+    "version": b"HTTP/9.\x1b[31m 200 OK\r\n\r\n",
+    "nul": b"HTTP/1.1 200 OK\r\nE\0\x1b[31mTag: x\r\n\r\n",
+    "garbage": b"\x1b[2J\x07\nerror usage forged\r\n\r\n",
+    "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\x1b[31m\r\n",
+}
+STAMPS = {"escape": '"\x1b[31m"', "return": '"a\rX-Injected: yes"'}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -12,7 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, form, *words):
         with open(sys.argv[1], "a", encoding="utf-8") as log:
-            log.write(f"{self.path} {self.headers.get('If-None-Match', '-')} {self.headers.get('If-Modified-Since', '-')}\n")
+            injected = " injected" if "X-Injected" in self.headers else ""
+            log.write(f"{self.path} {self.headers.get('If-None-Match', '-')} {self.headers.get('If-Modified-Since', '-')}{injected}\n")
 
     def answer(self, status, body=b"", headers=(), length=None):
         self.send_response(status)
@@ -39,11 +67,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, CONTENT, length=1 << 40)
         elif self.path == "/always-unchanged":
             self.answer(304)
+        elif self.path.startswith("/hostile/"):
+            self.log_message("")
+            self.wfile.write(HOSTILE[self.path.removeprefix("/hostile/")])
+            self.close_connection = True
+        elif self.path.startswith("/stamps/"):
+            self.answer(200, CONTENT, [("ETag", STAMPS[self.path.removeprefix("/stamps/")])])
+        elif self.path == "/halting":
+            self.answer(200, CONTENT[:5], length=len(CONTENT))
+            self.wfile.flush()
+            while not os.path.exists(sys.argv[1] + ".go"):
+                time.sleep(0.02)
+            self.wfile.write(CONTENT[5:])
         else:
             self.answer(404, b"nothing here")
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+if len(sys.argv) > 2:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_port, flush=True)
 sys.stdin.read()

@@ -1,94 +1,9 @@
 // obtain() with the real vm-patch-fetch against a server on loopback.
-#include "vmpatch/advisory/obtain.hpp"
-
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
-#include <fstream>
-
-#include "unit/core/scratch.hpp"
-#include "vmpatch/core/file.hpp"
-#include "vmpatch/core/process.hpp"
-#include "vmpatch/core/programs.hpp"
+#include "integration/advisory/identity.hpp"
+#include "integration/advisory/obtain_fixture.hpp"
 
 namespace vmpatch::advisory {
 namespace {
-
-const std::string content = "{\"vulnerabilities\":[]}\n";
-
-class CollectingLog final : public Log {
- public:
-  void write(Level level, std::string_view line) override {
-    if (level == Level::warning) warnings.emplace_back(line);
-  }
-  std::vector<std::string> warnings;
-};
-
-class Server {
- public:
-  explicit Server(const fs::path& log) : log_(log) {
-    std::array<int, 2> in{}, out{};
-    if (::pipe2(in.data(), O_CLOEXEC) != 0 || ::pipe2(out.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
-    const UniqueFd child_in(in[0]), child_out(out[1]), reader(out[0]);
-    alive_.reset(in[1]);
-    Command command;
-    command.argv = {"python3", std::string(VMPATCH_SOURCE_DIR) + "/tests/integration/advisory/feed_server.py", log.string()};
-    command.descriptors = {{child_in.get(), 0}, {child_out.get(), 1}};
-    auto child = Child::start(command, STDERR_FILENO);
-    if (!child) throw std::runtime_error(child.error().message);
-    child_ = std::move(*child);
-    char c = 0;
-    while (::read(reader.get(), &c, 1) == 1 && c != '\n') port_ += c;
-  }
-  [[nodiscard]] std::string url(const std::string& path) const { return "http://127.0.0.1:" + port_ + path; }
-  [[nodiscard]] std::vector<std::string> requests() const {
-    std::vector<std::string> lines;
-    std::ifstream in(log_);
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    return lines;
-  }
-  void stop() {
-    child_.kill();
-    ASSERT_TRUE(child_.wait(std::chrono::milliseconds(5000)).has_value());
-  }
-
- private:
-  fs::path log_;
-  UniqueFd alive_;
-  Child child_;
-  std::string port_;
-};
-
-class Obtain : public testing::Test {
- protected:
-  Obtain() : server_(scratch_ / "requests") {
-    set_internal_program_dir(fs::path(VMPATCH_BINARY_DIR) / "bin");
-    ::unsetenv("http_proxy");
-    ::unsetenv("all_proxy");
-    options_.cache_dir = scratch_ / "feeds";
-  }
-  Result<FeedFile> get(const std::string& location) { return obtain(location, options_, clock_, log_); }
-  void later(Seconds time) { clock_.set(clock_.now() + time); }
-  static std::string text(const FeedFile& file) { return read_file(file.file).value_or("?"); }
-  /// Of the cache: everything but whole copies.
-  [[nodiscard]] std::size_t leftovers() const {
-    std::size_t count = 0;
-    for (const auto& entry : fs::directory_iterator(options_.cache_dir)) {
-      const auto extension = entry.path().extension();
-      count += extension != ".data" && extension != ".json" ? 1U : 0U;
-    }
-    return count;
-  }
-
-  test::Scratch scratch_;
-  Server server_;
-  ObtainOptions options_;
-  FixedClock clock_{*parse_time("2026-11-20T10:00:00Z")};
-  CollectingLog log_;
-};
 
 TEST_F(Obtain, FetchesOnceAndUsesAYoungCopy) {
   const auto first = get("kev=" + server_.url("/feed"));
@@ -224,6 +139,26 @@ TEST_F(Obtain, OfflineUsesOnlyTheCache) {
   later(Seconds(1000 * 3600));
   ASSERT_TRUE(get(server_.url("/feed")).has_value());
   EXPECT_EQ(server_.requests().size(), 1U);
+}
+
+TEST_F(Obtain, HostIsFoundByItsName) {
+  const auto got = get(server_.named_url("localhost", "/feed"));
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  EXPECT_EQ(text(*got), content);
+}
+
+TEST_F(Obtain, HttpsWithACertificateThatIsTrusted) {
+  const fs::path identity = open_folder("tls") / "identity.pem";
+  make_identity(identity, "localhost", "DNS:localhost");
+  const Server server(scratch_ / "tls-requests", identity);
+  const auto unknown = get(server.named_url("localhost", "/feed"));
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_NE(unknown.error().message.find("certificate"), std::string::npos) << unknown.error().message;
+  EXPECT_TRUE(server.requests().empty());
+  const TrustedAuthority trusted(identity);
+  const auto got = get(server.named_url("localhost", "/feed"));
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  EXPECT_EQ(text(*got), content);
 }
 
 TEST_F(Obtain, HttpToOtherMachinesNeedsADigest) {
