@@ -2,6 +2,7 @@
 
 #include "engine/disks.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/uuid.hpp"
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
@@ -24,10 +25,18 @@ bool was_just_written(const Identities& identities, Time now) {
   });
 }
 
+/// A machine at one of its snapshots has facts of its own: its disks' files may be those of the machine as it is.
+std::string cache_key(const inventory::Machine& machine) {
+  if (machine.at_snapshot.empty()) return machine.uuid;
+  std::string key = machine.uuid + "@" + machine.at_snapshot;
+  for (const auto& disk : machine.disks) key += "\n" + disk.target + "=" + disk.snapshot;
+  return named_uuid(key);
+}
+
 /// Nothing when there is no entry, or it is of other disks or another version of this program.
 std::optional<Inspection> look_up(const ReadEnvironment& environment, const inventory::Machine& machine,
                                   const Identities& now) {
-  const auto entry = environment.facts_cache->find(machine.uuid);
+  const auto entry = environment.facts_cache->find(cache_key(machine));
   if (!entry) {
     environment.log.warn("facts are read again: {}", entry.error().message);
     return std::nullopt;
@@ -45,7 +54,7 @@ std::optional<Inspection> look_up(const ReadEnvironment& environment, const inve
 void keep(const ReadEnvironment& environment, const inventory::Machine& machine, const Identities& identities,
           const Inspection& inspection) {
   const auto kept = environment.facts_cache->put(
-      machine.uuid, {to_json(identities), dump_json(guest::to_json(inspection.facts)), inspection.read});
+      cache_key(machine), {to_json(identities), dump_json(guest::to_json(inspection.facts)), inspection.read});
   if (!kept) environment.log.warn("facts are not kept: {}", kept.error().message);
 }
 

@@ -42,6 +42,7 @@ Result<image::Chain> open_chain(const Disk& disk, const std::vector<fs::path>& a
   image::OpenPolicy policy;
   policy.allowed_dirs = allowed_dirs;
   policy.configured = disk.configured_chain;
+  if (!disk.snapshot.empty()) policy.snapshot = disk.snapshot;
   return image::Chain::open(*disk.source, format, policy);
 }
 

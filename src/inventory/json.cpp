@@ -23,6 +23,14 @@ Json to_json(const Disk& disk) {
   return json;
 }
 
+Json to_json(const Snapshot& snapshot) {
+  return {{"name", snapshot.name},
+          {"kind", std::string(to_string(snapshot.kind))},
+          {"taken", format_time(snapshot.taken)},
+          {"memory", snapshot.memory},
+          {"problem", snapshot.problem.empty() ? Json() : Json(snapshot.problem)}};
+}
+
 Json to_json(const Orphan& orphan) {
   return {{"host", orphan.host}, {"pool", orphan.pool}, {"path", orphan.path.native()}, {"file_size", orphan.file_size}};
 }
@@ -37,6 +45,9 @@ Json to_json(const Machine& machine) {
   json["persistent"] = machine.persistent;
   json["managed_save"] = machine.managed_save;
   json["has_snapshots"] = machine.has_snapshots;
+  Json snapshots = Json::array();
+  for (const Snapshot& snapshot : machine.snapshots) snapshots.push_back(to_json(snapshot));
+  json["snapshots"] = std::move(snapshots);
   json["bare"] = machine.bare;
   json["local"] = machine.local;
   json["domain_type"] = machine.domain_type;

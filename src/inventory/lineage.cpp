@@ -3,6 +3,7 @@
 
 #include "inventory/names.hpp"
 #include "inventory/references.hpp"
+#include "inventory/snapshots.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/image/locks.hpp"
 #include "vmpatch/inventory/source.hpp"
@@ -10,7 +11,7 @@
 namespace vmpatch::inventory {
 namespace {
 
-void load_chain(Machine& machine, Disk& disk, const std::vector<fs::path>& allowed_dirs) {
+void load_chain(Machine& machine, Disk& disk, const std::vector<fs::path>& allowed_dirs, InternalSnapshots& snapshots) {
   if (const auto usable = check_usable(machine, disk); !usable) {
     if (disk.problem.empty()) disk.problem = usable.error().message;
     return;
@@ -25,7 +26,12 @@ void load_chain(Machine& machine, Disk& disk, const std::vector<fs::path>& allow
     disk.layers.push_back({layer.path, layer.format, layer.file_size, layer.virtual_size});
   }
   const auto& header = chain->top().header;
-  if (header && header->snapshot_count > 0) machine.has_snapshots = true;
+  if (header && header->snapshot_count > 0) {
+    machine.has_snapshots = true;
+    auto found = internal_snapshots(chain->top());
+    if (!found && disk.problem.empty()) disk.problem = found.error().message;
+    if (found && !disk.read_only) snapshots.emplace(disk.target, std::move(*found));
+  }
   // libvirt knows the state of its own machines; of a bare image only QEMU's locks tell.
   if (!machine.bare || machine.state != State::shutoff) return;
   const auto usage = image::probe_usage(chain->top().fd.get());
@@ -33,9 +39,12 @@ void load_chain(Machine& machine, Disk& disk, const std::vector<fs::path>& allow
 }
 
 void load_chains(Machine& machine, const std::vector<fs::path>& allowed_dirs) {
+  InternalSnapshots snapshots;
   for (Disk& disk : machine.disks) {
-    if (disk.is_drive()) load_chain(machine, disk, allowed_dirs);
+    if (disk.is_drive()) load_chain(machine, disk, allowed_dirs, snapshots);
   }
+  add_internal_snapshots(machine, snapshots);
+  settle_snapshots(machine);
 }
 
 /// A disk of a machine, with the files that it stands on.
@@ -106,6 +115,9 @@ class Lineage {
         for (const fs::path& file : machine.other_files) {
           if (const auto key = keys_.of(file)) in_use.insert(*key);
         }
+        for (const Snapshot& snapshot : machine.snapshots) {
+          for (const Disk& disk : snapshot.disks) add_files(disk, in_use);
+        }
       }
     }
     for (HostInventory& host : inventory_.hosts) {
@@ -124,6 +136,12 @@ class Lineage {
       Use use{&machine, &disk, find_disk_files(disk, keys_)};
       if (use.files.top || !use.files.below.empty()) uses_.push_back(std::move(use));
     }
+  }
+
+  void add_files(const Disk& disk, std::set<FileKey>& in_use) {
+    const DiskFiles files = find_disk_files(disk, keys_);
+    if (files.top) in_use.insert(*files.top);
+    in_use.insert(files.below.begin(), files.below.end());
   }
 
   static void note_shared(const Use& own, const Use& other) {

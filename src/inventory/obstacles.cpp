@@ -61,6 +61,10 @@ std::vector<std::string> write_obstacles(const Machine& machine) {
   if (!machine.local) {
     found.push_back(fmt::format("{} lives on {}, whose disks are not here; run vm-patch on that host", name, machine.host));
   }
+  if (!machine.at_snapshot.empty()) {
+    found.push_back(fmt::format("{} at its snapshot {} is only read; revert it first, or patch it as it is", name,
+                                escape_untrusted(machine.at_snapshot)));
+  }
   if (std::string state = state_obstacle(machine); !state.empty()) found.push_back(std::move(state));
   if (machine.managed_save || machine.state == State::saved) {
     found.push_back(fmt::format("{} has saved memory that belongs to its disks as they are; start it and shut it down, or "

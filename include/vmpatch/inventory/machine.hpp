@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vmpatch/core/clock.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/image/chain.hpp"
 
@@ -29,6 +30,7 @@ struct Disk {
   bool read_only = false;
   bool shareable = false;
   bool transient = false;
+  std::string snapshot;                  ///< id of an internal snapshot: the disk as it was then; empty = as it is now
   /// <backingStore> of the XML, nearest first; nullopt = not given (libvirt follows the header), empty = no backing file.
   std::optional<std::vector<std::pair<fs::path, image::Format>>> configured_chain;
   /// Filled by load_lineage(): layers top first, or why not.
@@ -41,6 +43,18 @@ struct Disk {
   std::string problem;  ///< why the chain could not be read or the disk not be used; empty = fine
   [[nodiscard]] bool is_drive() const { return device == "disk" || device == "lun"; }
 };
+
+/// A state that a machine can be reverted to.
+struct Snapshot {
+  enum class Kind { internal, external };  ///< in the images of its disks, or files that they stand on
+  std::string name;                        ///< hostile text
+  Kind kind = Kind::internal;
+  Time taken{};                            ///< as libvirt or the image says
+  bool memory = false;                     ///< with the memory of the running machine
+  std::vector<Disk> disks;                 ///< what the machine would have
+  std::string problem;                     ///< why it cannot be reverted to, or not be looked at
+};
+std::string_view to_string(Snapshot::Kind kind);
 
 /// vm-patch's own metadata element in a domain: <vm-patch xmlns="https://vm-patch.org/domain/1" role="template"
 /// group="web" criticality="high" exposure="internet"/>.
@@ -57,6 +71,8 @@ struct Machine {
   bool persistent = true;
   bool managed_save = false;
   bool has_snapshots = false;   ///< libvirt snapshots or internal ones (also those that hold memory)
+  std::vector<Snapshot> snapshots;  ///< oldest first; load_lineage() adds the internal ones; at most 256 and one that says so
+  std::string at_snapshot;      ///< of at_snapshot(): name of that snapshot; such a machine is only read
   bool bare = false;            ///< named with -a
   std::string domain_type;      ///< kvm, qemu, test, …
   Metadata metadata;
@@ -75,6 +91,13 @@ struct Machine {
 /// Errc::refused: too large or deep, a document type, a disk target twice. Errc::failed: not well-formed, no domain, no
 /// name or UUID. A disk that nobody can patch (encrypted, mirrored, sliced) keeps that as its problem. Target: inventory_xml.
 Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
+
+/// Pure: libvirt's snapshot XML (the same bounds). Nothing for one that is only in the images: they tell of it themselves.
+/// Disks are those of the <domain> within. Target: inventory_xml.
+Result<std::optional<Snapshot>> parse_snapshot_xml(std::string_view xml, std::string_view origin);
+
+/// The machine as it would be, for reading: its disks are the snapshot's.
+Machine at_snapshot(const Machine& machine, const Snapshot& snapshot);
 
 /// An image of a storage pool.
 struct Orphan {

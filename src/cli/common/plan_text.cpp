@@ -42,8 +42,14 @@ std::string headline(const plan::Plan& plan) {
 
 }  // namespace
 
+std::string full_name(const inventory::Machine& machine) {
+  return machine.name + (machine.at_snapshot.empty() ? "" : " at snapshot " + machine.at_snapshot);
+}
+
 Json machine_json(const inventory::Machine& machine) {
-  return {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}};
+  Json json{{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}};
+  if (!machine.at_snapshot.empty()) json["snapshot"] = machine.at_snapshot;
+  return json;
 }
 
 Json failure_json(const inventory::Machine& machine, const Error& error) {

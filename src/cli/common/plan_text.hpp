@@ -12,6 +12,8 @@ std::string format_plan(const plan::Plan& plan, bool verbose);
 /// What a run changed: versions before and after, kept conffiles, checks, bytes, time.
 std::string format_report(const engine::Report& report, bool verbose);
 
+/// NAME, or NAME at snapshot SNAPSHOT; hostile text.
+std::string full_name(const inventory::Machine& machine);
 /// {"uuid", "name", "host"}: how every result names its machine.
 Json machine_json(const inventory::Machine& machine);
 /// {"machine", "error": {"code", "message"}}: a machine on which it did not work, beside the results of the others.

@@ -17,7 +17,7 @@ Unassessable::Unassessable(const Survey& survey) {
 }
 
 void Unassessable::add(const inventory::Machine& machine, const Error& error) {
-  text_ += "not assessed: " + report::format_problem(machine.name, error) + "\n";
+  text_ += "not assessed: " + report::format_problem(full_name(machine), error) + "\n";
   json_.push_back({{"machine", machine_json(machine)}, {"reason", error.message}});
 }
 

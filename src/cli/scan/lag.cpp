@@ -2,7 +2,7 @@
 
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
-#include "cli/scan/questions.hpp"
+#include "cli/scan/snapshot_lag.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
@@ -11,58 +11,58 @@ namespace {
 struct Row {
   const MachineFacts* machine;
   report::Lag lag;
+  SnapshotLags snapshots;
 };
 
-/// Longest behind first; those of which no date is known come after, before those that miss nothing.
-bool is_worse(const Row& a, const Row& b) {
-  const auto days = [](const Row& row) { return row.lag.days.value_or(row.lag.packages > 0 ? 0 : -1); };
-  if (days(a) != days(b)) return days(a) > days(b);
-  return a.lag.packages > b.lag.packages;
+Json to_json(const Row& row, bool with_snapshots) {
+  Json json{{"machine", machine_json(row.machine->machine)},
+            {"system", row.machine->facts->os.pretty_name},
+            {"lag", report::to_json(row.lag)},
+            {"has_snapshots", row.machine->machine.has_snapshots},
+            {"snapshots_assessed", with_snapshots},
+            {"read", format_time(row.machine->read)},
+            {"cached", row.machine->cached}};
+  if (with_snapshots) row.snapshots.add_to(json);
+  return json;
 }
 
-std::string note_of(const inventory::Machine& machine) {
-  return machine.has_snapshots ? "has snapshots, which are not assessed" : "";
-}
-
-Json to_json(const Row& row) {
-  return {{"machine", machine_json(row.machine->machine)},
-          {"system", row.machine->facts->os.pretty_name},
-          {"lag", report::to_json(row.lag)},
-          {"has_snapshots", row.machine->machine.has_snapshots},
-          {"snapshots_assessed", false},
-          {"read", format_time(row.machine->read)},
-          {"cached", row.machine->cached}};
+std::string snapshot_text(const Row& row, bool with_snapshots) {
+  if (with_snapshots) return row.snapshots.text();
+  return row.machine->machine.has_snapshots ? "not asked for" : "-";
 }
 
 }  // namespace
 
 Result<int> ask_lag(Context& context, const ScanOptions& options) {
-  VMPATCH_TRY(const auto survey, Survey::make(context, options, {}));
+  const bool with_snapshots = !options.no_snapshots;
+  VMPATCH_TRY(const auto survey, Survey::make(context, options, {.snapshots = with_snapshots}));
   std::vector<Row> rows;
   Unassessable unassessable(survey);
-  for (const MachineFacts& machine : survey.machines()) {
+  for (std::size_t i = 0; i < survey.machines().size(); ++i) {
+    const MachineFacts& machine = survey.machines()[i];
     const auto findings = survey.match(machine);
-    if (findings) {
-      rows.push_back({&machine, report::measure_lag(*findings, survey.now())});
-    } else {
+    if (!findings) {
       unassessable.add(machine.machine, findings.error());
+      continue;
     }
+    rows.push_back({&machine, report::measure_lag(*findings, survey.now()), {}});
+    if (with_snapshots) rows.back().snapshots = SnapshotLags(survey, i, unassessable);
   }
-  std::stable_sort(rows.begin(), rows.end(), is_worse);
-  Table table({"MACHINE", "SYSTEM", "DAYS BEHIND", "PACKAGES", "VULNERABILITIES", "EXPLOITED", "NOTE"});
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return is_further_behind(a.lag, b.lag); });
+  Table table({"MACHINE", "SYSTEM", "DAYS BEHIND", "PACKAGES", "VULNERABILITIES", "EXPLOITED", "WORST SNAPSHOT"});
   Json entries = Json::array();
   for (const Row& row : rows) {
     table.add_row({escape_untrusted(row.machine->machine.name), escape_untrusted(row.machine->facts->os.pretty_name),
                    row.lag.days ? fmt::format("{}", *row.lag.days) : row.lag.packages > 0 ? "not known" : "-",
                    fmt::format("{}", row.lag.packages), fmt::format("{}", row.lag.vulnerabilities), fmt::format("{}", row.lag.exploited),
-                   note_of(row.machine->machine)});
-    entries.push_back(to_json(row));
+                   snapshot_text(row, with_snapshots)});
+    entries.push_back(to_json(row, with_snapshots));
   }
   const auto behind = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.lag.packages > 0; });
   const std::string text = (table.empty() ? "" : table.format() + "\n") + unassessable.text() +
                            fmt::format("{} of {} machines miss a fix that is available. Packages are those that a fix waits for; days "
-                                       "count from the publication of the oldest missing one. Snapshots are not assessed.\n",
-                                       behind, survey.machines().size());
+                                       "count from the publication of the oldest missing one.{}\n",
+                                       behind, survey.machines().size(), with_snapshots ? "" : " Snapshots were left out.");
   Json json = answer_head("vm-patch/scan-lag/v1", survey);
   json["machines"] = std::move(entries);
   json["unassessable"] = unassessable.json();

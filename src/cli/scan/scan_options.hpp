@@ -28,6 +28,7 @@ struct ScanOptions {
   std::string fix;      ///< a CVE or an alias
   std::string package;  ///< a name or pattern
   bool lag = false;
+  bool no_snapshots = false;  ///< with lag
   std::optional<unsigned> retire;  ///< days
   bool orphans = false;
 };

@@ -19,10 +19,11 @@ constexpr const char* footer =
     "Priority is 0 to 100, from severity, known exploitation, EPSS, the machine's criticality and exposure (its metadata), its use\n"
     "(the gate's records) and the days since publication: critical from 70, high from 45, medium from 30. --explain shows it.\n"
     "\n"
-    "Snapshots of a machine are not assessed: only what it would start with.\n"
+    "What is assessed is what a machine would start with. --lag looks at its snapshots, too, since a revert takes patches away: the\n"
+    "internal ones of its images, and the external ones that libvirt knows. One that was taken of a running machine takes longer.\n"
     "\n"
     "Exit code 3: something at or above --fail-on, whatever --status shows (with --fix: a machine lacks the fix; with --lag: one is\n"
-    "behind). 1: nothing of that, but some machine or image was not assessed. 0: all assessed, nothing found.\n"
+    "behind, as it is now). 1: nothing of that, but some machine, snapshot or image was not assessed. 0: all assessed, nothing found.\n"
     "\n"
     "Examples:\n"
     "  vm-patch scan --all --feed /srv/feeds/debian-tracker.json --feed /srv/feeds/kev.json --fail-on high\n"
@@ -65,7 +66,9 @@ void add_questions(CLI::App& verb, ScanOptions& options) {
       ->type_name("CVE")->group(group);
   verb.add_option("--package", options.package, "all versions of this binary or source package, and where; needs no feed")
       ->type_name("NAME|PATTERN")->group(group);
-  verb.add_flag("--lag", options.lag, "how many packages and days each machine is behind")->group(group);
+  auto* lag = verb.add_flag("--lag", options.lag, "how many packages and days each machine is behind, and the worst of its snapshots")
+                  ->group(group);
+  verb.add_flag("--no-snapshots", options.no_snapshots, "with --lag: leave the snapshots out")->needs(lag)->group(group);
   verb.add_option("--retire", options.retire, "machines without a start in so many days, with size and lag")
       ->check(CLI::Range(1, 36500))->type_name("DAYS")->group(group);
   verb.add_flag("--orphans", options.orphans, "images of the storage pools that nothing refers to, with size, system and lag")->group(group);

@@ -1,10 +1,9 @@
 #include "cli/scan/survey.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "cli/common/progress.hpp"
+#include "cli/scan/fleet_reading.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -13,29 +12,6 @@ namespace {
 
 using advisory::Finding;
 using advisory::Status;
-
-/// One live line for the whole fleet; nothing where nobody watches.
-class FleetProgress {
- public:
-  FleetProgress(ProgressDisplay& display, std::size_t total) : display_(display), total_(total), is_watched_(::isatty(STDERR_FILENO) == 1) {
-    fleet_.name = "scan";
-    fleet_.uuid = "scan";
-    show();
-  }
-  void advance() {
-    ++done_;
-    show();
-  }
-
- private:
-  void show() {
-    if (is_watched_) display_.step(fleet_, fmt::format("reading machines: {} of {}", done_, total_));
-  }
-  ProgressDisplay& display_;
-  inventory::Machine fleet_;
-  std::size_t total_, done_ = 0;
-  bool is_watched_;
-};
 
 Starts load_starts(const Context& context, Log& log) {
   auto starts = Starts::load(context.paths.custody());
@@ -57,35 +33,6 @@ Result<std::vector<advisory::FeedFile>> find_feeds(const Context& context, const
 
 bool is_affected(const Finding& finding) {
   return finding.status == Status::affected_fixed || finding.status == Status::affected_unfixed;
-}
-
-/// QEMU writes the disks of these: what is read may be half of two states.
-bool is_in_use(const inventory::Machine& machine) {
-  return machine.state == inventory::State::running || machine.state == inventory::State::paused ||
-         machine.state == inventory::State::pmsuspended;
-}
-
-/// In the order of `machines`, those in use with the reason why they are not read.
-std::vector<MachineFacts> read_machines(ReadSetup& setup, const std::vector<inventory::Machine>& machines, const ScanOptions& options,
-                                        ProgressDisplay& display, Time now) {
-  std::vector<inventory::Machine> idle;
-  std::copy_if(machines.begin(), machines.end(), std::back_inserter(idle), [](const auto& machine) { return !is_in_use(machine); });
-  FleetProgress progress(display, idle.size());
-  std::vector<MachineFacts> all;
-  const auto add_those_in_use = [&] {
-    while (all.size() < machines.size() && is_in_use(machines[all.size()])) {
-      const inventory::Machine& machine = machines[all.size()];
-      all.push_back({machine, fail(Errc::busy, "{} is {}, so that its disks are not read; scan it when it is shut off",
-                                   escape_untrusted(machine.name), inventory::to_string(machine.state)), false, now});
-    }
-  };
-  add_those_in_use();
-  read_fleet(setup, idle, {options.fresh, options.jobs}, [&](MachineFacts facts) {
-    all.push_back(std::move(facts));
-    add_those_in_use();
-    progress.advance();
-  });
-  return all;
 }
 
 std::vector<std::string> find_silent_hosts(const inventory::Inventory& inventory, const MachineOptions& options) {
@@ -116,8 +63,14 @@ Result<Survey> Survey::make(Context& context, const ScanOptions& options, const 
   advisory::Interest interest;
   interest.everything = wanted.everything;
   survey.machines_ = read_machines(*setup, machines, options, display, survey.now_);
+  if (wanted.snapshots) survey.snapshots_ = read_snapshots(*setup, survey.machines_, options, display, survey.now_);
   for (const MachineFacts& machine : survey.machines_) {
     if (machine.facts) interest.add(*machine.facts);
+  }
+  for (const auto& of_machine : survey.snapshots_) {
+    for (const MachineFacts& snapshot : of_machine) {
+      if (snapshot.facts) interest.add(*snapshot.facts);
+    }
   }
   if (!files.empty()) {
     VMPATCH_TRY(auto feeds, load_feeds(files, std::move(interest), display));

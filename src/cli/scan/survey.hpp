@@ -17,6 +17,7 @@ enum class FeedNeed { none, if_named, required };
 
 struct SurveyOptions {
   FeedNeed feeds = FeedNeed::required;
+  bool snapshots = false;   ///< what the machines can be reverted to is read, too
   bool everything = false;  ///< vulnerabilities of packages that no machine has are kept, too
 };
 
@@ -27,6 +28,8 @@ class Survey {
 
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] const std::vector<MachineFacts>& machines() const { return machines_; }
+  /// What a machine of machines() would be at each of its snapshots, in their order. Only with SurveyOptions::snapshots.
+  [[nodiscard]] const std::vector<MachineFacts>& snapshots(std::size_t machine) const { return snapshots_.at(machine); }
   [[nodiscard]] const inventory::Inventory& inventory() const { return inventory_; }
   [[nodiscard]] unsigned jobs() const { return jobs_; }
   [[nodiscard]] const Starts& starts() const { return starts_; }
@@ -45,6 +48,7 @@ class Survey {
   Time now_{};
   unsigned jobs_ = 1;
   std::vector<MachineFacts> machines_;
+  std::vector<std::vector<MachineFacts>> snapshots_;
   inventory::Inventory inventory_;
   Starts starts_;
   std::optional<Feeds> feeds_;

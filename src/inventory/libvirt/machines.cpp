@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 
+#include "inventory/libvirt/snapshots.hpp"
+#include "inventory/libvirt/volumes.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
@@ -69,19 +71,6 @@ State load_state(virDomain* domain) {
 /// Nothing runs and nothing is kept: only a definition.
 bool is_active(virDomain* domain) { return virDomainGetID(domain) != static_cast<unsigned>(-1); }
 
-/// Path of a disk that is given as volume of a pool.
-void resolve_volume(virConnect* connection, Disk& disk) {
-  const std::string what = fmt::format("find volume {} of storage pool {}", escape_untrusted(disk.volume), escape_untrusted(disk.pool));
-  const PoolPtr pool(virStoragePoolLookupByName(connection, disk.pool.c_str()));
-  const VolumePtr volume(pool ? virStorageVolLookupByName(pool.get(), disk.volume.c_str()) : nullptr);
-  virStorageVolInfo info{};
-  if (!volume || virStorageVolGetInfo(volume.get(), &info) != 0) {
-    disk.problem = last_error(what).message;
-  } else if (info.type == VIR_STORAGE_VOL_FILE || info.type == VIR_STORAGE_VOL_BLOCK) {
-    disk.source = take_string(virStorageVolGetPath(volume.get()));
-  }
-}
-
 Machine load_definition(virConnect* connection, virDomain* domain, const std::string& uri) {
   const char* name = virDomainGetName(domain);
   const std::string shown = name == nullptr ? "" : name;
@@ -91,9 +80,7 @@ Machine load_definition(virConnect* connection, virDomain* domain, const std::st
   Machine machine;
   if (parsed) {
     machine = std::move(*parsed);
-    for (Disk& disk : machine.disks) {
-      if (disk.source_kind == "volume" && disk.problem.empty()) resolve_volume(connection, disk);
-    }
+    resolve_volumes(connection, machine.disks);
   } else {
     machine.problem = parsed.error().message;
   }
@@ -110,7 +97,7 @@ void set_state(Machine& machine, State state, bool managed_save) {
   machine.state = managed_save && state == State::shutoff ? State::saved : state;
 }
 
-Machine load_with_sets(virConnect* connection, virDomain* domain, const std::string& uri, Sets& sets) {
+Machine load_with_sets(virConnect* connection, virDomain* domain, const std::string& uri, Sets& sets, Pulse& pulse) {
   Machine machine = load_definition(connection, domain, uri);
   const auto has = [&](unsigned flag) { return sets.has(flag, machine.uuid).value_or(false); };
   State state = State::unknown;
@@ -122,6 +109,7 @@ Machine load_with_sets(virConnect* connection, virDomain* domain, const std::str
   set_state(machine, state, saved ? *saved : virDomainHasManagedSaveImage(domain, 0) == 1);
   machine.persistent = !has(VIR_CONNECT_LIST_DOMAINS_TRANSIENT);
   machine.has_snapshots = has(VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT);
+  if (machine.has_snapshots) load_snapshots(domain, machine, pulse);
   return machine;
 }
 
@@ -137,14 +125,14 @@ Result<std::vector<Machine>> load_machines(virConnect* connection, const std::st
   std::vector<Machine> machines;
   machines.reserve(domains.size());
   for (const auto& domain : domains) {
-    machines.push_back(load_with_sets(connection, domain.get(), uri, sets));
+    machines.push_back(load_with_sets(connection, domain.get(), uri, sets, pulse));
     pulse.beat();
   }
   std::sort(machines.begin(), machines.end(), [](const Machine& a, const Machine& b) { return a.name < b.name; });
   return machines;
 }
 
-Result<Machine> load_machine(virConnect* connection, const std::string& uri, const std::string& name_or_uuid) {
+Result<Machine> load_machine(virConnect* connection, const std::string& uri, const std::string& name_or_uuid, Pulse& pulse) {
   const bool maybe_uuid = is_uuid(name_or_uuid);
   DomainPtr domain(maybe_uuid ? virDomainLookupByUUIDString(connection, name_or_uuid.c_str()) : nullptr);
   const DomainPtr named(virDomainLookupByName(connection, name_or_uuid.c_str()));
@@ -158,6 +146,7 @@ Result<Machine> load_machine(virConnect* connection, const std::string& uri, con
   set_state(machine, load_state(found), virDomainHasManagedSaveImage(found, 0) == 1);
   machine.persistent = virDomainIsPersistent(found) != 0;
   machine.has_snapshots = virDomainSnapshotNum(found, 0) > 0;
+  if (machine.has_snapshots) load_snapshots(found, machine, pulse);
   return machine;
 }
 

@@ -9,6 +9,6 @@ namespace vmpatch::inventory::libvirt {
 Result<std::vector<Machine>> load_machines(virConnect* connection, const std::string& uri, Pulse& pulse);
 
 /// One machine, fresh. Errc::not_found.
-Result<Machine> load_machine(virConnect* connection, const std::string& uri, const std::string& name_or_uuid);
+Result<Machine> load_machine(virConnect* connection, const std::string& uri, const std::string& name_or_uuid, Pulse& pulse);
 
 }  // namespace vmpatch::inventory::libvirt

@@ -34,7 +34,9 @@ class LibvirtSource final : public Source {
     VMPATCH_CHECK(connect());
     auto found = libvirt::run_bounded<Machine>(
         silence_limit, "ask " + escape_untrusted(uri_),
-        [connection = connection_, uri = uri_, name_or_uuid](Pulse&) { return libvirt::load_machine(connection.get(), uri, name_or_uuid); });
+        [connection = connection_, uri = uri_, name_or_uuid](Pulse& pulse) {
+          return libvirt::load_machine(connection.get(), uri, name_or_uuid, pulse);
+        });
     if (!found) forget_if_dead(found.error());
     return found;
   }

@@ -1,5 +1,7 @@
 #include "inventory/xml/disk.hpp"
 
+#include <set>
+
 #include "inventory/xml/document.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -60,8 +62,6 @@ void read_source(const xmlNode* source, Disk& disk) {
   }
 }
 
-}  // namespace
-
 Disk read_disk(const xmlNode* node) {
   Disk disk;
   disk.target = attribute_or(child(node, "target"), "dev", "");
@@ -80,6 +80,24 @@ Disk read_disk(const xmlNode* node) {
   }
   if (const xmlNode* backing = child(node, "backingStore")) read_backing_store(backing, disk);
   return disk;
+}
+
+}  // namespace
+
+Result<std::vector<Disk>> read_disks(const xmlNode* domain, std::string_view what) {
+  std::vector<Disk> disks;
+  std::set<std::string> targets;
+  for (const xmlNode* devices : children(domain, "devices")) {
+    for (const xmlNode* node : children(devices, "disk")) {
+      disks.push_back(read_disk(node));
+      const std::string& target = disks.back().target;
+      if (target.empty()) return fail(Errc::failed, "{} has a disk without a target; correct it with virsh edit", what);
+      if (!targets.insert(target).second) {
+        return fail(Errc::refused, "{} has two disks with target {}; correct it with virsh edit", what, escape_untrusted(target));
+      }
+    }
+  }
+  return disks;
 }
 
 }  // namespace vmpatch::inventory::xml

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 #include "inventory/xml/disk.hpp"
 #include "inventory/xml/document.hpp"
@@ -34,21 +33,6 @@ std::vector<fs::path> read_other_files(const xmlNode* domain) {
   return files;
 }
 
-Result<void> read_disks(const xmlNode* domain, std::string_view what, Machine& machine) {
-  std::set<std::string> targets;
-  for (const xmlNode* devices : xml::children(domain, "devices")) {
-    for (const xmlNode* node : xml::children(devices, "disk")) {
-      machine.disks.push_back(xml::read_disk(node));
-      const std::string& target = machine.disks.back().target;
-      if (target.empty()) return fail(Errc::failed, "{} has a disk without a target; correct it with virsh edit", what);
-      if (!targets.insert(target).second) {
-        return fail(Errc::refused, "{} has two disks with target {}; correct it with virsh edit", what, escape_untrusted(target));
-      }
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin) {
@@ -65,7 +49,7 @@ Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   machine.metadata = read_metadata(domain);
   machine.other_files = read_other_files(domain);
-  VMPATCH_CHECK(read_disks(domain, what, machine));
+  VMPATCH_TRY(machine.disks, xml::read_disks(domain, what));
   return machine;
 }
 
