@@ -48,7 +48,7 @@ std::string with_right_checksums(std::string_view bytes, std::size_t sector) {
   const std::uint64_t table = std::uint64_t{read_le<std::uint32_t>(disk, sector + 72)} * sector;
   const std::uint64_t length =
       std::uint64_t{read_le<std::uint32_t>(disk, sector + 80)} * read_le<std::uint32_t>(disk, sector + 84);
-  if (table + length <= disk.size()) {
+  if (length <= disk.size() && table <= disk.size() - length) {
     put_le32(disk, sector + 88,
              crc32(std::string_view(disk).substr(static_cast<std::size_t>(table), static_cast<std::size_t>(length))));
   }
