@@ -7,10 +7,10 @@
 
 namespace vmpatch::advisory {
 
-FeedCache::FeedCache(fs::path folder, const std::string& url) : folder_(std::move(folder)) {
-  const std::string name = sha256(url).hex();
-  data_ = folder_ / (name + ".data");
-  about_ = folder_ / (name + ".json");
+FeedCache::FeedCache(fs::path folder, const std::string& name) : folder_(std::move(folder)) {
+  const std::string file = sha256(name).hex();
+  data_ = folder_ / (file + ".data");
+  about_ = folder_ / (file + ".json");
 }
 
 Result<void> FeedCache::Download::append(std::string_view bytes) {
@@ -38,6 +38,10 @@ Result<FeedCache::Download> FeedCache::start() {
 }
 
 Result<void> FeedCache::keep(Download download, const CachedCopy& copy) {
+  // New content beside what was noted of the old one would pass for it: better no copy.
+  std::error_code error;
+  fs::remove(about_, error);
+  if (error) return errno_error(error.value(), "remove " + about_.string());
   VMPATCH_CHECK(download.file_.commit(0644));
   return confirm(copy);
 }

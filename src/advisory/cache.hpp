@@ -1,5 +1,5 @@
 #pragma once
-// Fetched feeds on disk: NAME.data, with NAME.json beside it. NAME is the SHA-256 of the URL.
+// Fetched feeds on disk: NAME.data, with NAME.json beside it. NAME is the SHA-256 of the URL (with its pinned digest).
 
 #include <filesystem>
 #include <optional>
@@ -21,7 +21,7 @@ struct CachedCopy {
 
 class FeedCache {
  public:
-  FeedCache(std::filesystem::path folder, const std::string& url);
+  FeedCache(std::filesystem::path folder, const std::string& name);
 
   [[nodiscard]] const std::filesystem::path& data() const { return data_; }
   /// Nothing when there is no whole copy of this URL.

@@ -32,11 +32,16 @@ std::string age(Time fetched, Time now) {
   return format_duration(seconds.count() < 0 ? Seconds(0) : seconds);
 }
 
+/// A pinned copy is apart from the one that follows the server, which another fetch may replace between check and use.
+std::string cache_name(const Location& location) {
+  return location.target + (location.digest ? "#sha256=" + location.digest->hex() : "");
+}
+
 class Remote {
  public:
   Remote(const Location& location, const ObtainOptions& options, const Clock& clock, Log& log)
       : location_(location), options_(options), now_(clock.now()), log_(log), shown_(escape_untrusted(location.target)),
-        cache_(options.cache_dir, location.target), copy_(cache_.copy()) {}
+        cache_(options.cache_dir, cache_name(location)), copy_(cache_.copy()) {}
 
   /// When the bytes are from.
   Result<Time> obtain() {
@@ -113,7 +118,7 @@ Result<FeedFile> obtain(const std::string& text, const ObtainOptions& options, c
   VMPATCH_TRY(const Location location, parse_location(text));
   if (!location.is_url) return local_file(text, location);
   VMPATCH_TRY(const Time fetched, Remote(location, options, clock, log).obtain());
-  return FeedFile{location.kind, text, FeedCache(options.cache_dir, location.target).data(), fetched};
+  return FeedFile{location.kind, text, FeedCache(options.cache_dir, cache_name(location)).data(), fetched};
 }
 
 }  // namespace vmpatch::advisory

@@ -8,8 +8,9 @@
 namespace vmpatch::ledger {
 namespace {
 
+/// What another version of this program read is read again: a mended reader must reach disks that never change.
 std::string digest_of(const std::string& machine_uuid, const std::string& identities, const std::string& facts, Time read) {
-  return sha256(fmt::format("{}\n{}\n{}\n{}", machine_uuid, read.time_since_epoch().count(), identities, facts)).hex();
+  return sha256(fmt::format(VMPATCH_VERSION "\n{}\n{}\n{}\n{}", machine_uuid, read.time_since_epoch().count(), identities, facts)).hex();
 }
 
 class SqliteFactsCache final : public FactsCache {

@@ -128,6 +128,28 @@ TEST_F(Obtain, ChangedCopyDoesNotPassForThePinnedOne) {
   EXPECT_EQ(text(*again), content);
 }
 
+TEST_F(Obtain, PinnedCopyIsNotReplacedByAFetchOfTheSameUrlWithoutThePin) {
+  const auto pinned = get(server_.url("/feed#sha256=" + sha256(content).hex()));
+  ASSERT_TRUE(pinned.has_value()) << pinned.error().message;
+  const auto following = get(server_.url("/feed"));
+  ASSERT_TRUE(following.has_value()) << following.error().message;
+  EXPECT_NE(pinned->file, following->file);
+  ASSERT_TRUE(write_file_atomic(following->file, "what the server has now").has_value());
+  EXPECT_EQ(text(*pinned), content);
+}
+
+TEST_F(Obtain, ContentWithoutWhatWasNotedOfItIsNoCopy) {
+  const auto first = get(server_.url("/feed"));
+  ASSERT_TRUE(first.has_value()) << first.error().message;
+  fs::remove(fs::path(first->file).replace_extension(".json"));
+  options_.offline = true;
+  EXPECT_FALSE(get(server_.url("/feed")).has_value());
+  options_.offline = false;
+  const auto again = get(server_.url("/feed"));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(text(*again), content);
+}
+
 TEST_F(Obtain, OfflineUsesOnlyTheCache) {
   options_.offline = true;
   const auto none = get(server_.url("/feed"));
