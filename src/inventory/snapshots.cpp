@@ -31,13 +31,6 @@ Snapshot make_internal(const Machine& machine, const InternalSnapshots& found, c
   return snapshot;
 }
 
-/// The images that the snapshot left are the machine's own again (blockcommit, or a revert by hand).
-bool is_merged(const Machine& machine, const Snapshot& snapshot) {
-  return std::all_of(snapshot.disks.begin(), snapshot.disks.end(), [&](const Disk& then) {
-    return std::any_of(machine.disks.begin(), machine.disks.end(), [&](const Disk& now) { return now.source == then.source; });
-  });
-}
-
 }  // namespace
 
 std::string_view to_string(Snapshot::Kind kind) { return kind == Snapshot::Kind::internal ? "internal" : "external"; }
@@ -56,11 +49,6 @@ void add_internal_snapshots(Machine& machine, const InternalSnapshots& found) {
 
 void settle_snapshots(Machine& machine) {
   auto& snapshots = machine.snapshots;
-  for (Snapshot& snapshot : snapshots) {
-    if (snapshot.kind == Snapshot::Kind::external && snapshot.problem.empty() && is_merged(machine, snapshot)) {
-      snapshot.problem = "its images are the machine's disks now, so there is nothing left to go back to";
-    }
-  }
   std::stable_sort(snapshots.begin(), snapshots.end(), [](const Snapshot& a, const Snapshot& b) { return a.taken < b.taken; });
   if (snapshots.size() <= max_snapshots) return;
   snapshots.resize(max_snapshots);

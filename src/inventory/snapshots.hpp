@@ -15,7 +15,7 @@ using InternalSnapshots = std::map<std::string, std::vector<image::InternalSnaps
 /// Adds them to those that libvirt told of: one for each name, with every disk that has it; the other disks as they are now.
 void add_internal_snapshots(Machine& machine, const InternalSnapshots& found);
 
-/// Notes those that nothing is left of to go back to, sorts by age, and keeps the oldest 256.
+/// Sorts by age, and keeps the oldest 256.
 void settle_snapshots(Machine& machine);
 
 }  // namespace vmpatch::inventory

@@ -268,7 +268,7 @@ expect_exit 0 vm-patch scan -d inner "${all_feeds[@]}" --lag --no-snapshots --js
 json 'by["inner"]["has_snapshots"] and not by["inner"]["snapshots_assessed"] and "snapshots" not in by["inner"]'
 expect_exit 2 vm-patch scan -d inner "${all_feeds[@]}" --no-snapshots
 
-title '--lag: a snapshot that is gone or merged is not assessed, and never good'
+title '--lag: a snapshot whose image is gone is not assessed, and never good'
 rm "$images/outer.qcow2"
 copy "$(image qcow2 mini-debian)" "$images/outer.now.qcow2"
 expect_exit 1 vm-patch scan -d outer "${all_feeds[@]}" --lag

@@ -52,7 +52,7 @@ struct Snapshot {
   Time taken{};                            ///< as libvirt or the image says
   bool memory = false;                     ///< with the memory of the running machine
   std::vector<Disk> disks;                 ///< what the machine would have
-  std::string problem;                     ///< why it cannot be reverted to, or not be looked at
+  std::string problem;                     ///< why it cannot be looked at
 };
 std::string_view to_string(Snapshot::Kind kind);
 

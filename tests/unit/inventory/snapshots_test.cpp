@@ -98,17 +98,6 @@ TEST(Snapshots, more_than_the_limit_end_in_one_that_says_so) {
   EXPECT_THAT(web.snapshots[256].problem, HasSubstr("more than 256 snapshots"));
 }
 
-TEST(Snapshots, external_one_whose_images_are_the_disks_again_has_a_problem) {
-  Machine web = two_disks();
-  Machine then = two_disks();
-  web.snapshots.push_back(external("merged", then.disks));
-  then.disks[1].source = "/srv/b.old.qcow2";
-  web.snapshots.push_back(external("below", then.disks));
-  settle_snapshots(web);
-  EXPECT_THAT(web.snapshots[0].problem, HasSubstr("nothing left to go back to"));
-  EXPECT_EQ(web.snapshots[1].problem, "");
-}
-
 TEST(Snapshots, machine_at_one_has_its_disks_and_may_not_be_written) {
   Images images;
   const auto image = images.qcow2("one.qcow2");
