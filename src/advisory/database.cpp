@@ -25,6 +25,7 @@ namespace {
 constexpr std::uint64_t largest_feed = std::uint64_t{4} << 30U;
 constexpr std::uint64_t largest_document = 64U << 20U;
 constexpr std::size_t most_files = 1'000'000;
+constexpr std::size_t deepest_folder = 16;
 
 Result<UniqueFd> open_feed(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
@@ -118,27 +119,67 @@ bool is_no_feed(int fd) {
   return source && each_json_element(**source, how);
 }
 
-/// The *.json files of a folder, by name. One that is no feed is skipped, as a record of the whole.
-Result<void> load_folder(const fs::path& folder, FeedKind wanted, Intake& intake) {
+/// What a CSAF provider keeps beside its documents (CSAF 2.0, section 7.1): its metadata, ROLIE feeds, an aggregator's list.
+bool is_index(int fd) {
+  const auto head = read_head(fd, false);
+  if (!head) return false;
+  bool found = false;
+  JsonElements how;
+  how.wanted = [&](const JsonPath& path) {
+    found = found || path[0] == "canonical_url" || path[0] == "feed" || path[0] == "aggregator" || path[0] == "service";
+    return false;
+  };
+  how.visit = [](const JsonElement&) -> Result<void> { return {}; };
+  static_cast<void>(each_json_element(*head, how).has_value());
+  return found;
+}
+
+/// The *.json files of a folder and of the folders in it, by path. Links are not followed, and told.
+Result<std::vector<fs::path>> list_files(const fs::path& folder, Intake& intake) {
   std::vector<fs::path> files;
+  std::size_t entries = 0;
   std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() == ".json") files.push_back(entry->path());
-    if (files.size() > most_files) return fail(Errc::failed, "holds more than {} files", most_files);
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (++entries > most_files) return fail(Errc::failed, "holds more than {} files", most_files);
+    const auto kind = entry->symlink_status(error).type();
+    if (error) break;
+    const std::string name = entry->path().lexically_relative(folder).generic_string();
+    if (kind == fs::file_type::directory) {
+      if (static_cast<std::size_t>(entry.depth()) + 1 >= deepest_folder) {
+        return fail(Errc::failed, "{}: folders lie deeper than {} levels", escape_untrusted(name), deepest_folder);
+      }
+      continue;
+    }
+    std::error_code gone;
+    const bool is_folder = kind == fs::file_type::symlink && fs::is_directory(entry->path(), gone);
+    if (entry->path().extension() != ".json" && !is_folder) continue;
+    if (kind == fs::file_type::symlink) {
+      ++intake.state.records;
+      intake.skip(name, "is a symbolic link, which is not followed");
+    } else {
+      files.push_back(entry->path());
+    }
   }
   if (error) return fail(Errc::failed, "cannot list it: {}", error.message());
-  if (files.empty()) return fail(Errc::not_found, "holds no *.json file");
   std::sort(files.begin(), files.end());
+  return files;
+}
+
+/// One file that is no feed is skipped, as a record of the whole.
+Result<void> load_folder(const fs::path& folder, FeedKind wanted, Intake& intake) {
+  VMPATCH_TRY(const std::vector<fs::path> files, list_files(folder, intake));
+  if (files.empty()) return fail(Errc::not_found, "holds no *.json file");
   Sha256 all;
   std::size_t read = 0;
   std::optional<FeedKind> kind;
   for (const auto& file : files) {
-    const std::string name = file.filename().string();
+    const std::string name = file.lexically_relative(folder).generic_string();
     VMPATCH_TRY(const UniqueFd fd, open_feed(file));
     VMPATCH_TRY(const Digest digest, sha256_fd(fd.get(), largest_feed));
     all.update(digest.hex() + "  " + name + "\n");
     if (const auto loaded = load_file(fd.get(), wanted, intake); !loaded) {
       if (!is_no_feed(fd.get())) return loaded.error().in(escape_untrusted(name));
+      if (is_index(fd.get())) continue;
       ++intake.state.records;
       intake.skip(name, loaded.error().message);
       continue;

@@ -131,10 +131,12 @@ void cover_releases(const JsonElement& element, Store& store, std::set<std::stri
 
 Result<void> load_debian_tracker(ByteSource& source, Intake& intake) {
   std::set<std::string, std::less<>> known;
+  bool found = false;
   JsonElements how;
   how.depth = 2;
   how.visit = [&](const JsonElement& element) -> Result<void> {
     ++intake.state.records;
+    found = true;
     cover_releases(element, intake.store, known);
     if (!intake.store.interesting(element.path[0])) return {};
     const std::string where = element.path[0] + " " + element.path[1];
@@ -154,7 +156,14 @@ Result<void> load_debian_tracker(ByteSource& source, Intake& intake) {
     ++intake.state.records;
     intake.skip(path[0] + " " + path[1], "is too large");
   };
-  return each_json_element(source, how);
+  how.too_shallow = [&](const JsonPath& path) {
+    if (path.empty()) return;
+    ++intake.state.records;
+    if (intake.store.interesting(path[0])) intake.skip(path[0], "is no object of records");
+  };
+  VMPATCH_CHECK(each_json_element(source, how));
+  if (!found) return fail(Errc::failed, "no record of a package: this is no file of Debian's tracker");
+  return {};
 }
 
 }  // namespace vmpatch::advisory

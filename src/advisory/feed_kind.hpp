@@ -16,7 +16,7 @@ struct FeedForm {
 constexpr std::size_t feed_head_size = 256U << 10U;
 
 /// `head`: the first bytes, unpacked when they are gzip's. `kind` as the user said; automatic is replaced by what was found.
-/// Errc::failed: nothing that is known.
+/// Errc::usage: the content is of another kind than `kind`. Errc::failed: nothing that is known.
 Result<FeedForm> recognise_feed(std::string_view head, FeedKind kind);
 
 [[nodiscard]] bool is_gzip(std::string_view head);

@@ -186,7 +186,10 @@ class Reader {
   Result<void> read_value(std::size_t level) {
     VMPATCH_TRY(const char first, peek());
     if (level == how_.depth) return read_element(level);
-    if (first != '{' && first != '[') return skip_value(level);
+    if (first != '{' && first != '[') {
+      if (how_.too_shallow) how_.too_shallow(path_);
+      return skip_value(level);
+    }
     const bool object = first == '{';
     const char close = object ? '}' : ']';
     ++at_;

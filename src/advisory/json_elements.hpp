@@ -27,6 +27,8 @@ struct JsonElements {
   std::function<Result<void>(const JsonElement&)> visit;
   /// A wanted value larger than max_element: what to do instead of failing. Empty = fail.
   std::function<void(const JsonPath&, std::uint64_t offset)> too_large;
+  /// Told of a value at a smaller depth that is no object or array.
+  std::function<void(const JsonPath&)> too_shallow;
 };
 
 /// Errc::failed with the byte offset for what is not JSON, ends early, nests deeper than 64 or has a key longer than 4 KiB. Only

@@ -293,6 +293,7 @@ Result<void> load_osv(ByteSource& source, bool is_array, Intake& intake) {
   JsonElements how;
   how.depth = is_array ? 1 : 0;
   how.visit = [&](const JsonElement& element) -> Result<void> {
+    if (!is_array && element.text.find("\"id\"") == std::string_view::npos) return fail(Errc::failed, "no \"id\": this is no OSV record");
     load_osv_record(element.text, fmt::format("record {}", intake.state.records + 1), intake);
     return {};
   };

@@ -72,6 +72,8 @@ void Store::join(std::uint32_t number, const std::string& alias) {
   const std::uint32_t ours = root(number);
   const auto found = names_.find(alias);
   if (found == names_.end()) {
+    // A CVE that has not come yet is a vulnerability of its own all the same.
+    if (is_cve(alias)) return;
     names_.emplace(alias, ours);
     return add_alias(ours, alias);
   }

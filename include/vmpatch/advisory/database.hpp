@@ -24,7 +24,7 @@ Result<FeedKind> parse_feed_kind(std::string_view word);
 struct FeedFile {
   FeedKind kind = FeedKind::automatic;
   std::string origin;          ///< path or URL as the user gave it
-  std::filesystem::path file;  ///< what is read: a file, or a folder of *.json
+  std::filesystem::path file;  ///< what is read: a file, or a folder of *.json, subfolders included (16 deep, 1,000,000 entries); links are skipped
   Time fetched{};              ///< when the URL was fetched; the file's mtime otherwise
 };
 
@@ -32,13 +32,15 @@ struct FeedFile {
 struct FeedState {
   FeedKind kind = FeedKind::automatic;
   std::string origin;
-  Digest digest{};             ///< SHA-256 of the file (of the sorted "digest  name" lines for a folder)
+  Digest digest{};             ///< SHA-256 of the file (for a folder: of the lines "digest  path", sorted by path)
   Time fetched{};
   std::optional<Time> issued;  ///< the feed's own date, where it has one (KEV dateReleased, EPSS score_date, CSAF)
   std::uint64_t records = 0;   ///< in the file
   std::uint64_t relevant = 0;  ///< kept
   std::uint64_t withdrawn = 0;
-  std::uint64_t skipped = 0;   ///< not understood
+  /// Of `records`, those that a machine may need and that are left out, whole or in part, because they are not understood: with
+  /// any of them an answer is not whole. What is about other packages, distributions or products does not count.
+  std::uint64_t skipped = 0;
   std::vector<std::string> problems;  ///< the first 20 reasons of skipping: "record 17 (DSA-1): no \"affected\""
 };
 Json to_json(const FeedState& state);
@@ -59,7 +61,7 @@ class Database {
   ~Database();
 
   /// Reads one feed, as a stream. A record that is not understood is skipped and counted; a file that is no feed at all is
-  /// failed with its name and the offset. Load KEV and EPSS after the others: they only add to known vulnerabilities.
+  /// failed with its name and the offset, one of another kind than the one named is Errc::usage. Load KEV and EPSS after the others: they only add to known vulnerabilities.
   /// After an error a part of the feed may be in: throw the database away, it would call machines clean that are not.
   Result<FeedState> load(const FeedFile& feed);
 

@@ -1,4 +1,6 @@
 // What CSAF documents, advisories and VEX, say of an installed version, and what counts when feeds differ.
+#include <algorithm>
+
 #include "unit/advisory/feeds.hpp"
 
 namespace vmpatch::advisory::test {
@@ -273,6 +275,22 @@ TEST(Joining, AliasesNeverMakeOneOfTwoCves) {
   const std::string first = osv("CVE-2023-5363", "Debian:12", "openssl", fixed_in("3.0.10-1"), R"("aliases":["GHSA-1"])");
   const std::string second = osv("CVE-2023-5364", "Debian:12", "openssl", fixed_in("3.0.10-1"), R"("aliases":["GHSA-1","CVE-2023-5363"])");
   EXPECT_EQ(findings({{FeedKind::osv, first}, {FeedKind::osv, second}}, openssl()).size(), 2U);
+}
+
+TEST(Joining, CveIsNeverAnAliasOfAnotherInAnyOrder) {
+  const std::string first = osv("CVE-2023-5363", "Debian:12", "openssl", fixed_in("9"), R"("aliases":["CVE-2023-5364","GHSA-1"])");
+  const std::string second = osv("CVE-2023-5364", "Debian:12", "openssl", fixed_in("1"));
+  const std::string third = osv("GHSA-1", "Debian:12", "openssl", fixed_in("9"));
+  std::vector<std::string> records{first, second, third};
+  std::sort(records.begin(), records.end());
+  do {
+    const Database loaded = database({{FeedKind::osv, records[0]}, {FeedKind::osv, records[1]}, {FeedKind::osv, records[2]}}, openssl());
+    EXPECT_EQ(lines(*loaded.match(openssl())),
+              (std::vector<std::string>{"CVE-2023-5363 openssl 3.0.9-1 affected_fixed 9", "CVE-2023-5364 openssl 3.0.9-1 not_affected -"}));
+    EXPECT_EQ(loaded.find("CVE-2023-5364")->id, "CVE-2023-5364");
+    EXPECT_EQ(loaded.find("CVE-2023-5363")->aliases, std::vector<std::string>{"GHSA-1"});
+    EXPECT_EQ(loaded.find("GHSA-1")->id, "CVE-2023-5363");
+  } while (std::next_permutation(records.begin(), records.end()));
 }
 
 TEST(Joining, ErratumNamesAllItsVulnerabilities) {
