@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <tuple>
 
 #include "advisory/csaf_products.hpp"
@@ -9,6 +10,7 @@
 #include "advisory/evaluate.hpp"
 #include "advisory/json_view.hpp"
 #include "advisory/vers.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
 namespace {
@@ -16,14 +18,15 @@ namespace {
 constexpr std::size_t most_versions = 10'000;
 constexpr std::size_t longest_note = 300;
 
-enum class Word : std::uint8_t { affected, first_affected, last_affected, fixed, not_affected, investigating };
+enum class Word : std::uint8_t { affected, first_affected, last_affected, fixed, recommended, not_affected, investigating };
 
-// Section 3.2.3.9; "recommended" says nothing about a product's state.
-constexpr std::array<std::pair<const char*, Word>, 7> status_lists{{{"known_affected", Word::affected},
+// Section 3.2.3.9. SUSE names its fixes as "recommended".
+constexpr std::array<std::pair<const char*, Word>, 8> status_lists{{{"known_affected", Word::affected},
                                                                     {"first_affected", Word::first_affected},
                                                                     {"last_affected", Word::last_affected},
                                                                     {"fixed", Word::fixed},
                                                                     {"first_fixed", Word::fixed},
+                                                                    {"recommended", Word::recommended},
                                                                     {"known_not_affected", Word::not_affected},
                                                                     {"under_investigation", Word::investigating}}};
 
@@ -33,6 +36,7 @@ struct Collected {
   bool every_not_affected = false;
   bool investigating = false;
   bool fixed_without_version = false;
+  bool recommended = false;  ///< a version, of which nothing says that it holds the fix
   VersionRange affected, not_affected;
   std::vector<Text> first, last;  ///< affected versions
   std::vector<Text> fixed;
@@ -54,12 +58,14 @@ class Remarks {
   void read(const Json& vulnerability) {
     not_affected_.clear();
     affected_.clear();
+    mended_.clear();
     for (const auto& flag : items_of(vulnerability, "flags")) add(flag, text_of(flag, "label"), not_affected_);
     for (const auto& threat : items_of(vulnerability, "threats")) {
       if (text_of(threat, "category") == "impact") add(threat, text_of(threat, "details"), not_affected_);
     }
     for (const auto& remediation : items_of(vulnerability, "remediations")) {
       const std::string& category = text_of(remediation, "category");
+      if (category == "vendor_fix") add(remediation, category, mended_);
       if (category != "no_fix_planned" && category != "none_available" && category != "fix_planned") continue;
       std::string text = category;
       std::replace(text.begin(), text.end(), '_', ' ');
@@ -71,6 +77,7 @@ class Remarks {
 
   [[nodiscard]] const std::string& not_affected(const std::string& product) const { return find(not_affected_, product); }
   [[nodiscard]] const std::string& affected(const std::string& product) const { return find(affected_, product); }
+  [[nodiscard]] bool has_vendor_fix(const std::string& product) const { return mended_.find(product) != mended_.end(); }
 
  private:
   using Notes = std::map<std::string, std::string, std::less<>>;
@@ -93,8 +100,25 @@ class Remarks {
   }
 
   std::map<std::string, const Json*> groups_;
-  Notes not_affected_, affected_;
+  Notes not_affected_, affected_, mended_;
 };
+
+/// Whether what calls itself so may be an installed package: "AppStream-8:httpd-0:2.4.37-51.x86_64", "OpenSSL 3.0".
+bool may_be_installed(std::string_view text, const Store& store) {
+  text = text.substr(0, text.find(" as "));
+  for (std::string_view part : split(text.substr(0, 512), ':')) {
+    part = trim(part).substr(0, trim(part).find(' '));
+    part = part.substr(part.rfind('/') + 1);
+    std::string word(part);
+    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    for (std::size_t end = word.size(); !word.empty(); end = word.rfind('-')) {
+      if (end == std::string::npos) break;
+      word.resize(end);
+      if (store.is_installed(word) || store.is_installed(part.substr(0, end))) return true;
+    }
+  }
+  return false;
+}
 
 class Document {
  public:
@@ -118,13 +142,20 @@ class Document {
     for (const auto& id : items_of(vulnerability, "ids")) {
       if (name.empty() && is_record_id(text_of(id, "text"))) name = text_of(id, "text");
     }
-    if (!is_record_id(name)) return intake_.skip(where, "neither \"cve\" nor a usable id");
     remarks_.read(vulnerability);
     collected_.clear();
+    puzzling_.clear();
+    modules_.clear();
     for (const auto& [list, word] : status_lists) {
       for (const auto& product : items_of(member(vulnerability, "product_status"), list)) collect(text_of(product), word, where);
     }
+    if (collected_.empty() && puzzling_.empty()) puzzling_ = modules_;
+    if (!puzzling_.empty()) intake_.skip(where, "the product '" + puzzling_ + "' is not understood");
     if (collected_.empty()) return;
+    if (!is_record_id(name)) {
+      if (puzzling_.empty()) intake_.skip(where, "neither \"cve\" nor a usable id");
+      return;
+    }
     ++intake_.state.relevant;
     RecordIds ids{name, {}, {}};
     if (is_cve(name)) ids.cves.push_back(name);
@@ -164,8 +195,9 @@ class Document {
   }
 
   void collect(const std::string& product, Word word, const std::string& where) {
-    const CsafPackage* package = products_.package(product);
-    if (package == nullptr) return;
+    const CsafMeaning& meaning = products_.meaning(product);
+    if (meaning.kind != CsafMeaning::Kind::package) return puzzle(meaning, product);
+    const CsafPackage* package = &meaning.package;
     // Without a release it is too little to call any release looked after.
     if (!package->general && !package->scope.release.empty()) intake_.store.cover(package->scope);
     if (!intake_.store.interesting(package->name)) return;
@@ -195,8 +227,18 @@ class Document {
         range ? append(what.not_affected, *range) : void(what.every_not_affected = true);
         break;
       case Word::fixed: add_fixed(what, range); break;
+      case Word::recommended: remarks_.has_vendor_fix(product) ? add_fixed(what, range) : void(what.recommended = true); break;
       case Word::investigating: what.investigating = true; break;
     }
+  }
+
+  /// Remembers what may be a package of a machine and is left out.
+  void puzzle(const CsafMeaning& meaning, const std::string& product) {
+    using Kind = CsafMeaning::Kind;
+    if (meaning.kind == Kind::other) return;
+    const bool matters = meaning.kind == Kind::broken || may_be_installed(meaning.text, intake_.store) || may_be_installed(product, intake_.store);
+    std::string& told = meaning.kind == Kind::module ? modules_ : puzzling_;
+    if (matters && told.empty()) told = product.empty() ? "without an id" : product.substr(0, 200);
   }
 
   /// Several products' ranges stay several ranges.
@@ -269,17 +311,20 @@ class Document {
       std::sort(statement.versions.begin(), statement.versions.end());
       intake_.store.add(name, std::move(statement));
     };
+    const auto given = [](const VersionRange& range) { return !range.events.empty() || !range.versions.empty(); };
+    const bool says_nothing = !what.every_affected && !what.every_not_affected && what.fixed.empty() && !what.fixed_without_version &&
+                              !given(what.affected) && !given(what.not_affected);
     std::sort(what.fixed.begin(), what.fixed.end());
     what.fixed.erase(std::unique(what.fixed.begin(), what.fixed.end()), what.fixed.end());
     append_bounded(what, intake_.store.texts.intern("0"));
     for (const auto fixed : what.fixed) add(Claim::fixed_in, "", {}, fixed);
     // With a fixed version "affected" means what is older than it.
     if (what.every_affected && what.fixed.empty()) add(Claim::open, what.affected_note);
-    const auto given = [](const VersionRange& range) { return !range.events.empty() || !range.versions.empty(); };
     if (given(what.affected)) add(Claim::inside, what.affected_note, std::move(what.affected));
     if (what.every_not_affected) add(Claim::not_affected, what.not_affected_note);
     if (given(what.not_affected)) add(Claim::not_affected, what.not_affected_note, std::move(what.not_affected));
     if (what.investigating) add(Claim::investigating, "under investigation by the vendor");
+    if (what.recommended && says_nothing) add(Claim::investigating, "a version is recommended, but no remediation says that it holds the fix");
     if (what.fixed_without_version && what.fixed.empty()) add(Claim::investigating, "fixed, but the document names no version");
   }
 
@@ -290,6 +335,8 @@ class Document {
   std::string id_;
   std::map<Key, Collected> collected_;
   std::uint32_t number_ = 0;
+  std::string puzzling_;  ///< the first product that matters and is not understood
+  std::string modules_;   ///< the first module that is named as a whole
 };
 
 }  // namespace

@@ -1,128 +1,213 @@
 #include "advisory/csaf_products.hpp"
 
 #include "advisory/json_view.hpp"
-#include "advisory/purl.hpp"
+#include "advisory/rpm_name.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
 namespace {
 
 constexpr std::size_t most_products = 500'000;
-constexpr std::size_t deepest = 32;
+constexpr std::size_t deepest_branch = 32;
+constexpr std::size_t deepest_relationship = 8;
+constexpr std::size_t most_steps = 40;
 constexpr std::size_t longest_version = 256;
+constexpr std::size_t longest_name = 512;
 
-/// full_product_name_t, with what its branch adds.
-struct Product {
-  std::optional<PackageUrl> purl;
-  std::optional<Scope> platform;
-  std::string range;
-};
+CsafPackage::Kind kind_of(std::string_view arch) {
+  if (arch == "src" || arch == "nosrc" || arch == "source") return CsafPackage::Kind::source;
+  return arch.empty() ? CsafPackage::Kind::unknown : CsafPackage::Kind::binary;
+}
 
-using Products = std::map<std::string, Product, std::less<>>;
+/// SUSE writes a product without a version, libjavascriptcoregtk-4_0-18, as pkg:rpm/suse/libjavascriptcoregtk@4_0-18. Its releases
+/// have a dot.
+bool is_cut_name(const PackageUrl& purl) {
+  if (purl.type != "rpm" || (purl.name_space != "suse" && purl.name_space != "opensuse") || !purl.qualifier("arch").empty()) return false;
+  const auto dash = purl.version.rfind('-');
+  return !purl.version.empty() && (dash == std::string::npos || purl.version.find('.', dash) == std::string::npos);
+}
 
-Product read_product(const Json& json, std::string_view branch_category, const std::string& branch_name) {
+}  // namespace
+
+std::string module_stream(std::string_view module) {
+  const auto parts = split(module.substr(0, longest_version), ':');
+  return parts.size() < 2 ? std::string(module.substr(0, longest_version)) : std::string(parts[0]) + ":" + std::string(parts[1]);
+}
+
+CsafProducts::Product CsafProducts::read_product(const Json& json, std::string_view branch_category, const std::string& branch_name) {
   Product product;
+  product.name = text_of(json, "name").substr(0, longest_name);
   const Json& helper = member(json, "product_identification_helper");
-  if (const auto purl = parse_purl(text_of(helper, "purl")); purl) product.purl = *purl;
-  product.platform = scope_of_cpe(text_of(helper, "cpe"));
-  if (!product.platform && text_of(helper, "cpe").empty()) product.platform = scope_of_name(text_of(json, "name"));
+  const std::string& purl = text_of(helper, "purl");
+  if (auto parsed = parse_purl(purl)) product.purl = std::move(*parsed);
+  product.has_bad_purl = !purl.empty() && !product.purl;
+  const std::string& cpe = text_of(helper, "cpe");
+  product.has_cpe = !cpe.empty();
+  product.platform = product.has_cpe ? scope_of_cpe(cpe) : scope_of_name(product.name);
   if (branch_category == "product_version_range") product.range = branch_name.substr(0, longest_version);
   return product;
 }
 
-Result<void> add(const Json& json, std::string_view category, const std::string& name, Products& products) {
-  const std::string& id = text_of(json, "product_id");
+Result<void> CsafProducts::add(Product product, const std::string& id, std::map<std::string, Product, std::less<>>& products) {
   if (id.empty()) return {};
   if (products.size() >= most_products) return fail(Errc::failed, "has more than {} products", most_products);
-  products.emplace(id, read_product(json, category, name));
+  products.emplace(id, std::move(product));
   return {};
 }
 
-Result<void> read_branches(const Json& branches, std::size_t depth, Products& products) {
-  if (depth > deepest) return fail(Errc::failed, "has branches deeper than {} levels", deepest);
+Result<void> CsafProducts::read_branches(const Json& branches, std::size_t depth, std::map<std::string, Product, std::less<>>& products) {
+  if (depth > deepest_branch) return fail(Errc::failed, "has branches deeper than {} levels", deepest_branch);
   for (const auto& branch : items_of(branches)) {
-    VMPATCH_CHECK(add(member(branch, "product"), text_of(branch, "category"), text_of(branch, "name"), products));
+    const Json& product = member(branch, "product");
+    VMPATCH_CHECK(add(read_product(product, text_of(branch, "category"), text_of(branch, "name")), text_of(product, "product_id"), products));
     VMPATCH_CHECK(read_branches(member(branch, "branches"), depth + 1, products));
   }
   return {};
 }
 
-/// rpmmod=perl:5.32:8100020240615120000:f5d5b8e3 is of the stream perl:5.32.
-std::string stream_of(std::string_view module) {
-  const auto parts = split(module.substr(0, longest_version), ':');
-  return parts.size() < 2 ? std::string(module.substr(0, longest_version)) : std::string(parts[0]) + ":" + std::string(parts[1]);
-}
-
-std::optional<CsafPackage> make_package(const Product& component, const std::optional<Scope>& platform) {
-  if (!component.purl || component.purl->version.size() > longest_version || component.purl->name.size() > longest_version) return std::nullopt;
-  const PackageUrl& purl = *component.purl;
-  const auto own = scope_of_purl(purl.type, purl.name_space, purl.qualifier("distro"));
-  if (!own) return std::nullopt;
-  CsafPackage package;
-  package.scope = *own;
-  if (platform) {
-    // A component of another distribution's product is none of either.
-    if (!fits(own->distribution, platform->distribution)) return std::nullopt;
-    if (own->release.empty()) package.scope = *platform;
-  }
-  package.general = own->distribution == Distribution::any || is_general(package.scope.distribution);
-  package.module_stream = stream_of(purl.qualifier("rpmmod"));
-  package.name = purl.name;
-  package.version = purl.version;
-  const auto epoch = purl.qualifier("epoch");
-  if (!epoch.empty() && !package.version.empty() && package.version.find(':') == std::string::npos) {
-    package.version = std::string(epoch.substr(0, 10)) + ":" + package.version;
-  }
-  const auto arch = purl.qualifier("arch");
-  if (arch == "src" || arch == "source") package.kind = CsafPackage::Kind::source;
-  else if (!arch.empty()) package.kind = CsafPackage::Kind::binary;
-  if (package.version.empty()) package.range = component.range;
-  return package;
-}
-
-/// A product whose CPE names something else than a known distribution (an add-on, a long-term stream) must not count as the
-/// distribution itself.
-bool is_foreign(const Json& helper, const std::optional<Scope>& scope) {
-  return !text_of(helper, "cpe").empty() && !scope;
-}
-
-}  // namespace
-
 Result<CsafProducts> CsafProducts::read(const Json& product_tree) {
-  Products products;
-  VMPATCH_CHECK(read_branches(member(product_tree, "branches"), 0, products));
-  for (const auto& product : items_of(product_tree, "full_product_names")) VMPATCH_CHECK(add(product, "", "", products));
   CsafProducts result;
-  for (const auto& [id, product] : products) {
-    if (auto package = make_package(product, product.platform)) result.packages_.emplace(id, std::move(*package));
+  VMPATCH_CHECK(read_branches(member(product_tree, "branches"), 0, result.products_));
+  for (const auto& product : items_of(product_tree, "full_product_names")) {
+    VMPATCH_CHECK(add(read_product(product, "", ""), text_of(product, "product_id"), result.products_));
   }
   for (const auto& relationship : items_of(product_tree, "relationships")) {
     const Json& name = member(relationship, "full_product_name");
-    const auto component = products.find(text_of(relationship, "product_reference"));
-    const auto platform = products.find(text_of(relationship, "relates_to_product_reference"));
-    if (component == products.end() || platform == products.end()) continue;
-    // The combination's own helper wins; it is rarely given.
     Product product = read_product(name, "", "");
-    if (!product.purl) product.purl = component->second.purl;
-    product.range = component->second.range;
-    std::optional<Scope> scope = product.platform ? product.platform : platform->second.platform;
-    if (is_foreign(member(name, "product_identification_helper"), product.platform)) continue;
-    if (!scope && !platform->second.purl) continue;
-    if (result.packages_.size() >= most_products) return fail(Errc::failed, "has more than {} products", most_products);
-    auto package = make_package(product, scope);
-    // The older form: a component of pkg:rpmmod/redhat/perl@5.32:8100020240615120000:f5d5b8e3.
-    const auto& module = platform->second.purl;
-    if (package && module && module->type == "rpmmod" && package->module_stream.empty()) {
-      package->module_stream = stream_of(module->name + ":" + module->version);
-    }
-    if (package) result.packages_.emplace(text_of(name, "product_id"), std::move(*package));
+    // "openssl as a component of Debian 12" is no platform: only a CPE makes it one.
+    if (!product.has_cpe) product.platform.reset();
+    product.is_relationship = true;
+    product.component = text_of(relationship, "product_reference");
+    product.base = text_of(relationship, "relates_to_product_reference");
+    VMPATCH_CHECK(add(std::move(product), text_of(name, "product_id"), result.products_));
   }
   return result;
 }
 
-const CsafPackage* CsafProducts::package(const std::string& product_id) const {
-  const auto found = packages_.find(product_id);
-  return found == packages_.end() ? nullptr : &found->second;
+CsafProducts::Whole CsafProducts::resolve(const Product& product, std::size_t depth, std::size_t& steps) const {
+  Whole whole;
+  whole.is_relationship = product.is_relationship;
+  whole.component = &product;
+  whole.platform = product.platform;
+  whole.is_foreign = product.has_cpe && !product.platform;
+  whole.is_placed = product.platform.has_value();
+  whole.range = product.range;
+  if (product.purl && product.purl->type == "rpmmod") whole.module = module_stream(product.purl->name + ":" + product.purl->version);
+  else if (product.purl) whole.module = module_stream(product.purl->qualifier("rpmmod"));
+  if (!product.is_relationship) return whole;
+
+  const auto component = products_.find(product.component);
+  const auto base = products_.find(product.base);
+  // A cycle is deeper than any bound.
+  if (depth >= deepest_relationship || steps < 2 || component == products_.end() || base == products_.end()) {
+    whole.is_broken = true;
+    return whole;
+  }
+  steps -= 2;
+  const Whole part = resolve(component->second, depth + 1, steps);
+  const Whole on = part.is_broken ? Whole() : resolve(base->second, depth + 1, steps);
+  whole.is_broken = part.is_broken || on.is_broken;
+  if (whole.is_broken) return whole;
+  if (!product.purl) whole.component = part.component;
+  whole.range = part.range;
+  if (whole.module.empty()) whole.module = part.module.empty() ? on.module : part.module;
+  // The combination's own CPE wins; it is rarely given. A component's says what it is, not where.
+  if (product.has_cpe) return whole;
+  const bool is_nested = component->second.is_relationship;
+  whole.platform = on.platform || !is_nested ? on.platform : part.platform;
+  const auto& container = base->second.purl;
+  const bool in_image = container && container->type != "rpmmod" && !scope_of_purl(container->type, container->name_space, "");
+  whole.is_foreign = (!whole.platform && (on.is_foreign || in_image)) || (is_nested && part.is_foreign);
+  whole.is_placed = whole.platform.has_value() || (container && !in_image) || on.is_placed;
+  whole.platform_name = on.platform_name.empty() ? base->second.name : on.platform_name;
+  return whole;
+}
+
+CsafMeaning CsafProducts::from_purl(const Whole& whole) {
+  const PackageUrl& purl = *whole.component->purl;
+  CsafMeaning meaning;
+  meaning.text = purl.name.substr(0, longest_name);
+  if (purl.type == "rpmmod") {
+    meaning.kind = CsafMeaning::Kind::module;
+    return meaning;
+  }
+  meaning.kind = CsafMeaning::Kind::other;
+  const auto own = scope_of_purl(purl.type, purl.name_space, purl.qualifier("distro"));
+  if (!own) return meaning;
+  CsafPackage& package = meaning.package;
+  package.scope = *own;
+  if (whole.platform) {
+    // A component of another distribution's product is none of either.
+    if (!fits(own->distribution, whole.platform->distribution)) return meaning;
+    if (own->release.empty()) package.scope = *whole.platform;
+  }
+  meaning.kind = CsafMeaning::Kind::unknown;
+  if (purl.version.size() > longest_version || purl.name.size() > longest_version) return meaning;
+  package.general = own->distribution == Distribution::any || is_general(package.scope.distribution);
+  package.module_stream = whole.module;
+  package.name = purl.name;
+  package.version = purl.version;
+  if (is_cut_name(purl)) {
+    package.name += "-" + purl.version;
+    package.version.clear();
+  }
+  const auto epoch = purl.qualifier("epoch");
+  if (!epoch.empty() && !package.version.empty() && package.version.find(':') == std::string::npos) {
+    package.version = std::string(epoch.substr(0, 10)) + ":" + package.version;
+  }
+  package.kind = kind_of(purl.qualifier("arch"));
+  if (package.version.empty()) package.range = whole.range;
+  meaning.kind = CsafMeaning::Kind::package;
+  return meaning;
+}
+
+/// Without a package URL: the names of SUSE's and of older Red Hat documents.
+CsafMeaning CsafProducts::from_name(const Whole& whole) {
+  CsafMeaning meaning;
+  meaning.text = whole.component->name;
+  const bool is_package = whole.is_relationship && whole.platform && package_manager_of(whole.platform->distribution) == "rpm" &&
+                          !whole.component->has_bad_purl && !whole.component->platform;
+  const auto name = is_package ? parse_rpm_name(whole.component->name) : std::nullopt;
+  if (!name) return meaning;
+  meaning.kind = CsafMeaning::Kind::package;
+  CsafPackage& package = meaning.package;
+  package.scope = *whole.platform;
+  package.name = name->name;
+  package.version = name->version;
+  package.kind = kind_of(name->arch);
+  package.module_stream = whole.module;
+  if (package.version.empty()) package.range = whole.range;
+  return meaning;
+}
+
+CsafMeaning CsafProducts::understand(const Whole& whole) {
+  CsafMeaning meaning;
+  meaning.text = whole.component->name;
+  if (whole.is_broken) {
+    meaning.kind = CsafMeaning::Kind::broken;
+    return meaning;
+  }
+  if (whole.is_relationship ? whole.is_foreign : whole.is_foreign && !whole.component->purl) {
+    meaning.kind = CsafMeaning::Kind::other;
+    return meaning;
+  }
+  if (whole.is_relationship && !whole.is_placed) {
+    if (!may_be_distribution(whole.platform_name)) meaning.kind = CsafMeaning::Kind::other;
+    return meaning;
+  }
+  return whole.component->purl ? from_purl(whole) : from_name(whole);
+}
+
+const CsafMeaning& CsafProducts::meaning(const std::string& product_id) const {
+  const auto known = meanings_.find(product_id);
+  if (known != meanings_.end()) return known->second;
+  CsafMeaning meaning;
+  std::size_t steps = most_steps;
+  const auto found = products_.find(product_id);
+  if (found == products_.end()) meaning.kind = CsafMeaning::Kind::broken;
+  else meaning = understand(resolve(found->second, 0, steps));
+  if (meaning.text.empty()) meaning.text = product_id.substr(0, longest_name);
+  return meanings_.emplace(product_id, std::move(meaning)).first->second;
 }
 
 }  // namespace vmpatch::advisory

@@ -102,7 +102,14 @@ std::string suse_release(std::string_view text) {
     if (word.starts_with("sp") && word.size() > 2 && std::isdigit(static_cast<unsigned char>(word[2])) != 0) pack = word.substr(2);
     else if (!word.empty() && std::isdigit(static_cast<unsigned char>(word[0])) != 0) base = word;
   }
+  if (base.ends_with(".0") && base.find('.') == base.size() - 2 && pack.empty() && base < "16") base.resize(base.size() - 2);
   return pack.empty() || base.find('.') != std::string::npos ? base : base + "." + pack;
+}
+
+/// Modules of SLE 12 belong to every service pack.
+std::string suse_module_release(std::string_view text) {
+  std::string release = suse_release(text);
+  return release == "12" ? "12.x" : release;
 }
 
 std::string normal_release(const Row& row, std::string_view text) {
@@ -141,9 +148,12 @@ std::optional<Scope> ubuntu_release(std::string_view suffix) {
 /// Products of SUSE that make up a server: the base system, its modules and its long-term support (15 SP3-LTSS).
 std::optional<Scope> suse_product(std::string_view suffix) {
   const std::string name = lower(suffix);
-  if (!name.starts_with("linux enterprise server ") && !name.starts_with("linux enterprise module ")) return std::nullopt;
-  if (name.find(" for sap") != std::string::npos) return std::nullopt;
-  const std::string release = suse_release(suffix);
+  const bool is_module = name.starts_with("linux enterprise module ");
+  const bool is_server = name.starts_with("linux enterprise server ") || name.starts_with("linux enterprise software development kit ");
+  // Hardware and purposes of their own, which may have the CPE of the server.
+  const bool is_other = name.find(" for sap") != std::string::npos || name.find("teradata") != std::string::npos || name.find("raspberry") != std::string::npos;
+  if ((!is_module && !is_server) || (is_server && is_other)) return std::nullopt;
+  const std::string release = is_module ? suse_module_release(suffix) : suse_release(suffix);
   if (release.empty()) return std::nullopt;
   return Scope{Distribution::suse, release};
 }
@@ -210,11 +220,17 @@ std::optional<Scope> scope_of_cpe(std::string_view cpe) {
   // Red Hat gives its repositories part "a": cpe:/a:redhat:enterprise_linux:9::appstream.
   if (parts.size() < 3 || (parts[0] != "o" && parts[0] != "a")) return std::nullopt;
   std::string product = lower(parts[1]) + ":" + lower(parts[2]);
-  if (product == "suse:sles-ltss") product = "suse:sles";
+  // zypper's products: "suse_sles" until 11, modules and the development kit of their own.
+  const bool is_module = product.starts_with("suse:sle-module-");
+  for (const std::string_view server : {"suse:sles-ltss", "suse:suse_sles", "suse:suse_sles_ltss", "suse:sle-sdk"}) {
+    if (product == server) product = "suse:sles";
+  }
+  if (is_module) product = "suse:sles";
   const Row* row = find_row([&](const Row& r) { return r.cpe == product; });
   if (row == nullptr) return std::nullopt;
   std::string release = parts.size() > 3 && parts[3] != "*" && parts[3] != "-" ? std::string(parts[3]) : "";
   if (row->distribution == Distribution::suse && parts.size() > 4) release += " " + std::string(parts[4]);
+  if (is_module) return Scope{Distribution::suse, suse_module_release(release)};
   if (row->distribution == Distribution::opensuse && !release.empty()) release = "leap " + release;
   return Scope{row->distribution, normal_release(*row, release)};
 }
@@ -239,6 +255,14 @@ std::optional<Scope> scope_of_name(std::string_view name) {
     }
   }
   return scope_of_ecosystem(name);
+}
+
+bool may_be_distribution(std::string_view name) {
+  const std::string text = lower(name);
+  return text.empty() || std::any_of(rows.begin(), rows.end(), [&](const Row& row) {
+    const bool by_cpe = row.distribution == Distribution::redhat || row.distribution == Distribution::suse || row.distribution == Distribution::opensuse;
+    return !by_cpe && text.starts_with(lower(row.name));
+  });
 }
 
 std::optional<Scope> scope_of_machine(const guest::OsRelease& os) {
@@ -279,7 +303,14 @@ bool fits(Distribution stated, Distribution machine) {
 
 bool covers(const Scope& stated, const Scope& machine) {
   if (!fits(stated.distribution, machine.distribution)) return false;
-  return stated.release.empty() || stated.release == machine.release;
+  const auto releases = releases_for(machine);
+  return stated.release.empty() || std::find(releases.begin(), releases.end(), stated.release) != releases.end();
+}
+
+std::vector<std::string> releases_for(const Scope& machine) {
+  std::vector<std::string> releases{machine.release};
+  if (machine.distribution == Distribution::suse && (machine.release == "12" || machine.release.starts_with("12."))) releases.emplace_back("12.x");
+  return releases;
 }
 
 std::string_view package_manager_of(Distribution distribution) {

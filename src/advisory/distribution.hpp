@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vmpatch/guest/facts.hpp"
 
@@ -49,11 +50,19 @@ std::optional<Scope> scope_of_cpe(std::string_view cpe);
 /// A product's name: "Debian GNU/Linux 12 (bookworm)", "Ubuntu 22.04 LTS", "SUSE Linux Enterprise Server 15 SP5", or as in OSV.
 std::optional<Scope> scope_of_name(std::string_view name);
 
+/// Whether a product's name that scope_of_name() does not understand may still mean a distribution's own release: "Debian twelve".
+/// Red Hat's and SUSE's many products are told apart by their CPE.
+[[nodiscard]] bool may_be_distribution(std::string_view name);
+
 /// From os-release; nothing when the distribution is not known here.
 std::optional<Scope> scope_of_machine(const guest::OsRelease& os);
 
 /// Whether a statement for `stated` is meant for a machine of `machine`.
 [[nodiscard]] bool covers(const Scope& stated, const Scope& machine);
+
+/// The releases of statements that are meant for a machine, its own first: SLE 12's modules have no service packs and count for
+/// all ("12.x").
+[[nodiscard]] std::vector<std::string> releases_for(const Scope& machine);
 
 /// As guest::Facts has it: "dpkg", "rpm", "apk", "pacman".
 [[nodiscard]] std::string_view package_manager_of(Distribution distribution);

@@ -57,7 +57,13 @@ bool Evaluator::in_ranges(const Statement& statement, const Version& version) co
 
 Answer Evaluator::answer(const Statement& statement, const Version& version) const {
   const Answer said = answer_in_stream(statement, version);
-  return said == Answer::not_affected && statement.module != 0 ? Answer::investigating : said;
+  if (statement.module == 0 || said < Answer::not_affected) return said;
+  const std::string& stream = texts_[statement.module];
+  if (version.stream.empty()) return Answer::investigating;
+  if (stream == version.stream) return said;
+  // A module without a stream: any of its streams may be meant.
+  const bool may_be = stream.find(':') == std::string::npos && version.stream.starts_with(stream + ":");
+  return may_be ? Answer::investigating : Answer::silent;
 }
 
 Answer Evaluator::answer_in_stream(const Statement& statement, const Version& version) const {
@@ -94,7 +100,8 @@ std::string Evaluator::lowest_fix(const std::vector<const Statement*>& statement
   for (const auto candidate : candidates) {
     const std::string& text = texts_[candidate];
     if (compare(text, version.text) <= 0 || (best != nullptr && compare(text, *best) >= 0)) continue;
-    const Version possible = this->version(text);
+    Version possible = this->version(text);
+    possible.stream = version.stream;
     const bool accepted = std::none_of(statements.begin(), statements.end(), [&](const Statement* statement) {
       return answer(*statement, possible) == Answer::affected;
     });

@@ -23,6 +23,7 @@ inline std::string_view without_zero_epoch(std::string_view version) {
 struct Version {
   std::string text;
   std::optional<Text> number;
+  std::string stream{};  ///< module stream of the package, "perl:5.32"; "" = of none, or not told
 };
 
 class Evaluator {
@@ -32,9 +33,12 @@ class Evaluator {
   [[nodiscard]] Version version(const std::string& text) const { return {text, texts_.find(without_zero_epoch(text))}; }
   [[nodiscard]] int compare(const std::string& a, const std::string& b) const { return guest::compare_versions(scheme_, a, b); }
 
-  /// Ranges: the evaluation algorithm of the OSV specification. No rpm database that is read tells the stream of a package: what one
-  /// stream of a module says of it cannot make it clean.
+  /// Ranges: the evaluation algorithm of the OSV specification. A statement on a module stream is on packages of that stream alone;
+  /// of a package whose stream is not told it settles nothing.
   [[nodiscard]] Answer answer(const Statement& statement, const Version& version) const;
+
+  /// As if the package were of the statement's stream.
+  [[nodiscard]] Answer answer_in_stream(const Statement& statement, const Version& version) const;
 
   /// The lowest fixed version above `version` that none of the statements calls affected; empty when there is none.
   [[nodiscard]] std::string lowest_fix(const std::vector<const Statement*>& statements, const Version& version) const;
@@ -43,7 +47,6 @@ class Evaluator {
   [[nodiscard]] std::string why_not(const Statement& statement, const Version& version) const;
 
  private:
-  [[nodiscard]] Answer answer_in_stream(const Statement& statement, const Version& version) const;
   [[nodiscard]] bool at_least(const Version& version, Text bound) const;
   [[nodiscard]] bool is_beginning(const Event& event) const;
   [[nodiscard]] bool in_range(const Event* begin, const Event* end, const Version& version) const;

@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "advisory/csaf_products.hpp"
 #include "advisory/resolve.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -30,7 +31,7 @@ struct Unit {
   std::string name;
   Statements statements;
   std::vector<Subject> subjects;  ///< lowest version first
-  std::map<std::tuple<std::string, std::string, std::string>, std::size_t> places;  ///< source version, own name and version; until sorted
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, std::size_t> places;  ///< source version, stream, own name and version; until sorted
 };
 
 std::string describe(const guest::Package& package) {
@@ -47,7 +48,11 @@ std::string with_epoch_of(const std::string& version, const std::string& package
 class Matcher {
  public:
   Matcher(const Store& store, const Evaluator& evaluator, Scope machine)
-      : store_(store), evaluator_(evaluator), machine_(std::move(machine)), release_(store.texts.find(machine_.release)) {}
+      : store_(store), evaluator_(evaluator), machine_(std::move(machine)) {
+    for (const auto& release : releases_for(machine_)) {
+      if (const auto known = store.texts.find(release)) releases_.push_back(*known);
+    }
+  }
 
   std::vector<Finding> match(const guest::Facts& facts) {
     for (const auto& unit : units(facts)) match(unit);
@@ -94,15 +99,21 @@ class Matcher {
   }
 
   void add(Unit& unit, const guest::Package& package, const std::string& source_version, Statements own) const {
-    auto key = own.empty() ? std::tuple(source_version, std::string(), std::string()) : std::tuple(source_version, package.name, package.version);
+    const std::string stream = module_stream(package.module);
+    auto key = own.empty() ? std::tuple(source_version, stream, std::string(), std::string()) : std::tuple(source_version, stream, package.name, package.version);
     const auto [place, is_new] = unit.places.try_emplace(std::move(key), unit.subjects.size());
-    if (is_new) unit.subjects.push_back({evaluator_.version(source_version), evaluator_.version(package.version), own, package.name, {}});
+    if (is_new) {
+      Subject subject{evaluator_.version(source_version), evaluator_.version(package.version), own, package.name, {}};
+      subject.source_version.stream = stream;
+      subject.own_version.stream = stream;
+      unit.subjects.push_back(std::move(subject));
+    }
     unit.subjects[place->second].binaries.push_back(describe(package));
   }
 
   [[nodiscard]] bool applies(const Statement& statement) const {
     if (!fits(statement.distribution, machine_.distribution)) return false;
-    return statement.release == 0 || statement.release == release_;
+    return statement.release == 0 || std::find(releases_.begin(), releases_.end(), statement.release) != releases_.end();
   }
 
   /// The vulnerabilities that anything is said about, each once, in the order of the statements.
@@ -219,7 +230,7 @@ class Matcher {
   const Store& store_;
   const Evaluator& evaluator_;
   Scope machine_;
-  std::optional<Text> release_;
+  std::vector<Text> releases_;  ///< those that a statement may be for
   std::vector<Application> applications_;
   std::vector<Finding> findings_;
   std::vector<std::pair<std::uint32_t, std::size_t>> order_;

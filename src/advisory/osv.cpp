@@ -39,6 +39,18 @@ void cover(std::string_view text, Intake& intake) {
   });
 }
 
+/// Of a record that cannot be read: whether it may be on a package of a distribution that is matched.
+bool may_be_ours(std::string_view text) {
+  bool any = false;
+  bool ours = false;
+  each_value_of(text, "\"ecosystem\"", [&](std::string_view ecosystem) {
+    any = true;
+    ours = scope_of_ecosystem(ecosystem).has_value() || ecosystem.find('\\') != std::string_view::npos;
+    return !ours;
+  });
+  return ours || !any;
+}
+
 bool is_interesting(std::string_view text, const Store& store) {
   bool found = false;
   each_value_of(text, "\"name\"", [&](std::string_view name) {
@@ -112,17 +124,22 @@ std::optional<Rating> word_rating(std::string_view what, const std::string& word
 
 class Record {
  public:
-  Record(const Json& record, std::string_view where, Intake& intake) : record_(record), where_(where), intake_(intake) {}
+  Record(const Json& record, std::string_view where, bool may_be_ours, Intake& intake)
+      : record_(record), where_(where), may_be_ours_(may_be_ours), intake_(intake) {}
 
   void load() {
     const std::string& id = text_of(record_, "id");
-    if (!is_record_id(id)) return intake_.skip(where_, "no usable \"id\"");
-    where_ = fmt::format("{} ({})", where_, id);
     const Json& affected = member(record_, "affected");
-    if (!affected.is_array() && !affected.is_null()) return intake_.skip(where_, "\"affected\" is no array");
-    if (affected.size() > most_affected) return intake_.skip(where_, "too many packages");
+    if (!is_record_id(id)) {
+      const bool matters = affected.is_array() ? std::any_of(affected.begin(), affected.end(), [&](const Json& one) { return concerns(one); }) : may_be_ours_;
+      return matters ? intake_.skip(where_, "no usable \"id\"") : void();
+    }
+    where_ = fmt::format("{} ({})", where_, id);
+    if (!affected.is_array() && !affected.is_null()) return may_be_ours_ ? intake_.skip(where_, "\"affected\" is no array") : void();
+    if (affected.size() > most_affected) return may_be_ours_ ? intake_.skip(where_, "too many packages") : void();
     read_withdrawn();
     for (const auto& one : items_of(affected)) read_affected(one);
+    if (!dropped_.empty() && !withdrawn_) intake_.skip(where_, dropped_);
     if (withdrawn_) ++intake_.state.withdrawn;
     if (!used_) return;
     ++intake_.state.relevant;
@@ -165,11 +182,23 @@ class Record {
     for (const auto number : numbers()) intake_.store.rate(number, *rating);
   }
 
+  /// Whether leaving it out may make an answer wrong: it names a package that is asked for, and no other ecosystem.
+  [[nodiscard]] bool concerns(const Json& affected) const {
+    const Json& package = member(affected, "package");
+    const std::string& ecosystem = text_of(package, "ecosystem");
+    return intake_.store.is_installed(text_of(package, "name")) && (ecosystem.empty() || scope_of_ecosystem(ecosystem).has_value());
+  }
+
+  void drop(const Json& affected, std::string_view why) {
+    if (dropped_.empty() && concerns(affected)) dropped_ = fmt::format("package {}: {}", text_of(member(affected, "package"), "name").substr(0, longest_name), why);
+  }
+
   void read_affected(const Json& affected) {
     const Json& package = member(affected, "package");
     const std::string& name = text_of(package, "name");
     const auto scope = scope_of_ecosystem(text_of(package, "ecosystem"));
-    if (!scope || name.empty() || name.size() > longest_name || !intake_.store.interesting(name)) return;
+    if (!scope) return drop(affected, "no ecosystem");
+    if (name.empty() || name.size() > longest_name || !intake_.store.interesting(name)) return;
     Statement statement;
     statement.rank = Rank::osv;
     statement.kind = FeedKind::osv;
@@ -179,7 +208,7 @@ class Record {
     statement.release = intake_.store.texts.intern(scope->release);
     statement.record = intake_.store.texts.intern(text_of(record_, "id"));
     statement.note = intake_.store.texts.intern(note_);
-    if (!withdrawn_ && !read_versions(affected, statement)) return;
+    if (!withdrawn_ && !read_versions(affected, statement)) return drop(affected, "neither versions nor a range of the distribution's versions");
     const std::string& urgency = text_of(member(affected, "ecosystem_specific"), "urgency");
     if (!withdrawn_ && (urgency == "unimportant" || urgency == "end-of-life")) statement.note = intake_.store.texts.intern(urgency);
     for (const auto number : numbers()) {
@@ -266,11 +295,13 @@ class Record {
 
   const Json& record_;
   std::string where_;
+  bool may_be_ours_;
   Intake& intake_;
   bool withdrawn_ = false;
   bool used_ = false;
   bool bundle_ = false;
   std::string note_;
+  std::string dropped_;  ///< what is left out first, and why
   std::vector<std::uint32_t> numbers_;
 };
 
@@ -283,10 +314,11 @@ void load_osv_record(std::string_view text, std::string_view where, Intake& inta
     if (text.find("\"withdrawn\"") != std::string_view::npos) ++intake.state.withdrawn;
     return;
   }
+  const bool ours = may_be_ours(text);
   const auto json = parse_json(text, where);
-  if (!json) return intake.skip(where, json.error().message);
-  if (!json->is_object()) return intake.skip(where, "is no object");
-  Record(*json, where, intake).load();
+  if (!json) return ours ? intake.skip(where, json.error().message) : void();
+  if (!json->is_object()) return ours ? intake.skip(where, "is no object") : void();
+  Record(*json, where, ours, intake).load();
 }
 
 Result<void> load_osv(ByteSource& source, bool is_array, Intake& intake) {

@@ -70,8 +70,10 @@ class Explainer {
 
   [[nodiscard]] Outcome investigating(const Said& said) const {
     if (said.statement->module != 0 && said.statement->claim != Claim::investigating) {
+      const bool affected = evaluator_.answer_in_stream(*said.statement, *said.version) == Answer::affected;
       return {Status::under_investigation, "",
-              fmt::format("not affected if it is of the module stream {}, which the machine's packages do not tell", texts_[said.statement->module])};
+              fmt::format("{} if it is of the module stream {}, which the machine's package database does not tell", affected ? "affected" : "not affected",
+                          texts_[said.statement->module])};
     }
     const Text note = said.statement->claim == Claim::investigating ? said.statement->note : 0;
     return {Status::under_investigation, "", note != 0 ? texts_[note] : "the record's versions are only partly understood"};

@@ -43,6 +43,11 @@ class Store {
     return interest_.everything || interest_.packages.find(package) != interest_.packages.end();
   }
 
+  /// Whether leaving out a statement on the package may make an answer about a machine wrong.
+  [[nodiscard]] bool is_installed(std::string_view package) const {
+    return interest_.packages.empty() ? interest_.everything : interest_.packages.find(package) != interest_.packages.end();
+  }
+
   /// One vulnerability for each CVE, or one for the record when it knows none. Numbers stay valid; they are not unique: see root().
   std::vector<std::uint32_t> vulnerabilities(const RecordIds& ids);
   void describe(std::uint32_t number, std::string_view summary, std::optional<Time> published);

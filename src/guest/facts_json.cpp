@@ -9,7 +9,7 @@ namespace vmpatch::guest {
 namespace {
 
 /// Grows when a member gets another meaning.
-constexpr int format_number = 1;
+constexpr int format_number = 2;
 constexpr std::size_t max_text = 1U << 20U;
 constexpr std::size_t max_packages = 200'000;
 constexpr std::size_t max_entries = 10'000;  // of every other list
@@ -24,7 +24,8 @@ Json time_json(const std::optional<std::int64_t>& time) {
 Json to_json(const Package& package) {
   return {{"name", text(package.name)}, {"version", text(package.version)}, {"arch", text(package.arch)},
           {"source", text(package.source)}, {"source_version", text(package.source_version)},
-          {"status", text(package.status)}, {"essential", package.essential}, {"automatic", package.automatic}};
+          {"status", text(package.status)}, {"essential", package.essential}, {"automatic", package.automatic},
+          {"module", text(package.module)}};
 }
 
 Json to_json(const MountEntry& mount) {
@@ -126,9 +127,9 @@ Result<OsRelease> os_from(const Json& json) {
 }
 
 Result<Package> package_from(const Json& json) {
-  Members in(json, "a package", 8);
+  Members in(json, "a package", 9);
   Package package{in.text("name"), in.text("version"), in.text("arch"), in.text("source"), in.text("source_version"),
-                  in.text("status"), in.flag("essential"), in.flag("automatic")};
+                  in.text("status"), in.flag("essential"), in.flag("automatic"), in.text("module")};
   return in.finish(std::move(package));
 }
 

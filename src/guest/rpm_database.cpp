@@ -163,6 +163,9 @@ Result<Package> parse_line(std::string_view line) {
   VMPATCH_TRY(package.arch, field(json, "arch"));
   VMPATCH_TRY(package.source, field(json, "source"));
   VMPATCH_TRY(package.source_version, field(json, "source_version"));
+  if (json.contains("module")) {
+    VMPATCH_TRY(package.module, field(json, "module"));
+  }
   if (package.name.empty() || package.name.find_first_of(" \t/") != std::string::npos) {
     return fail(Errc::failed, "a package without a valid name");
   }

@@ -25,7 +25,8 @@ Result<std::optional<RpmDatabase>> find_rpm_database(Guest& guest);
 /// 512 MiB, 200,000 packages. A database that cannot be read is failed with its path and rpm's reason.
 Result<std::vector<Package>> read_rpm_database(Guest& guest, const RpmDatabase& database);
 
-/// What vm-patch-rpmdb wrote: a JSON object a line, {"name", "version", "arch", "source", "source_version"}.
+/// What vm-patch-rpmdb wrote: a JSON object a line, {"name", "version", "arch", "source", "source_version"},
+/// and "module" for a package of one.
 Result<std::vector<Package>> parse_rpm_answer(std::string_view lines);
 
 }  // namespace vmpatch::guest

@@ -30,6 +30,7 @@ struct Package {
   std::string status;          ///< dpkg's three words; installed_status for all others
   bool essential = false;      ///< dpkg: Essential: yes
   bool automatic = false;      ///< installed as a dependency: apt's extended_states, pacman's reason 1
+  std::string module{};        ///< rpm: MODULARITYLABEL, "name:stream:version:context"; "" = of no module, or not told
   [[nodiscard]] bool installed() const;  ///< third word is "installed"
   /// Its files are, or may be, on the disk: every state of dpkg but not-installed and config-files, a half done or unknown one
   /// too. Always true for apk, pacman and rpm.

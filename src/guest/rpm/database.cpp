@@ -65,6 +65,8 @@ Result<void> hand_over(Header header, const EachPackage& each) {
   package["name"] = name;
   package["version"] = version;
   package["arch"] = text_of(header, RPMTAG_ARCH);
+  // librpm's tag since 4.15; of no module where it is missing.
+  if (std::string module = text_of(header, RPMTAG_MODULARITYLABEL); !module.empty()) package["module"] = std::move(module);
   add_source(package, name, version, text_of(header, RPMTAG_SOURCERPM));
   return each(package);
 }

@@ -19,7 +19,7 @@ import zlib
 SPECS = {
     "alpha": "Version: 1.0\nRelease: 1\n",
     "beta": "Version: 2.0~rc1\nRelease: 3.el9\nEpoch: 1\n",
-    "gamma-with-dashes": "Version: 3^git1\nRelease: 1\nBuildArch: noarch\n",
+    "gamma-with-dashes": "Version: 3^git1\nRelease: 1\nBuildArch: noarch\nModularityLabel: gamma:3:20260101:abc\n",
     "delta": "Version: 7\nRelease: 1\nEpoch: 0\n",
     "gpg-pubkey": "Version: deadbeef\nRelease: 5e2d1c0b\nBuildArch: noarch\n",
 }

@@ -84,6 +84,18 @@ TEST(Rpm, source_and_its_version_come_from_the_name_of_the_source_package) {
   EXPECT_EQ(facts->find("gpg-pubkey"), nullptr);
 }
 
+TEST_P(RpmFormats, module_of_a_package_is_told) {
+  const auto& [name, folder] = GetParam();
+  const TempDir dir;
+  put_database(dir, name, folder);
+  const auto facts = facts_of(dir);
+  ASSERT_TRUE(facts.has_value()) << error_of(facts);
+  for (const Package& package : facts->packages) {
+    EXPECT_EQ(package.module, package.source == "gamma-with-dashes" ? "gamma:3:20260101:abc" : "") << package.name;
+  }
+  ASSERT_NE(facts->find("other-name"), nullptr);
+}
+
 TEST(Rpm, system_made_of_rpm_with_a_package_of_dpkg_is_read_by_rpm) {
   const TempDir dir;
   put_database(dir, "sqlite", "/var/lib/rpm");

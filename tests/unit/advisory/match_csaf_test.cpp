@@ -57,6 +57,11 @@ guest::Facts rhel9(const std::string& version) {
   return machine("rhel", "9.3", {package("openssl-libs", version, "openssl", version.substr(2))}, "rpm");
 }
 
+guest::Facts of_stream(guest::Facts facts, const std::string& label) {
+  facts.packages.at(0).module = label;
+  return facts;
+}
+
 const std::string affected_line = "CVE-2023-5363 openssl 3.0.9-1 affected_unfixed -";
 const std::string not_affected_line = "CVE-2023-5363 openssl 3.0.9-1 not_affected -";
 const std::string investigated_line = "CVE-2023-5363 openssl 3.0.9-1 under_investigation -";
@@ -166,10 +171,10 @@ const std::vector<Case> cases{
      {csaf({{"c", "pkg:rpm/redhat/openssl-libs?arch=x86_64&epoch=1&rpmmod=ssl:3:900:abc"}, {"BaseOS", "cpe:/a:redhat:enterprise_linux:9::appstream"}},
            R"("known_not_affected":["BaseOS:c"])", "", component_of("BaseOS:c", "c", "BaseOS"))},
      rhel9("1:3.0.7-24.el9"), {"CVE-2023-5363 openssl 1:3.0.7-24.el9 under_investigation -"}},
-    {"module_stream_that_is_affected",
+    {"module_stream_that_is_affected_and_may_not_be_the_machines",
      {csaf({{"c", "pkg:rpm/redhat/openssl-libs@3.0.7-25.el9?arch=x86_64&epoch=1&rpmmod=ssl:3:900:abc"}, {"BaseOS", "cpe:/a:redhat:enterprise_linux:9::appstream"}},
            R"("fixed":["BaseOS:c"])", "", component_of("BaseOS:c", "c", "BaseOS"))},
-     rhel9("1:3.0.7-24.el9"), {"CVE-2023-5363 openssl 1:3.0.7-24.el9 affected_fixed 1:3.0.7-25.el9"}},
+     rhel9("1:3.0.7-24.el9"), {"CVE-2023-5363 openssl 1:3.0.7-24.el9 under_investigation -"}},
     {"component_of_a_module",
      {csaf({{"c", "pkg:rpm/redhat/openssl-libs@3.0.7-20.el9?arch=x86_64&epoch=1"}, {"BaseOS", "pkg:rpmmod/redhat/ssl@3:900:abc"}},
            R"("fixed":["BaseOS:c"])", "", component_of("BaseOS:c", "c", "BaseOS"))},
@@ -178,7 +183,7 @@ const std::vector<Case> cases{
      {csaf({{"a", "pkg:rpm/redhat/openssl-libs@3.0.7-25.el9?arch=x86_64&epoch=1&rpmmod=ssl:3"},
             {"b", "pkg:rpm/redhat/openssl-libs?arch=x86_64&rpmmod=ssl:4"}},
            R"("fixed":["a"],"known_affected":["b"])")},
-     rhel9("1:3.0.7-25.el9"), {"CVE-2023-5363 openssl 1:3.0.7-25.el9 affected_unfixed -"}},
+     of_stream(rhel9("1:3.0.7-25.el9"), "ssl:4:901:def"), {"CVE-2023-5363 openssl 1:3.0.7-25.el9 affected_unfixed -"}},
     {"vex_not_affected_overrides_tracker_and_osv",
      {tracker_affected, osv_affected, csaf({{"p", openssl_purl}}, R"("known_not_affected":["p"])")}, openssl(), {not_affected_line}},
     {"vex_of_another_release_overrides_nothing",

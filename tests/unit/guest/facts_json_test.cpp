@@ -39,7 +39,7 @@ Facts random_facts(unsigned seed) {
   facts.package_manager = random.text();
   for (auto left = random.below(20); left > 0; --left) {
     facts.packages.push_back({random.text(), random.text(), random.text(), random.text(), random.text(), random.text(), random.flag(),
-                              random.flag()});
+                              random.flag(), random.text()});
     facts.mounts.push_back({random.text(), random.text(), random.text(), random.text()});
     facts.kernels.push_back({random.text(), random.flag(), random.flag()});
     facts.half_configured.push_back(random.text());

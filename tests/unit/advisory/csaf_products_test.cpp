@@ -1,0 +1,311 @@
+// Product trees as vendors write them: nested relationships, SUSE's names and recommendations, module streams; and what is left out
+// is counted exactly when a machine may need it.
+#include <algorithm>
+
+#include "advisory/rpm_name.hpp"
+#include "unit/advisory/feeds.hpp"
+
+namespace vmpatch::advisory::test {
+namespace {
+
+Json leaf(const std::string& id, const std::string& helper, const std::string& name = "") {
+  Json product{{"product_id", id}, {"name", name.empty() ? id : name}};
+  if (!helper.empty()) product["product_identification_helper"] = {{helper.starts_with("pkg:") ? "purl" : "cpe", helper}};
+  return {{"category", "product_version"}, {"name", id}, {"product", product}};
+}
+
+Json combination(const std::string& id, const std::string& component, const std::string& base) {
+  return {{"category", "default_component_of"}, {"full_product_name", {{"name", component + " as a component of " + base}, {"product_id", id}}},
+          {"product_reference", component}, {"relates_to_product_reference", base}};
+}
+
+struct Document {
+  Json leaves = Json::array();
+  Json relationships = Json::array();
+  Json vulnerability;
+
+  Document(std::vector<Json> products, std::vector<Json> combinations, const std::string& status, std::vector<std::string> ids) {
+    for (auto& one : products) leaves.push_back(std::move(one));
+    for (auto& one : combinations) relationships.push_back(std::move(one));
+    vulnerability = {{"cve", "CVE-2022-36760"}, {"product_status", {{status, ids}}}};
+  }
+  [[nodiscard]] std::string text() const {
+    return dump_json({{"document", {{"csaf_version", "2.0"}, {"tracking", {{"id", "RHSA-1"}}}}},
+                      {"product_tree", {{"branches", {{{"category", "vendor"}, {"name", "V"}, {"branches", leaves}}}}, {"relationships", relationships}}},
+                      {"vulnerabilities", {vulnerability}}});
+  }
+};
+
+guest::Package rpm(const std::string& name, const std::string& version, const std::string& module = "") {
+  auto made = package(name, version);
+  made.module = module;
+  return made;
+}
+guest::Facts rhel8(std::vector<guest::Package> packages) { return machine("rhel", "8.7", std::move(packages), "rpm"); }
+guest::Facts sles(const std::string& version, std::vector<guest::Package> packages) { return machine("sles", version, std::move(packages), "rpm"); }
+
+std::string covering(const guest::Facts& facts) {
+  const bool suse = facts.os.id == "sles";
+  return osv("X-1", suse ? "SUSE:Linux Enterprise Server " + facts.os.version_id : "Red Hat:enterprise_linux:8::baseos", "-", fixed_in("1"));
+}
+
+std::vector<Finding> found(const Document& document, const guest::Facts& facts) {
+  return findings({{FeedKind::osv, covering(facts)}, {FeedKind::csaf, document.text()}}, facts);
+}
+
+FeedState state_of(const std::string& text, const guest::Facts& facts) {
+  std::vector<FeedState> states;
+  const Database loaded = database({{FeedKind::automatic, text}}, facts, &states);
+  return states.empty() ? FeedState{} : states.front();
+}
+
+const std::string stream = "httpd:2.4:8070020230131172653:bd1311ed";
+const std::string appstream = "cpe:/a:redhat:enterprise_linux:8::appstream";
+
+Document nested(const std::string& status = "fixed") {
+  return {{leaf("AppStream-8", appstream), leaf(stream, "pkg:rpmmod/redhat/httpd@2.4:8070020230131172653:bd1311ed"),
+           leaf("httpd-51", "pkg:rpm/redhat/httpd@2.4.37-51.module%2Bel8.7.0?arch=x86_64")},
+          {combination("AppStream-8:" + stream, stream, "AppStream-8"), combination("AppStream-8:" + stream + ":httpd", "httpd-51", "AppStream-8:" + stream)},
+          status, {"AppStream-8:" + stream + ":httpd"}};
+}
+
+TEST(CsafTree, PackageOfAModuleOfAPlatformInAnyOrder) {
+  Document document = nested();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(lines(found(document, rhel8({rpm("httpd", "2.4.37-47.module+el8", stream)}))),
+              std::vector<std::string>{"CVE-2022-36760 httpd 2.4.37-47.module+el8 affected_fixed 2.4.37-51.module+el8.7.0"});
+    EXPECT_EQ(state_of(document.text(), rhel8({rpm("httpd", "1-1")})).skipped, 0U);
+    std::reverse(document.relationships.begin(), document.relationships.end());
+  }
+  // The other way of nesting: the package in the module, and both on the platform.
+  document.relationships = {combination("m:httpd", "httpd-51", stream), combination("AppStream-8:" + stream + ":httpd", "m:httpd", "AppStream-8")};
+  EXPECT_EQ(lines(found(document, rhel8({rpm("httpd", "2.4.37-51.module+el8.7.0", stream)}))),
+            std::vector<std::string>{"CVE-2022-36760 httpd 2.4.37-51.module+el8.7.0 not_affected -"});
+}
+
+TEST(CsafTree, PackageOfAModuleOfAnotherReleaseSaysNothing) {
+  Document document = nested();
+  document.leaves[0] = leaf("AppStream-8", "cpe:/a:redhat:enterprise_linux:9::appstream");
+  EXPECT_EQ(lines(found(document, rhel8({rpm("httpd", "2.4.37-47.module+el8", stream)}))), std::vector<std::string>{});
+  document.leaves[0] = leaf("AppStream-8", "cpe:/a:redhat:rhel_eus:8.6::appstream");
+  EXPECT_EQ(lines(found(document, rhel8({rpm("httpd", "2.4.37-47.module+el8", stream)}))), std::vector<std::string>{});
+  EXPECT_EQ(state_of(document.text(), rhel8({rpm("httpd", "1-1")})).skipped, 0U);
+}
+
+TEST(CsafTree, CyclesAndReferencesToNothingAreSkippedAndCounted) {
+  const auto facts = rhel8({rpm("httpd", "2.4.37-47")});
+  const Json component = leaf("c", "pkg:rpm/redhat/httpd@2.4.37-51");
+  const Json platform = leaf("p", appstream);
+  std::vector<Json> doubling{combination("r0", "c", "p")};
+  for (int i = 1; i < 40; ++i) {
+    const std::string before = fmt::format("r{}", i - 1);
+    doubling.push_back(combination(fmt::format("r{}", i), before, before));
+  }
+  const std::pair<std::vector<Json>, std::string> rows[] = {
+      {{combination("a", "c", "a")}, "a"},
+      {{combination("a", "a", "p")}, "a"},
+      {{combination("a", "c", "b"), combination("b", "c", "a")}, "b"},
+      {{combination("a", "c", "nowhere")}, "a"},
+      {{combination("a", "nothing", "p")}, "a"},
+      {{}, "p:c"},
+      {doubling, "r39"},
+  };
+  for (const auto& [combinations, id] : rows) {
+    const auto state = state_of(Document({component, platform}, combinations, "fixed", {id}).text(), facts);
+    EXPECT_EQ(state.skipped, 1U) << id;
+    EXPECT_EQ(state.relevant, 0U) << id;
+  }
+}
+
+TEST(CsafTree, OneSkippedProductCountsItsVulnerabilityOnce) {
+  Document document = nested();
+  for (const char* id : {"nowhere", "nothing"}) document.vulnerability["product_status"]["fixed"].push_back(id);
+  const auto state = state_of(document.text(), rhel8({rpm("httpd", "2.4.37-47")}));
+  EXPECT_EQ(state.records, 1U);
+  EXPECT_EQ(state.relevant, 1U);
+  EXPECT_EQ(state.skipped, 1U);
+  ASSERT_EQ(state.problems.size(), 1U);
+  EXPECT_EQ(state.problems[0], "RHSA-1 vulnerability 1: the product 'nowhere' is not understood");
+}
+
+TEST(CsafTree, WhatIsAboutSomethingElseDoesNotCount) {
+  const auto facts = rhel8({rpm("httpd", "2.4.37-47")});
+  const auto skipped = [&](const Json& component, const Json& base) {
+    return state_of(Document({component, base}, {combination("b:c", component["product"]["product_id"], "b")}, "known_affected", {"b:c"}).text(), facts).skipped;
+  };
+  const Json platform = leaf("b", appstream);
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:rpm/redhat/httpd"), platform), 0U);
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:npm/httpd"), platform), 0U);
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:oci/httpd@sha256:1"), platform), 0U);
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:deb/debian/httpd"), platform), 0U);
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:rpm/redhat/httpd"), leaf("b", "cpe:/a:redhat:jboss_core_services:1")), 0U);
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:rpm/redhat/httpd"), leaf("b", "pkg:oci/ubi8@sha256:1")), 0U);
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:rpm/redhat/httpd"), leaf("b", "", "Big Appliance 7")), 0U);
+  EXPECT_EQ(skipped(leaf("SIMATIC S7", ""), leaf("b", "", "Plant 1")), 0U);
+  EXPECT_EQ(skipped(leaf("a b", "", "some other thing"), platform), 0U);
+  // May be ours.
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:rpm"), platform), 1U);
+  EXPECT_EQ(skipped(leaf("httpd", "pkg:rpm/rocky/httpd"), leaf("b", "", "Rocky Linux, the ninth")), 1U);
+  EXPECT_EQ(skipped(leaf("x", "", "httpd 2.4, all builds"), platform), 1U);
+  EXPECT_EQ(skipped(leaf("x", "", "httpd-2.4"), platform), 1U);
+  EXPECT_EQ(skipped(leaf("x", "pkg:rpmmod/redhat/httpd@2.4"), platform), 1U);
+}
+
+TEST(CsafTree, VulnerabilityWithoutANameCountsOnlyWhenItConcernsAMachine) {
+  Document document = nested();
+  document.vulnerability.erase("cve");
+  EXPECT_EQ(state_of(document.text(), rhel8({rpm("httpd", "1-1")})).skipped, 1U);
+  EXPECT_EQ(state_of(document.text(), rhel8({rpm("nginx", "1-1")})).skipped, 0U);
+}
+
+// SUSE
+
+const std::string fixed_openssl = "libopenssl1_1-1.1.1l-150500.17.25.1.x86_64";
+
+Document suse(const std::string& cpe, const std::string& status, const std::string& helper, const std::string& package_name = fixed_openssl) {
+  Document document({leaf("P", cpe), leaf(package_name, helper)}, {combination("P:" + package_name, package_name, "P")}, status, {"P:" + package_name});
+  document.vulnerability["remediations"] = {{{"category", "vendor_fix"}, {"details", "zypper patch"}, {"product_ids", {"P:" + package_name}}}};
+  return document;
+}
+
+const guest::Facts old_openssl = sles("15.5", {rpm("libopenssl1_1", "1.1.1l-150500.17.19.1")});
+const std::vector<std::string> openssl_fixed{"CVE-2022-36760 libopenssl1_1 1.1.1l-150500.17.19.1 affected_fixed 1.1.1l-150500.17.25.1"};
+
+TEST(Suse, RecommendedIsTheFixWhereARemediationSaysSo) {
+  const std::string purl = "pkg:rpm/suse/libopenssl1_1@1.1.1l-150500.17.25.1?arch=x86_64";
+  Document document = suse("cpe:/o:suse:sles:15:sp5", "recommended", purl);
+  EXPECT_EQ(lines(found(document, old_openssl)), openssl_fixed);
+  EXPECT_EQ(lines(found(document, sles("15.5", {rpm("libopenssl1_1", "1.1.1l-150500.17.25.1")}))),
+            std::vector<std::string>{"CVE-2022-36760 libopenssl1_1 1.1.1l-150500.17.25.1 not_affected -"});
+  document.vulnerability["remediations"][0]["category"] = "workaround";
+  EXPECT_EQ(lines(found(document, old_openssl)), std::vector<std::string>{"CVE-2022-36760 libopenssl1_1 1.1.1l-150500.17.19.1 under_investigation -"});
+  document.vulnerability["product_status"]["known_affected"] = document.vulnerability["product_status"]["recommended"];
+  document.vulnerability["product_status"]["recommended"] = Json::array();
+  EXPECT_EQ(lines(found(document, old_openssl)), std::vector<std::string>{});  // another version is affected
+}
+
+TEST(Suse, ModulesAndOlderNamesOfTheServer) {
+  for (const char* cpe : {"cpe:/o:suse:sle-module-basesystem:15:sp5", "cpe:/o:suse:sles:15:sp5", "cpe:/o:suse:suse_sles:15:sp5",
+                          "cpe:/o:suse:suse_sles_ltss:15:sp5", "cpe:/o:suse:sles-ltss:15:sp5"}) {
+    EXPECT_EQ(lines(found(suse(cpe, "recommended", ""), old_openssl)), openssl_fixed) << cpe;
+  }
+  for (const char* cpe : {"cpe:/o:suse:sle-module-basesystem:15:sp4", "cpe:/o:suse:sles_sap:15:sp5", "cpe:/o:suse:sle-module-basesystem:15"}) {
+    EXPECT_EQ(lines(found(suse(cpe, "recommended", ""), old_openssl)), std::vector<std::string>{}) << cpe;
+  }
+}
+
+TEST(Suse, ModulesOf12BelongToEveryServicePack) {
+  const Document document = suse("cpe:/o:suse:sle-module-web-scripting:12", "recommended", "", "php72-7.2.5-1.98.1.x86_64");
+  for (const char* version : {"12", "12.2", "12.5"}) {
+    EXPECT_EQ(lines(found(document, sles(version, {rpm("php72", "7.2.5-1.90.1")}))),
+              std::vector<std::string>{"CVE-2022-36760 php72 7.2.5-1.90.1 affected_fixed 7.2.5-1.98.1"}) << version;
+  }
+  const auto fifteen = sles("15.5", {rpm("php72", "7.2.5-1.90.1")});
+  EXPECT_EQ(lines(found(document, fifteen)), std::vector<std::string>{});
+  EXPECT_FALSE(database({{FeedKind::csaf, document.text()}}, fifteen).match(fifteen).has_value());
+  const Document server = suse("cpe:/o:suse:sles:12", "recommended", "", "php72-7.2.5-1.98.1.x86_64");
+  EXPECT_EQ(lines(found(server, sles("12.5", {rpm("php72", "7.2.5-1.90.1")}))), std::vector<std::string>{});
+}
+
+TEST(Suse, PackagesAreNamedWithoutAPackageUrl) {
+  EXPECT_EQ(lines(found(suse("cpe:/o:suse:sles:15:sp5", "recommended", ""), old_openssl)), openssl_fixed);
+  // A name alone, and what becomes of it as a package URL of SUSE.
+  const auto gtk = sles("15.5", {rpm("libjavascriptcoregtk-4_0-18", "2.40-150400.4.1")});
+  for (const char* purl : {"", "pkg:rpm/suse/libjavascriptcoregtk@4_0-18"}) {
+    EXPECT_EQ(lines(found(suse("cpe:/o:suse:sles:15:sp5", "known_affected", purl, "libjavascriptcoregtk-4_0-18"), gtk)),
+              std::vector<std::string>{"CVE-2022-36760 libjavascriptcoregtk-4_0-18 2.40-150400.4.1 affected_unfixed -"}) << purl;
+  }
+  // Where no platform is told, nothing says whose package it is.
+  const Document bare({leaf(fixed_openssl, "")}, {}, "recommended", {fixed_openssl});
+  EXPECT_EQ(state_of(bare.text(), old_openssl).skipped, 1U);
+  EXPECT_EQ(state_of(bare.text(), sles("15.5", {rpm("nginx", "1-1")})).skipped, 0U);
+}
+
+TEST(RpmName, Parts) {
+  const auto parts = [](std::string_view text) {
+    const auto name = parse_rpm_name(text);
+    return name ? name->name + "|" + name->version + "|" + name->arch : std::string("-");
+  };
+  const std::pair<const char*, const char*> rows[] = {
+      {"libopenssl1_1-1.1.1l-150500.17.25.1.x86_64", "libopenssl1_1|1.1.1l-150500.17.25.1|x86_64"},
+      {"httpd-0:2.4.37-51.module+el8.7.0.src", "httpd|0:2.4.37-51.module+el8.7.0|src"},
+      {"libcurl4-32bit-8.0.1-11.105.1", "libcurl4-32bit|8.0.1-11.105.1|"},
+      {"kernel-default-5.14.21-150500.55.x86_64", "kernel-default|5.14.21-150500.55|x86_64"},
+      {"perl-Foo-1-2.noarch", "perl-Foo|1-2|noarch"},
+      {"curl", "curl||"},
+      {"openssl-1_0_0", "openssl-1_0_0||"},
+      {"java-1.8.0-openjdk.src", "java-1.8.0-openjdk||src"},
+      {"libjavascriptcoregtk-4_0-18", "libjavascriptcoregtk-4_0-18||"},
+      {"kernel-5.14.0", "-"}, {"", "-"}, {"a b-1-2.x86_64", "-"}, {"-1-2.x86_64", "-"}, {"a/b", "-"}, {"x-:1-2.x86_64", "-"}, {"SLES:curl", "-"}};
+  for (const auto& [text, expected] : rows) EXPECT_EQ(parts(text), expected) << text;
+  EXPECT_EQ(parts(std::string(100'000, 'x')), "-");
+}
+
+// Module streams of rpm
+
+TEST(ModuleStream, LabelOfThePackageDecides) {
+  const auto line = [](const std::string& status, const std::string& version, const std::string& module) {
+    const auto all = found(nested(status), rhel8({rpm("httpd", version, module)}));
+    return all.empty() ? std::string() : std::string(status_word(all[0].status)) + ": " + all[0].reason;
+  };
+  EXPECT_EQ(line("fixed", "2.4.37-47", stream), "affected_fixed: 2.4.37-47 is lower than 2.4.37-51.module+el8.7.0");
+  EXPECT_EQ(line("fixed", "2.4.37-60", stream), "not_affected: fixed since 2.4.37-51.module+el8.7.0");
+  EXPECT_EQ(line("fixed", "2.4.37-47", "httpd:3:1:x"), "");
+  EXPECT_EQ(line("fixed", "2.4.37-47", ""),
+            "under_investigation: affected if it is of the module stream httpd:2.4, which the machine's package database does not tell");
+  EXPECT_EQ(line("fixed", "2.4.37-60", ""),
+            "under_investigation: not affected if it is of the module stream httpd:2.4, which the machine's package database does not tell");
+}
+
+TEST(ModuleStream, PackagesOfOneSourceAreJudgedEachByItsOwn) {
+  const auto all = found(nested(), rhel8({rpm("httpd", "2.4.37-47", "httpd:3:1:x"), rpm("httpd", "2.4.37-47", stream)}));
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, Status::affected_fixed);
+  EXPECT_EQ(all[0].binaries.size(), 1U);
+}
+
+// OSV: what is left out
+
+TEST(OsvSkipped, RecordThatNamesAnInstalledPackageAndNoVersions) {
+  const auto facts = debian12({package("openssl", "3.0.9-1")});
+  const auto skipped = [&](const std::string& ecosystem, const std::string& name, const std::string& affected, const std::string& rest = "") {
+    return state_of(osv("CVE-2024-1111", ecosystem, name, affected, rest), facts).skipped;
+  };
+  const std::string semver = R"("ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"9.0.0"}]}])";
+  const std::string git = R"("ranges":[{"type":"GIT","repo":"x","events":[{"introduced":"0"}]}])";
+  for (const std::string& affected : {std::string(R"("ranges":[])"), std::string(R"("versions":[])"), semver, git}) {
+    EXPECT_EQ(skipped("Debian:12", "openssl", affected), 1U) << affected;
+    EXPECT_EQ(skipped("Debian:12", "nginx", affected), 0U) << affected;
+    EXPECT_EQ(skipped("crates.io", "openssl", affected), 0U) << affected;
+    EXPECT_EQ(skipped("Debian:12", "openssl", affected, R"("withdrawn":"2026-01-01T00:00:00Z")"), 0U) << affected;
+  }
+  EXPECT_EQ(skipped("", "openssl", fixed_in("9")), 1U);
+  EXPECT_EQ(skipped("Debian:12", "openssl", fixed_in("9")), 0U);
+}
+
+TEST(OsvSkipped, BrokenRecordOfAnotherEcosystemDoesNotCount) {
+  const auto facts = debian12({package("openssl", "3.0.9-1")});
+  const auto skipped = [&](const std::string& record, const std::string& ecosystem) {
+    std::string text = record;
+    text.replace(text.find("ECO"), 3, ecosystem);
+    return state_of("[" + text + "]", facts).skipped;
+  };
+  for (const char* record : {R"({"id":"","affected":[{"package":{"ecosystem":"ECO","name":"openssl"},"versions":["1"]}]})",
+                             R"({"id":"CVE-2024-1111","affected":{"package":{"ecosystem":"ECO","name":"openssl"}}})",
+                             R"({"id":"CVE-2024-1111","affected":[{"package":{"ecosystem":"ECO","name":"openssl"}}],"x":1e999999})",
+                             R"([{"ecosystem":"ECO","name":"openssl"}])"}) {
+    EXPECT_EQ(skipped(record, "Debian:12"), 1U) << record;
+    EXPECT_EQ(skipped(record, "npm"), 0U) << record;
+  }
+}
+
+TEST(TrackerSkipped, PackageThatIsNoObject) {
+  const auto facts = debian12({package("openssl", "3.0.9-1")});
+  const std::string rest = R"("nginx":{"CVE-2024-0001":{"releases":{}}})";
+  EXPECT_EQ(state_of(R"({"openssl":null,)" + rest + "}", facts).skipped, 1U);
+  EXPECT_EQ(state_of(R"({"openssl":[1],)" + rest + "}", facts).skipped, 1U);
+  EXPECT_EQ(state_of(R"({"apache2":null,)" + rest + "}", facts).skipped, 0U);
+}
+
+}  // namespace
+}  // namespace vmpatch::advisory::test
