@@ -10,6 +10,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/uuid.hpp"
 
 namespace vmpatch {
 namespace {
@@ -75,15 +76,17 @@ Result<Target> find_target(const std::filesystem::path& path) {
 
 Result<AtomicOutput> AtomicOutput::create(const std::filesystem::path& path) {
   VMPATCH_TRY(Target target, find_target(path));
-  if (target.direct) return AtomicOutput(target.path, {}, std::move(target.direct));
+  if (target.direct) return AtomicOutput(target.path, {}, std::move(target.direct), false);
+  UniqueFd nameless(::open(folder_of(target.path).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (nameless) return AtomicOutput(target.path, {}, std::move(nameless), true);
   std::string pattern = (folder_of(target.path) / ("." + target.path.filename().string() + ".XXXXXX")).string();
   UniqueFd fd(::mkostemp(pattern.data(), O_CLOEXEC));
   if (!fd) return errno_error(errno, fmt::format("creating {}", escape_untrusted(path.native())));
-  return AtomicOutput(target.path, pattern, std::move(fd));
+  return AtomicOutput(target.path, pattern, std::move(fd), false);
 }
 
 AtomicOutput::AtomicOutput(AtomicOutput&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), fd_(std::move(other.fd_)) {
+    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), fd_(std::move(other.fd_)), nameless_(other.nameless_) {
   other.temporary_.clear();
 }
 
@@ -91,11 +94,28 @@ AtomicOutput::~AtomicOutput() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
+/// The final one where it is free. A file without a name cannot take the place of another, so it gets a temporary one then.
+Result<void> AtomicOutput::give_name() {
+  const std::string handle = fmt::format("/proc/self/fd/{}", fd_.get());
+  const auto link_as = [&](const std::filesystem::path& name) {
+    return ::linkat(AT_FDCWD, handle.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+  const std::filesystem::path temporary = folder_of(path_) / (".vm-patch-" + random_uuid() + ".tmp");
+  const bool is_free = link_as(path_);
+  if (!is_free && (errno != EEXIST || !link_as(temporary))) {
+    return errno_error(errno, fmt::format("writing {}", escape_untrusted(path_.native())));
+  }
+  if (!is_free) temporary_ = temporary;
+  nameless_ = false;
+  return {};
+}
+
 Result<void> AtomicOutput::commit(unsigned mode) {
-  if (temporary_.empty()) return {};
+  if (temporary_.empty() && !nameless_) return {};
   const auto what = fmt::format("writing {}", escape_untrusted(path_.native()));
   if (::fchmod(fd_.get(), mode) != 0 || ::fsync(fd_.get()) != 0) return errno_error(errno, what);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return errno_error(errno, what);
+  if (nameless_) VMPATCH_CHECK(give_name());
+  if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) return errno_error(errno, what);
   temporary_.clear();
   return fsync_dir(folder_of(path_));
 }

@@ -1,6 +1,8 @@
 #include "engine/disks.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -89,13 +91,22 @@ bool uses_zstd(const OpenDisk& disk) {
   return std::any_of(layers.begin(), layers.end(), [](const image::Layer& layer) { return layer.header && layer.header->zstd; });
 }
 
+/// Shared by all that read at this time, so that nobody may write over what another one wrote.
+UniqueFd open_log(const std::filesystem::path& path) {
+  constexpr off_t largest = 1 << 20;
+  UniqueFd log(::open(path.c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600));
+  struct stat info {};
+  if (log && ::fstat(log.get(), &info) == 0 && info.st_size > largest && ::ftruncate(log.get(), 0) != 0) log.reset();
+  return log;
+}
+
 }  // namespace
 
 Result<Reading> Reading::open(const ReadEnvironment& environment, const inventory::Machine& machine) {
   VMPATCH_TRY(auto scratch, Scratch::make(environment.places.scratch, "read-" + random_uuid().substr(0, 13)));
   Reading reading(std::move(scratch));
   VMPATCH_CHECK(make_dirs(environment.places.logs, 0700));
-  reading.log_ = UniqueFd(::open((environment.places.logs / "read.log").c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
+  reading.log_ = open_log(environment.places.logs / "read.log");
   VMPATCH_TRY(reading.disks_, open_disks(machine, environment.allowed_dirs));
   VMPATCH_TRY(reading.locks_, lock_disks(reading.disks_, image::Sharing::readers));
   VMPATCH_TRY(reading.before_, identify(reading.disks_));

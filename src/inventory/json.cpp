@@ -71,7 +71,7 @@ Json to_json(const Inventory& inventory) {
   Json machines = Json::array();
   Json orphans = Json::array();
   for (const HostInventory& host : inventory.hosts) {
-    hosts.push_back({{"host", host.host}, {"problem", host.problem.empty() ? Json() : Json(host.problem)}});
+    hosts.push_back({{"host", host.host}, {"problem", host.problem.empty() ? Json() : Json(host.problem)}, {"gaps", host.gaps}, {"notes", host.notes}});
     for (const Machine& machine : host.machines) machines.push_back(to_json(machine));
     for (const Orphan& orphan : host.orphans) orphans.push_back(to_json(orphan));
   }

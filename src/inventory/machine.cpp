@@ -24,7 +24,7 @@ bool Machine::suspended() const {
 }
 
 bool Inventory::complete() const {
-  return std::all_of(hosts.begin(), hosts.end(), [](const HostInventory& host) { return host.problem.empty(); });
+  return std::all_of(hosts.begin(), hosts.end(), [](const HostInventory& host) { return host.problem.empty() && host.gaps.empty(); });
 }
 
 }  // namespace vmpatch::inventory

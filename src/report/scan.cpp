@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::report {
@@ -72,6 +73,29 @@ Json to_json(const Lag& lag) {
           {"vulnerabilities", lag.vulnerabilities},
           {"exploited", lag.exploited},
           {"days", lag.days ? Json(*lag.days) : Json()}};
+}
+
+std::vector<std::string> describe_gaps(const ScanHead& head) {
+  std::vector<std::string> gaps;
+  for (const std::string& host : head.silent_hosts) gaps.push_back("did not answer: " + escape_untrusted(host));
+  for (const std::string& folder : head.unread) gaps.push_back("not read: " + folder);
+  for (const advisory::FeedState& feed : head.feeds) {
+    if (feed.skipped == 0) continue;
+    gaps.push_back(fmt::format("not understood: {} of {} records of feed {}, which may concern these machines", feed.skipped, feed.records,
+                               escape_untrusted(feed.origin)));
+  }
+  return gaps;
+}
+
+Json head_json(std::string_view schema, const ScanHead& head) {
+  Json feeds = Json::array();
+  Json incomplete = Json::array();
+  for (const advisory::FeedState& feed : head.feeds) {
+    feeds.push_back(advisory::to_json(feed));
+    if (feed.skipped > 0) incomplete.push_back(feed.origin);
+  }
+  return {{"schema", schema}, {"time", format_time(head.time)}, {"feeds", std::move(feeds)}, {"silent_hosts", head.silent_hosts},
+          {"unread", head.unread}, {"incomplete_feeds", std::move(incomplete)}};
 }
 
 std::string format_problem(const std::string& machine_name, const Error& problem) {

@@ -48,10 +48,8 @@ class JsonWriter final : public ScanWriter {
   explicit JsonWriter(Sink sink) : sink_(std::move(sink)) {}
 
   void begin(const ScanHead& head) override {
-    Json feeds = Json::array();
-    for (const advisory::FeedState& feed : head.feeds) feeds.push_back(advisory::to_json(feed));
-    Json json{{"schema", "vm-patch/scan/v1"}, {"time", format_time(head.time)}, {"feeds", std::move(feeds)}, {"silent_hosts", head.silent_hosts}};
-    std::string text = dump_json(json, 2);
+    is_whole_ = describe_gaps(head).empty();
+    std::string text = dump_json(head_json("vm-patch/scan/v1", head), 2);
     text.resize(text.size() - 2);  // the end of the object: "\n}"
     sink_(text + ",\n  \"machines\": [");
   }
@@ -64,13 +62,14 @@ class JsonWriter final : public ScanWriter {
   }
 
   void end() override {
-    const Json summary{{"machines", machines_}, {"unassessable", unassessable_}, {"counts", counts_json(counts_)}};
+    const Json summary{{"machines", machines_}, {"unassessable", unassessable_}, {"complete", is_whole_ && unassessable_ == 0}, {"counts", counts_json(counts_)}};
     const std::string nested = dump_nested(summary, 1);
     sink_((machines_ == 0 ? "" : "\n  ") + std::string("],\n  \"summary\": ") + nested.substr(2) + "\n}\n");
   }
 
  private:
   Sink sink_;
+  bool is_whole_ = true;
   std::size_t machines_ = 0, unassessable_ = 0;
   std::array<std::size_t, 4> counts_{};
 };

@@ -106,8 +106,8 @@ Json notification_json(const MachineScan& machine) {
           {"locations", locations_json(name, name, "machine")}};
 }
 
-Json notification_json(const std::string& silent_host) {
-  return {{"level", "error"}, {"message", {{"text", "did not answer: " + escape_untrusted(silent_host)}}}};
+Json notification_json(const std::string& gap) {
+  return {{"level", "error"}, {"message", {{"text", gap}}}};
 }
 
 class SarifWriter final : public ScanWriter {
@@ -116,7 +116,7 @@ class SarifWriter final : public ScanWriter {
 
   void begin(const ScanHead& head) override {
     head_ = head;
-    for (const std::string& host : head.silent_hosts) notifications_.push_back(notification_json(host));
+    for (const std::string& gap : describe_gaps(head)) notifications_.push_back(notification_json(gap));
     sink_(fmt::format("{{\"$schema\":\"{}\",\"version\":\"2.1.0\",\"runs\":[{{\"results\":[", schema_uri));
   }
 

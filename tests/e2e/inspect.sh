@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # inspect: what it shows, the cache, bills of materials, and machines that cannot be read.
-. "$VMPATCH_SOURCE_DIR/tests/support/e2e.sh"
+set -euo pipefail  # without its variables nothing may run
+source "$(dirname "$0")/../support/e2e.sh"
 json() { python3 -c "import json,sys; d=json.load(open('$OUT')); print($1)"; }
 disk=$WORK/outdated.qcow2
 copy "$(image qcow2 debian-12-outdated)" "$disk"
@@ -71,6 +72,50 @@ expect_text "$ERR" 'name a folder that exists'
 mkdir "$WORK/bills"
 expect_exit 4 vm-patch inspect -a "$WORK/empty.raw" -a "$raw" --format raw --sbom spdx -o "$WORK/bills"
 expect_same "files" 1 "$(find "$WORK/bills" -name '*mini.raw-*.spdx.json' | wc -l)"
+
+title "a folder that may not be read is a gap in every answer; what is passed over by rule is a note"
+tree=$WORK/tree
+mkdir -p "$tree/closed" "$tree/old" "$WORK/home" "$WORK/run"
+copy "$raw" "$tree/one.raw"
+copy "$raw" "$tree/closed/two.raw"
+ln -s one.raw "$tree/link.raw"
+: >"$tree/old/ledger.sqlite"
+chown -R 65534:65534 "$tree" "$WORK/home" "$WORK/run"
+chmod 0700 "$WORK/run"
+nobody() {
+  setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --inh-caps=-all \
+    env -i -C "$WORK/home" PATH="$PATH" HOME="$WORK/home" XDG_RUNTIME_DIR="$WORK/run" TMPDIR="$WORK/home" "$VMPATCH" -c test:///default "$@"
+}
+expect_exit 0 nobody inventory --folder "$tree"
+expect_text "$OUT" "^passed over: $tree/link.raw: a symbolic link"
+expect_text "$OUT" "^passed over: $tree/old: a state directory"
+expect_exit 0 nobody inspect --folder "$tree" --json
+expect_same machines 2 "$(json 'len(d["machines"])')"
+expect_exit 0 nobody scan --folder "$tree" --package dpkg --json
+expect_same complete True "$(json 'd["complete"]')"
+chown root:root "$tree/closed"
+chmod 0700 "$tree/closed"
+expect_exit 1 nobody inventory --folder "$tree"
+expect_text "$OUT" "^not read: $tree/closed: this folder may not be read"
+expect_text "$OUT" '/tree/one.raw'
+expect_exit 1 nobody inventory --folder "$tree" --json
+expect_same complete False "$(json 'd["complete"]')"
+expect_same gaps 1 "$(json 'sum(len(h["gaps"]) for h in d["hosts"])')"
+expect_exit 1 nobody inspect --folder "$tree" --json
+expect_same machines 1 "$(json 'len(d["machines"])')"
+expect_exit 1 nobody scan --folder "$tree" --package dpkg
+expect_text "$OUT" "^not read: $tree/closed: this folder may not be read"
+expect_exit 1 nobody scan --folder "$tree" --package dpkg --json
+expect_same "complete, unread" "False 1" "$(json 'd["complete"], len(d["unread"])' | tr -d '(),')"
+
+title "the log of readings is continued, so that those at the same time do not write over each other, and starts again when it is long"
+log=$WORK/state/logs/read.log
+echo 'of another reading' >"$log"
+expect_exit 0 vm-patch inspect --fresh -a "$raw" --format raw
+expect_text "$log" '^of another reading$'
+truncate -s 2M "$log"
+expect_exit 0 vm-patch inspect --fresh -a "$raw" --format raw
+[ "$(stat -c %s "$log")" -lt 1000000 ] || failed "the log grows for ever"
 
 title "what is not read directly says so, also from the cache"
 dirty=$WORK/dirty.raw

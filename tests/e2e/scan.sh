@@ -118,6 +118,60 @@ expect_exit 0 vm-patch scan -d web01 --feed "$feeds/vex.json"
 expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --fail-on sometimes
 expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --status clean
 
+title 'a question that gives no list of findings refuses what is about the list, and empty names'
+for question in '--fix CVE-2026-10001' '--package openssl' '--lag' '--retire 30'; do
+  for option in '--fail-on high' '--fail-on none' '--status all' '--explain'; do
+    # shellcheck disable=SC2086  # words
+    expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" $question $option
+    expect_text "$ERR" 'about the list of findings'
+  done
+done
+expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --fix ''
+expect_text "$ERR" '--fix: name a vulnerability'
+expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --package ''
+expect_text "$ERR" '--package: name a package'
+expect_exit 2 vm-patch scan -d web01 "${all_feeds[@]}" --fix '' --lag
+
+title 'feeds that are named wrongly are explained'
+expect_exit 2 vm-patch scan -d web01 --feed "tracker=$feeds/tracker.json"
+expect_text "$ERR" "'tracker' is no kind of feed, .* KIND is osv, debian-tracker, csaf, kev or epss"
+expect_exit 2 vm-patch scan -d web01 --feed "file://$feeds/tracker.json"
+expect_text "$ERR" 'a file is named by its path alone'
+expect_exit 2 vm-patch scan -d web01 --feed "osv=file://$feeds/osv.json"
+mkdir "$WORK/odd"
+cp "$feeds/vex.json" "$WORK/odd/a=b.json"
+expect_exit 0 inside env -C "$WORK/odd" VM_PATCH_CACHE="$WORK/cache" "$VMPATCH" --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" \
+  -c qemu:///system scan -d web01 --feed a=b.json
+
+title 'a record that was not understood may be about this machine: no answer is whole without it'
+cat >"$WORK/strange.json" <<'JSON'
+[{"schema_version": "1.6.0", "id": "DSA-9005-1", "modified": "2026-10-01T00:00:00Z", "upstream": ["CVE-2026-10031"],
+  "affected": [{"package": {"ecosystem": "Debian:12", "name": "bash"}, "ranges": [{"type": "ECOSYSTEM", "events": "all"}]}]}]
+JSON
+strange=(--feed "$feeds/vex.json" --feed "$WORK/strange.json")
+expect_exit 0 vm-patch scan -d web01 --feed "$feeds/vex.json" --json
+json 'd["summary"]["complete"] and d["incomplete_feeds"] == []'
+expect_exit 1 vm-patch scan -d web01 "${strange[@]}"
+expect_text "$OUT" "^not understood: 1 of 1 records of feed $WORK/strange.json"
+expect_text "$OUT" '0 affected.*; not the whole answer$'
+expect_exit 1 vm-patch scan -d web01 "${strange[@]}" --json
+json "not d['summary']['complete'] and d['incomplete_feeds'] == ['$WORK/strange.json'] and by['web01']['assessed']"
+expect_exit 1 vm-patch scan -d web01 "${strange[@]}" --output-format sarif
+json 'not d["runs"][0]["invocations"][0]["executionSuccessful"] and "strange.json" in d["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]'
+expect_exit 1 vm-patch scan -d web01 "${strange[@]}" --output-format csv
+expect_exit 3 vm-patch scan -d web01 "${strange[@]}" --feed "$feeds/tracker.json"
+for question in '--fix CVE-2026-10008' '--lag' '--retire 30'; do
+  # shellcheck disable=SC2086  # words
+  expect_exit 0 vm-patch scan -d web01 --feed "$feeds/vex.json" $question --json
+  json 'd["complete"]'
+  # shellcheck disable=SC2086
+  expect_exit 1 vm-patch scan -d web01 "${strange[@]}" $question
+  expect_text "$OUT" '^not understood: 1 of 1 records'
+  # shellcheck disable=SC2086
+  expect_exit 1 vm-patch scan -d web01 "${strange[@]}" $question --json
+  json 'not d["complete"] and len(d["incomplete_feeds"]) == 1'
+done
+
 title 'CSV has a header, one row a finding, and no formulas'
 expect_exit 3 vm-patch scan -d web01 "${all_feeds[@]}" --output-format csv -o "$WORK/scan.csv"
 [ ! -s "$OUT" ] || failed 'with -o something is on standard output'
@@ -129,6 +183,21 @@ assert {r["id"] for r in rows} == {"CVE-2026-10001", "CVE-2026-10003", "CVE-2026
 assert all(None not in r and None not in r.values() for r in rows)
 assert not any(v[:1] in ("=", "+", "-", "@") for r in rows for v in r.values())
 PYTHON
+PYTHONPATH="$VMPATCH_SOURCE_DIR/tests/support" PYTHONDONTWRITEBYTECODE=1 python3 - "$WORK/formula.json" "$(image status debian-12-outdated)" <<'PYTHON'
+import json, pathlib, sys
+import scan_feeds
+record = scan_feeds.osv("=HYPERLINK(1)", "curl", scan_feeds.source_versions(sys.argv[2])["curl"] + "+deb12u99", "CVE-2026-10041")
+pathlib.Path(sys.argv[1]).write_text(json.dumps(record))
+PYTHON
+expect_exit 3 vm-patch scan -d web01 --feed "$WORK/formula.json" --output-format csv
+expect_text "$OUT" ",'=HYPERLINK\(1\)"
+cp "$images/live.qcow2" "$images/=1+2.qcow2"
+define '=1+2' </dev/null
+expect_exit 1 vm-patch scan -d '=1+2' --feed "$feeds/kev.json" --output-format csv
+expect_text "$OUT" "^'=1\+2,.*,unassessable,"
+expect_no_text "$OUT" '(^|,"?)[=+@-]'
+virsh undefine '=1+2'
+rm "$images/=1+2.qcow2"
 
 title 'SARIF points from results to rules, and says what was not assessed'
 head -c 70000 "$images/live.qcow2" >"$images/broken.qcow2"
@@ -204,6 +273,12 @@ expect_text "$OUT" '^web01 +missing +CVE-2026-10001 +openssl .* web +would be re
 expect_text "$OUT" 'the gate would refuse 1 of them'
 expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10002
 expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10005
+expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10003
+expect_text "$OUT" '^web01 +no fix yet +CVE-2026-10003 +bash'
+expect_text "$OUT" '^1 of 2 machines are affected, and there is no fix yet; the gate would refuse 1 of them'
+expect_no_text "$OUT" 'lack the fix'
+expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10003 --json
+json 'by["web01"]["answer"] == "no_fix_yet" and by["live"]["answer"] == "not_affected"'
 expect_exit 1 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-19999
 expect_text "$ERR" 'no feed has a record of CVE-2026-19999'
 
@@ -297,6 +372,8 @@ virsh pool-refresh spare
 expect_exit 0 vm-patch scan --orphans --json
 json 'len(d["orphans"]) == 1 and d["unassessable"] == []'
 expect_exit 2 vm-patch scan --orphans -d web01
+expect_exit 1 vm-patch scan --orphans "${strange[@]}" --json
+json 'not d["complete"] and d["unassessable"] == [] and len(d["incomplete_feeds"]) == 1'
 
 title 'a running machine is not read, and not clean'
 expect_exit 0 vm-patch gate install --program "$VMPATCH_GATE"
@@ -318,6 +395,28 @@ json 'by["web01"]["own_bytes"] > 100 << 20 and by["web01"]["lag"]["packages"] ==
 expect_exit 0 vm-patch scan --all --retire 30
 expect_text "$OUT" '^web01 +no trace'
 expect_exit 0 vm-patch gate uninstall
+
+title '--retire: a crashed machine is off, and one of which nothing is known is not left out'
+{
+  echo '<node>'
+  for state in 1 5 6 0; do
+    cat <<XML
+<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'><name>state$state</name><memory>65536</memory>
+<os><type>hvm</type></os><devices><disk type='file'><driver type='qcow2'/><source file='$images/live.qcow2'/><target dev='vda'/></disk></devices>
+<test:runstate>$state</test:runstate></domain>
+XML
+  done
+  echo '</node>'
+} >"$WORK/node.xml"
+states() { "$VMPATCH" --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" -c "test://$WORK/node.xml" "$@"; }
+expect_exit 0 states inventory --state unknown
+expect_text "$OUT" '^state0 '
+expect_exit 1 states scan --all --retire 30 --json
+json 'sorted(by) == ["state5", "state6"]'
+json '[u["machine"]["name"] for u in d["unassessable"]] == ["state0"]'
+expect_exit 1 states scan --all --retire 30
+expect_text "$OUT" '^not assessed: state0: its state is not known'
+expect_text "$OUT" '^state6 .* crashed'
 
 title 'a host that does not answer makes the answer incomplete'
 expect_exit 1 vm-patch -c "qemu+unix:///system?socket=$WORK/nobody" scan --group nobody --package bash

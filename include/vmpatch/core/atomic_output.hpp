@@ -10,7 +10,8 @@ namespace vmpatch {
 
 class AtomicOutput {
  public:
-  /// A temporary file in the folder of `path`. Symlinks are followed: the file behind them is what will be replaced. Character
+  /// A temporary file in the folder of `path`, without a name where the file system can do that: then nothing stays when the
+  /// process is killed. Symlinks are followed: the file behind them is what will be replaced. Character
   /// devices, FIFOs and our own standard output cannot be replaced: they are written to as the content comes.
   /// Errc::refused: a folder, block device, socket, or a symlink that leads nowhere.
   static Result<AtomicOutput> create(const std::filesystem::path& path);
@@ -24,11 +25,13 @@ class AtomicOutput {
   Result<void> commit(unsigned mode);
 
  private:
-  AtomicOutput(std::filesystem::path path, std::filesystem::path temporary, UniqueFd fd)
-      : path_(std::move(path)), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
+  AtomicOutput(std::filesystem::path path, std::filesystem::path temporary, UniqueFd fd, bool nameless)
+      : path_(std::move(path)), temporary_(std::move(temporary)), fd_(std::move(fd)), nameless_(nameless) {}
+  Result<void> give_name();
   std::filesystem::path path_;
-  std::filesystem::path temporary_;  ///< empty once committed, and where the content is written directly
+  std::filesystem::path temporary_;  ///< empty once committed, while nameless, and where the content is written directly
   UniqueFd fd_;
+  bool nameless_;
 };
 
 }  // namespace vmpatch

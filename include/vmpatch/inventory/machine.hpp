@@ -111,7 +111,8 @@ struct Orphan {
 struct HostInventory {
   std::string host;
   std::string problem;  ///< empty = answered
-  std::vector<std::string> notes;  ///< what was passed over although it may hold machines; escaped
+  std::vector<std::string> notes;  ///< what was passed over by rule; escaped
+  std::vector<std::string> gaps;   ///< what was to be looked at and could not be: machines may be missing; escaped
   std::vector<Machine> machines;
   std::vector<Orphan> volumes;      ///< every volume of the active local pools
   std::vector<Orphan> orphans;      ///< those of them that nothing refers to: load_lineage()
@@ -120,7 +121,7 @@ struct HostInventory {
 
 struct Inventory {
   std::vector<HostInventory> hosts;
-  [[nodiscard]] bool complete() const;  ///< no host failed
+  [[nodiscard]] bool complete() const;  ///< no host failed, and none has gaps
 };
 
 Json to_json(const Machine& machine);

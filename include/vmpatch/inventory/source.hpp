@@ -32,8 +32,8 @@ struct BareImage {
 std::unique_ptr<Source> make_bare_source(std::vector<BareImage> images);
 /// Every *.qcow2, *.img, *.raw below folders: format by the file name's end (.img is raw), never by content. Symlinks are
 /// not followed; at most 100,000 entries.
-/// A state directory of vm-patch (it holds ledger.sqlite) is passed over; this, links and unreadable folders are notes. A folder
-/// without any image is a problem.
+/// A state directory of vm-patch (it holds ledger.sqlite) is passed over; this and links are notes. A folder
+/// below that may not be read is a gap. A folder without any image is a problem.
 std::unique_ptr<Source> make_folder_source(std::vector<fs::path> folders);
 /// Its rule for names; nothing for any other end.
 std::optional<image::Format> format_of_name(const fs::path& path);

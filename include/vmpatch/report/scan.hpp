@@ -67,7 +67,13 @@ struct ScanHead {
   Time time{};
   std::vector<advisory::FeedState> feeds;
   std::vector<std::string> silent_hosts;  ///< whose machines were asked for and are not known
+  std::vector<std::string> unread;        ///< folders whose images were asked for, with the reason; escaped
 };
+/// What keeps an answer from being whole whatever the machines say, a line each: silent hosts, unread folders, and feeds with
+/// records that were not understood, which may be about any machine. Escaped.
+std::vector<std::string> describe_gaps(const ScanHead& head);
+/// {"schema", "time", "feeds", "silent_hosts", "unread", "incomplete_feeds"}: how every answer begins.
+Json head_json(std::string_view schema, const ScanHead& head);
 
 /// Where the text goes, piece by piece.
 using Sink = std::function<void(std::string_view)>;

@@ -189,6 +189,7 @@ std::vector<inventory::BareImage> orphan_images(const Inventory& inventory) {
 Result<void> report_silent(const Context& context, const Inventory& inventory, bool images_only) {
   for (const HostInventory& host : inventory.hosts) {
     for (const std::string& note : host.notes) context.log.warn("{}", note);
+    for (const std::string& gap : host.gaps) context.log.warn("{}", gap);
     if (host.problem.empty()) continue;
     if (host.host == "file") return fail(Errc::not_found, "{}", host.problem);
     if (images_only) {
@@ -198,6 +199,14 @@ Result<void> report_silent(const Context& context, const Inventory& inventory, b
     }
   }
   return {};
+}
+
+/// For images alone, hosts are only asked who else uses them.
+void find_gaps(Selection& selection, bool images_only) {
+  for (const HostInventory& host : selection.inventory.hosts) {
+    selection.unread_folders.insert(selection.unread_folders.end(), host.gaps.begin(), host.gaps.end());
+    if (!images_only && !host.problem.empty()) selection.silent_hosts.push_back(host.host);
+  }
 }
 
 Result<std::vector<inventory::BareImage>> bare_images(const MachineOptions& options) {
@@ -278,6 +287,7 @@ Result<Selection> select_machines(Context& context, const MachineOptions& option
   Selection selection;
   selection.inventory = hosts->load();
   VMPATCH_CHECK(report_silent(context, selection.inventory, images_only));
+  find_gaps(selection, options.groups.empty() && !options.all && !options.orphans);
   const Json gate_policy = policy::gate_policy_json(hosts->policy());
   VMPATCH_TRY(selection.machines, pick(selection.inventory, options, gate_policy));
   selection.allowed_dirs = hosts->allowed_dirs(selection.inventory);

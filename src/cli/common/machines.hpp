@@ -33,6 +33,8 @@ struct Selection {
   /// selected too is left out.
   std::vector<inventory::Machine> machines;
   inventory::Inventory inventory;            ///< everything that was looked at, with lineage and orphans
+  std::vector<std::string> silent_hosts;     ///< hosts whose machines were asked for and that did not answer
+  std::vector<std::string> unread_folders;   ///< below --folder, with the reason; escaped
   std::vector<fs::path> allowed_dirs;        ///< for open_disk_chain: --allow-backing, policy, pools
   /// Reads one machine again, lineage included (other machines may have come to use its disks). Thread-safe.
   std::function<Result<inventory::Machine>(const inventory::Machine&)> reread;

@@ -1,6 +1,8 @@
 #include "cli/common/output.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstdio>
 
 #include "vmpatch/core/text.hpp"
@@ -13,6 +15,8 @@ std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
+
+std::atomic<int> first_error{0};
 
 using Row = std::vector<std::string>;
 
@@ -46,9 +50,13 @@ std::string format_row(const Row& row, const std::vector<std::size_t>& widths) {
 }  // namespace
 
 void print_text(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  if (first_error != 0) return;
+  errno = 0;
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (std::fflush(stdout) != 0 || !written) first_error = errno != 0 ? errno : EIO;
 }
+
+int output_error() { return first_error; }
 
 void print_json(const Json& json) { print_text(dump_json(json, 2) + "\n"); }
 

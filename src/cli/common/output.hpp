@@ -11,6 +11,8 @@
 namespace vmpatch::cli {
 
 void print_text(std::string_view text);
+/// errno of the first time that standard output did not take a text; what came later was dropped. 0 = all was written.
+int output_error();
 /// Indented by two, with a newline.
 void print_json(const Json& json);
 

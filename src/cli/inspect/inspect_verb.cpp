@@ -105,7 +105,9 @@ Result<int> run_inspect(Context& context, const InspectOptions& options) {
     answers->add_failure(machine.machine, error);
   });
   answers->end();
-  return failure ? exit_code(failure->code) : 0;
+  if (failure) return exit_code(failure->code);
+  const Selection& selection = setup->selection();
+  return selection.silent_hosts.empty() && selection.unread_folders.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -121,7 +123,7 @@ void add_inspect_verb(CLI::App& app, Chosen& chosen) {
       ->type_name("PATH")
       ->needs(sbom);
   verb->footer("Reads only; with -v it says by which path, and when. JSON (--json) always has everything. A machine that cannot be\n"
-               "read does not stop the others.\n"
+               "read does not stop the others. Exit code 1 when some machine, host or folder could not be read.\n"
                "Examples: vm-patch inspect -a web.qcow2 --format qcow2 --json\n"
                "          vm-patch inspect -d web01 --sbom cyclonedx -o web01.cdx.json");
   verb->callback([options, &chosen] {

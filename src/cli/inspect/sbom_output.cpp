@@ -1,8 +1,8 @@
 #include "cli/inspect/sbom_output.hpp"
 
-#include "cli/common/output.hpp"
-#include "vmpatch/core/file.hpp"
+#include "cli/common/output_target.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -23,6 +23,9 @@ std::string file_name(std::string_view name) {
 Result<SbomOutput> SbomOutput::open(report::SbomFormat format, const std::filesystem::path& target, std::size_t machines) {
   std::error_code ignored;
   const bool folder = !target.empty() && std::filesystem::is_directory(target, ignored);
+  if (!folder && !target.empty() && !target.has_filename()) {
+    return fail(Errc::usage, "{}: there is no such folder; make it first", escape_untrusted(target.native()));
+  }
   if (machines > 1 && !folder) {
     return fail(Errc::usage, "{} machines have {} bills of materials: name a folder that exists with --output", machines, machines);
   }
@@ -38,11 +41,7 @@ std::filesystem::path SbomOutput::file_of(const inventory::Machine& machine) con
 Result<void> SbomOutput::write(const MachineFacts& about, const guest::Facts& facts) const {
   const report::SbomSubject subject{about.machine.name, about.machine.uuid, about.read, VMPATCH_VERSION};
   const std::string text = dump_json(report::sbom(format_, subject, facts), 2) + "\n";
-  if (target_.empty()) {
-    print_text(text);
-    return {};
-  }
-  return write_file_atomic(file_of(about.machine), text);
+  return write_output(target_.empty() ? target_ : file_of(about.machine), text);
 }
 
 }  // namespace vmpatch::cli

@@ -105,6 +105,10 @@ void print_as_table(const Context& context, const Inventory& inventory, bool orp
   for (const HostInventory& host : inventory.hosts) {
     if (!host.problem.empty()) print_text(fmt::format("{}: not reachable: {}\n", escape_untrusted(host.host), host.problem));
   }
+  for (const HostInventory& host : inventory.hosts) {
+    for (const std::string& gap : host.gaps) print_text("not read: " + gap + "\n");
+    for (const std::string& note : host.notes) print_text("passed over: " + note + "\n");
+  }
   if (context.options.verbose > 0) {
     print_text("\nWhy disks must not be written now:\n");
     for (const HostInventory& host : inventory.hosts) std::for_each(host.machines.begin(), host.machines.end(), print_details);
@@ -152,7 +156,8 @@ void add_inventory_verb(CLI::App& app, Chosen& chosen) {
   verb->add_flag("--orphans", options->orphans, "also images of storage pools that nothing refers to");
   verb->add_option("--allow-backing", options->allow_backing, "folder in which backing files may lie; repeatable")
       ->type_name("DIR")->allow_extra_args(false);
-  verb->footer("Writes nothing. (!) marks a disk that cannot be used; -v says why. Exit code 1 when a host did not answer.\n"
+  verb->footer("Writes nothing. (!) marks a disk that cannot be used; -v says why. Exit code 1 when a host did not answer\n"
+               "or a folder may not be read.\n"
                "Example: vm-patch -c qemu:///system inventory --orphans");
   verb->callback([options, &chosen] {
     chosen.action = [options](Context& context) { return run_inventory(context, *options); };

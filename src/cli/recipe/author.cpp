@@ -1,4 +1,5 @@
 #include "cli/common/output.hpp"
+#include "cli/common/output_target.hpp"
 #include "cli/recipe/recipe_verbs.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
@@ -54,7 +55,7 @@ Result<int> recipe_from_debs(Context& context, const FromPackagesVerbOptions& op
   const auto checked =
       recipe::parse_unverified_recipe(text, options.output.empty() ? "recipe" : options.output.string());
   if (!checked) return make_error(Errc::usage, checked.error().message);
-  if (!options.output.empty()) VMPATCH_CHECK(write_file_atomic(options.output, text));
+  if (!options.output.empty()) VMPATCH_CHECK(write_output(options.output, text));
   if (context.options.json) {
     auto json = recipe_json(recipe);
     json["output"] = options.output.empty() ? Json() : Json(options.output.string());

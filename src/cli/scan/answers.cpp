@@ -1,5 +1,5 @@
 #include "cli/common/plan_text.hpp"
-#include "cli/scan/output_target.hpp"
+#include "cli/common/output_target.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -13,7 +13,7 @@ Result<void> tell_answer(const Context& context, const ScanOptions& options, con
 }
 
 Unassessable::Unassessable(const Survey& survey) {
-  for (const std::string& host : survey.silent_hosts()) text_ += fmt::format("did not answer: {}\n", escape_untrusted(host));
+  for (const std::string& gap : report::describe_gaps(survey.head())) text_ += gap + "\n";
 }
 
 void Unassessable::add(const inventory::Machine& machine, const Error& error) {
@@ -26,12 +26,9 @@ void Unassessable::add(const inventory::Orphan& orphan, const Error& error) {
   json_.push_back({{"path", orphan.path.native()}, {"reason", error.message}});
 }
 
-Json answer_head(const char* schema, const Survey& survey) {
-  Json feeds = Json::array();
-  if (survey.feeds()) {
-    for (const advisory::FeedState& state : survey.feeds()->states) feeds.push_back(advisory::to_json(state));
-  }
-  return {{"schema", schema}, {"time", format_time(survey.now())}, {"feeds", std::move(feeds)}, {"silent_hosts", survey.silent_hosts()}};
+void Unassessable::add_to(Json& json) const {
+  json["unassessable"] = json_;
+  json["complete"] = empty();
 }
 
 std::string format_lag(const std::optional<report::Lag>& lag) {

@@ -22,6 +22,22 @@ void tell_skipped(const FeedState& state, Log& log) {
   for (std::size_t i = 1; i < state.problems.size(); ++i) log.debug("feed {}: {}", escape_untrusted(state.origin), state.problems[i]);
 }
 
+/// What the names of files and URLs do not tell apart: a kind that is none, and a URL of a file.
+Result<void> check_location(const std::string& text) {
+  const auto equals = text.find('=');
+  const std::string word = text.substr(0, equals == std::string::npos ? 0 : equals);
+  const bool has_kind = !word.empty() && advisory::parse_feed_kind(word);
+  const std::string target = has_kind ? text.substr(equals + 1) : text;
+  if (target.starts_with("file:")) {
+    return fail(Errc::usage, "feed {}: a file is named by its path alone, without 'file:'", escape_untrusted(text));
+  }
+  const bool could_be_kind = !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string::npos;
+  std::error_code ignored;
+  if (has_kind || !could_be_kind || fs::exists(text, ignored)) return {};
+  return fail(Errc::usage, "feed {}: '{}' is no kind of feed, and there is no file of the whole name; KIND is osv, debian-tracker, csaf, kev or epss",
+              escape_untrusted(text), word);
+}
+
 std::string age_of(Time then, Time now) {
   return format_duration(std::max(Seconds(0), std::chrono::duration_cast<Seconds>(now - then)));
 }
@@ -39,6 +55,7 @@ Result<std::vector<FeedFile>> obtain_feeds(const Context& context, const ScanOpt
   }
   std::vector<FeedFile> files;
   for (const std::string& location : options.feeds.empty() ? policy.feeds : options.feeds) {
+    VMPATCH_CHECK(check_location(location));
     VMPATCH_TRY(auto file, advisory::obtain(location, how, context.clock, log));
     files.push_back(std::move(file));
   }

@@ -4,7 +4,7 @@
 #include <span>
 #include <thread>
 
-#include "cli/scan/output_target.hpp"
+#include "cli/common/output_target.hpp"
 #include "cli/scan/survey.hpp"
 #include "vmpatch/core/format.hpp"
 
@@ -25,7 +25,7 @@ std::unique_ptr<report::ScanWriter> make_writer(const ScanOptions& options, bool
 Result<std::optional<advisory::Severity>> parse_fail_on(const std::string& word) {
   std::optional<advisory::Severity> level;
   if (word == "never") return level;
-  VMPATCH_TRY(level, advisory::parse_severity(word));
+  VMPATCH_TRY(level, advisory::parse_severity(word.empty() ? "none" : word));
   return level;
 }
 
@@ -57,9 +57,9 @@ Result<int> tell_findings(Context& context, const ScanOptions& options) {
   VMPATCH_TRY(const auto survey, Survey::make(context, options, {}));
   VMPATCH_TRY(auto target, OutputTarget::open(options.output));
   const auto writer = make_writer(options, context.options.json, [&](std::string_view text) { target.write(text); });
-  writer->begin({survey.now(), survey.feeds()->states, survey.silent_hosts()});
+  writer->begin(survey.head());
   bool has_findings = false;
-  bool is_whole = survey.silent_hosts().empty();
+  bool is_whole = report::describe_gaps(survey.head()).empty();
   const auto detail = tells_factors(options, context.options.json) ? advisory::Detail::factors : advisory::Detail::score;
   const auto assess = [&](const MachineFacts& facts) { return survey.assess(facts, filter, detail); };
   const std::span all(survey.machines());

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "cli/common/output.hpp"
@@ -15,9 +16,9 @@ using advisory::Status;
 struct Row {
   const inventory::Machine* machine;
   std::vector<Finding> findings;  ///< of the vulnerabilities asked for
-  std::string answer;             ///< missing, under investigation, not affected
+  std::string answer;             ///< missing, no fix yet, under investigation, not affected
   std::string group;              ///< "" = none
-  std::string gate;               ///< refuse, warn, none: what the gate would do if the fix were its baseline; "" where nothing is missing
+  std::string gate;               ///< refuse, warn, none: what the gate would do if the fix were its baseline; "" where it is not affected
 };
 
 /// What the hook follows is what was published; before anything was, it is what the configuration would publish.
@@ -27,11 +28,15 @@ Json find_gate_policy(const Context& context, const policy::Policy& configured) 
 }
 
 std::string answer_of(const std::vector<Finding>& findings) {
-  std::string answer = "not affected";
-  for (const Finding& finding : findings) {
-    if (finding.status == Status::affected_fixed || finding.status == Status::affected_unfixed) return "missing";
-    if (finding.status == Status::under_investigation) answer = "under investigation";
-  }
+  const auto has = [&](Status status) { return std::ranges::any_of(findings, [&](const Finding& finding) { return finding.status == status; }); };
+  if (has(Status::affected_fixed)) return "missing";
+  if (has(Status::affected_unfixed)) return "no fix yet";
+  return has(Status::under_investigation) ? "under investigation" : "not affected";
+}
+
+/// As it stands in JSON.
+std::string answer_word(std::string answer) {
+  std::ranges::replace(answer, ' ', '_');
   return answer;
 }
 
@@ -40,7 +45,7 @@ Row make_row(const inventory::Machine& machine, std::vector<Finding> findings, c
   row.answer = answer_of(row.findings);
   const Json group = machine.bare ? Json() : gate::find_group(gate_policy, machine);
   if (group.is_object()) row.group = group.value("name", "");
-  if (row.answer != "missing") return row;
+  if (row.answer != "missing" && row.answer != "no fix yet") return row;
   row.gate = !group.is_object() ? "none" : group.value("action", "deny") == "warn" ? "warn" : "refuse";
   return row;
 }
@@ -81,7 +86,7 @@ Json to_json(const Row& row) {
     findings.push_back(std::move(json));
   }
   return {{"machine", machine_json(*row.machine)},
-          {"answer", row.answer == "not affected" ? "not_affected" : row.answer == "missing" ? "missing" : "under_investigation"},
+          {"answer", answer_word(row.answer)},
           {"group", row.group.empty() ? Json() : Json(row.group)},
           {"gate", row.gate.empty() ? Json() : Json(row.gate)},
           {"findings", std::move(findings)}};
@@ -112,13 +117,20 @@ std::set<std::string> ids_of(const std::vector<std::shared_ptr<const advisory::A
   return ids;
 }
 
+std::string format_totals(std::size_t machines, std::size_t missing, std::size_t unfixed, std::size_t refused) {
+  std::string text;
+  if (unfixed == 0 || missing > 0) text = fmt::format("{} of {} machines lack the fix", missing, machines);
+  if (unfixed > 0) text += fmt::format("{}{} of {} machines are affected, and there is no fix yet", text.empty() ? "" : "; ", unfixed, machines);
+  return text + fmt::format("; the gate would refuse {} of them at the next start\n", refused);
+}
+
 }  // namespace
 
 Result<int> ask_fix(Context& context, const ScanOptions& options) {
   SurveyOptions wanted;
   wanted.everything = true;  // "nobody has it" is another answer than "nobody knows it"
   VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
-  VMPATCH_TRY(const auto known, find_asked(survey.feeds()->database, options.fix));
+  VMPATCH_TRY(const auto known, find_asked(survey.feeds()->database, *options.fix));
   const auto ids = ids_of(known);
   VMPATCH_TRY(const auto configured, policy::load_policy(context.paths.config));
   const Json gate_policy = find_gate_policy(context, configured);
@@ -126,6 +138,7 @@ Result<int> ask_fix(Context& context, const ScanOptions& options) {
   Json entries = Json::array();
   Unassessable unassessable(survey);
   std::size_t missing = 0;
+  std::size_t unfixed = 0;
   std::size_t refused = 0;
   for (const MachineFacts& machine : survey.machines()) {
     auto findings = survey.match(machine);
@@ -136,6 +149,7 @@ Result<int> ask_fix(Context& context, const ScanOptions& options) {
     std::erase_if(*findings, [&](const Finding& finding) { return !ids.contains(finding.advisory->id); });
     const Row row = make_row(machine.machine, std::move(*findings), gate_policy);
     missing += row.answer == "missing" ? 1 : 0;
+    unfixed += row.answer == "no fix yet" ? 1 : 0;
     refused += row.gate == "refuse" ? 1 : 0;
     table.add_row(cells_of(row));
     entries.push_back(to_json(row));
@@ -148,13 +162,13 @@ Result<int> ask_fix(Context& context, const ScanOptions& options) {
   }
   const std::string text =
       head + "\n" + (table.empty() ? "" : table.format() + "\n") + unassessable.text() +
-      fmt::format("{} of {} machines lack the fix; the gate would refuse {} of them at the next start\n", missing, survey.machines().size(), refused);
-  Json json = answer_head("vm-patch/scan-fix/v1", survey);
+      format_totals(survey.machines().size(), missing, unfixed, refused);
+  Json json = report::head_json("vm-patch/scan-fix/v1", survey.head());
   json["advisories"] = std::move(advisories);
   json["machines"] = std::move(entries);
-  json["unassessable"] = unassessable.json();
+  unassessable.add_to(json);
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
-  return unassessable.exit_code(missing > 0);
+  return unassessable.exit_code(missing + unfixed > 0);
 }
 
 }  // namespace vmpatch::cli

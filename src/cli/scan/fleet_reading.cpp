@@ -35,13 +35,12 @@ class FleetProgress {
   bool is_watched_;
 };
 
-/// QEMU writes the disks of these: what is read may be half of two states.
+}  // namespace
+
 bool is_in_use(const inventory::Machine& machine) {
   return machine.state == inventory::State::running || machine.state == inventory::State::paused ||
          machine.state == inventory::State::pmsuspended;
 }
-
-}  // namespace
 
 std::vector<MachineFacts> read_machines(ReadSetup& setup, const std::vector<inventory::Machine>& machines, const ScanOptions& options,
                                         ProgressDisplay& display, Time now) {

@@ -9,6 +9,9 @@
 
 namespace vmpatch::cli {
 
+/// QEMU writes the disks of these: what is read may be half of two states.
+bool is_in_use(const inventory::Machine& machine);
+
 /// In the order of `machines`, those in use with the reason why they are not read.
 std::vector<MachineFacts> read_machines(ReadSetup& setup, const std::vector<inventory::Machine>& machines, const ScanOptions& options,
                                         ProgressDisplay& display, Time now);

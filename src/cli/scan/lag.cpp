@@ -63,9 +63,9 @@ Result<int> ask_lag(Context& context, const ScanOptions& options) {
                            fmt::format("{} of {} machines miss a fix that is available. Packages are those that a fix waits for; days "
                                        "count from the publication of the oldest missing one.{}\n",
                                        behind, survey.machines().size(), with_snapshots ? "" : " Snapshots were left out.");
-  Json json = answer_head("vm-patch/scan-lag/v1", survey);
+  Json json = report::head_json("vm-patch/scan-lag/v1", survey.head());
   json["machines"] = std::move(entries);
-  json["unassessable"] = unassessable.json();
+  unassessable.add_to(json);
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
   return unassessable.exit_code(behind > 0);
 }

@@ -73,9 +73,9 @@ Result<int> ask_orphans(Context& context, const ScanOptions& options) {
   }
   const std::string text = (table.empty() ? "No orphans in the pools of hosts that answered.\n" : table.format() + "\n") + unassessable.text() +
                            (table.empty() ? "" : fmt::format("{} orphans, {} on disk\n", entries.size(), format_size(bytes)));
-  Json json = answer_head("vm-patch/scan-orphans/v1", survey);
+  Json json = report::head_json("vm-patch/scan-orphans/v1", survey.head());
   json["orphans"] = std::move(entries);
-  json["unassessable"] = unassessable.json();
+  unassessable.add_to(json);
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
   return unassessable.exit_code(false);
 }

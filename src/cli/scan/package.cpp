@@ -73,11 +73,11 @@ Answer make_answer(const std::string& wanted, const Survey& survey, const Collec
   std::string text = table.empty() ? fmt::format("No machine that was read has {}.\n", escape_untrusted(wanted)) : table.format();
   if (!table.empty() && !collection.absent().empty()) text += fmt::format("\nwithout it: {}\n", names_of(collection.absent(), ", "));
   if (!unassessable.empty()) text += "\n" + unassessable.text();
-  Json json = answer_head("vm-patch/scan-package/v1", survey);
+  Json json = report::head_json("vm-patch/scan-package/v1", survey.head());
   json["package"] = wanted;
   json["versions"] = std::move(entries);
   json["absent"] = names_json(collection.absent());
-  json["unassessable"] = unassessable.json();
+  unassessable.add_to(json);
   return {std::move(text), std::move(json)};
 }
 
@@ -87,7 +87,7 @@ Result<int> ask_package(Context& context, const ScanOptions& options) {
   SurveyOptions wanted;
   wanted.feeds = FeedNeed::none;
   VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
-  Collection collection(options.package);
+  Collection collection(*options.package);
   Unassessable unassessable(survey);
   for (const MachineFacts& machine : survey.machines()) {
     if (machine.facts) {
@@ -96,7 +96,7 @@ Result<int> ask_package(Context& context, const ScanOptions& options) {
       unassessable.add(machine.machine, machine.facts.error());
     }
   }
-  VMPATCH_CHECK(tell_answer(context, options, make_answer(options.package, survey, collection, unassessable)));
+  VMPATCH_CHECK(tell_answer(context, options, make_answer(*options.package, survey, collection, unassessable)));
   return unassessable.exit_code(false);
 }
 

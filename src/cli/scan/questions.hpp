@@ -23,7 +23,8 @@ struct Answer {
 /// Writes one of them, as the options say.
 Result<void> tell_answer(const Context& context, const ScanOptions& options, const Answer& answer);
 
-/// "not assessed: NAME: why", a line each; and {"machine", "reason"} or {"path", "reason"}, each. Hosts that did not answer count, too.
+/// "not assessed: NAME: why", a line each; and {"machine", "reason"} or {"path", "reason"}, each. Hosts that did
+/// not answer, folders that may not be read and records that were not understood count, too.
 class Unassessable {
  public:
   explicit Unassessable(const Survey& survey);
@@ -31,7 +32,8 @@ class Unassessable {
   void add(const inventory::Orphan& orphan, const Error& error);
   [[nodiscard]] bool empty() const { return text_.empty(); }
   [[nodiscard]] const std::string& text() const { return text_; }
-  [[nodiscard]] const Json& json() const { return json_; }
+  /// "unassessable" and "complete".
+  void add_to(Json& json) const;
   /// 3 with findings; 1 when nothing can be said about some machine; else 0.
   [[nodiscard]] int exit_code(bool has_findings) const { return has_findings ? 3 : empty() ? 0 : 1; }
 
@@ -40,8 +42,6 @@ class Unassessable {
   Json json_ = Json::array();
 };
 
-/// {"schema", "time", "feeds", "silent_hosts"}: how every answer begins.
-Json answer_head(const char* schema, const Survey& survey);
 /// "3 packages, 41 days"; "-" for nothing.
 std::string format_lag(const std::optional<report::Lag>& lag);
 /// Of a feed-less survey or a machine that cannot be assessed: nothing.

@@ -3,6 +3,7 @@
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/scan/disk_use.hpp"
+#include "cli/scan/fleet_reading.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -19,8 +20,6 @@ struct Row {
   std::uint64_t bytes = 0;
 };
 
-bool is_off(const Machine& machine) { return machine.state == inventory::State::shutoff || machine.state == inventory::State::saved; }
-
 std::int64_t days_since(Time time, Time now) { return std::chrono::duration_cast<std::chrono::hours>(now - time).count() / 24; }
 
 std::string note_of(const Machine& machine) {
@@ -28,6 +27,9 @@ std::string note_of(const Machine& machine) {
   if (machine.is_template) notes.emplace_back("template");
   if (!machine.children.empty()) notes.push_back(fmt::format("{} images stand on it", machine.children.size()));
   if (machine.state == inventory::State::saved) notes.emplace_back("saved memory");
+  if (machine.state == inventory::State::crashed || machine.state == inventory::State::hibernated) {
+    notes.emplace_back(inventory::to_string(machine.state));
+  }
   if (machine.has_snapshots) notes.emplace_back("has snapshots");
   return fmt::format("{}", fmt::join(notes, ", "));
 }
@@ -66,7 +68,11 @@ Result<int> ask_retire(Context& context, const ScanOptions& options) {
   std::vector<Row> rows;
   Unassessable unassessable(survey);
   for (const MachineFacts& machine : survey.machines()) {
-    if (!is_off(machine.machine)) continue;
+    if (is_in_use(machine.machine)) continue;
+    if (machine.machine.state == inventory::State::unknown) {
+      unassessable.add(machine.machine, fail(Errc::failed, "its state is not known, and so not whether it runs; ask its host with virsh domstate"));
+      continue;
+    }
     Row row{&machine, find_last_start(survey.starts(), machine.machine, machine.facts ? &*machine.facts : nullptr, survey.now()), 0, {}, 0};
     if (row.last) row.idle_days = days_since(row.last->time, survey.now());
     if (row.last && row.idle_days < static_cast<std::int64_t>(*options.retire)) continue;
@@ -94,11 +100,11 @@ Result<int> ask_retire(Context& context, const ScanOptions& options) {
       (table.empty() ? "" : table.format() + "\n") + unassessable.text() +
       fmt::format("{} of {} machines show no start for {} or more days; {} on disk are theirs alone\n", rows.size(), survey.machines().size(),
                   *options.retire, format_size(bytes));
-  Json json = answer_head("vm-patch/scan-retire/v1", survey);
+  Json json = report::head_json("vm-patch/scan-retire/v1", survey.head());
   json["days"] = *options.retire;
   json["machines"] = std::move(entries);
   json["own_bytes"] = bytes;
-  json["unassessable"] = unassessable.json();
+  unassessable.add_to(json);
   VMPATCH_CHECK(tell_answer(context, options, {text, json}));
   return unassessable.exit_code(false);
 }

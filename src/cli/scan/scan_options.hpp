@@ -19,14 +19,14 @@ struct ScanOptions {
   bool fresh = false;
   unsigned jobs = 0;
   // Telling.
-  std::string fail_on = "none";
+  std::string fail_on;  ///< "" = none
   std::vector<std::string> statuses;
   bool explain = false;
   std::string output_format;  ///< table, json, csv, sarif; "" = table, or json with --json
   fs::path output;            ///< empty = standard output
   // Questions; at most one.
-  std::string fix;      ///< a CVE or an alias
-  std::string package;  ///< a name or pattern
+  std::optional<std::string> fix;      ///< a CVE or an alias
+  std::optional<std::string> package;  ///< a name or pattern
   bool lag = false;
   bool no_snapshots = false;  ///< with lag
   std::optional<unsigned> retire;  ///< days

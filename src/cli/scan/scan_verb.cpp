@@ -2,6 +2,7 @@
 #include "cli/scan/questions.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -23,7 +24,8 @@ constexpr const char* footer =
     "internal ones of its images, and the external ones that libvirt knows. One that was taken of a running machine takes longer.\n"
     "\n"
     "Exit code 3: something at or above --fail-on, whatever --status shows (with --fix: a machine lacks the fix; with --lag: one is\n"
-    "behind, as it is now). 1: nothing of that, but some machine, snapshot or image was not assessed. 0: all assessed, nothing found.\n"
+    "behind, as it is now). 1: nothing of that, but some machine, snapshot, image or folder was not assessed, some host did not answer,\n"
+    "or some record of a feed was not understood. 0: all assessed by all that the feeds tell, nothing found.\n"
     "\n"
     "Examples:\n"
     "  vm-patch scan --all --feed /srv/feeds/debian-tracker.json --feed /srv/feeds/kev.json --fail-on high\n"
@@ -75,7 +77,7 @@ void add_questions(CLI::App& verb, ScanOptions& options) {
 }
 
 int count_questions(const ScanOptions& options) {
-  return int{!options.fix.empty()} + int{!options.package.empty()} + int{options.lag} + int{options.retire.has_value()} + int{options.orphans};
+  return int{options.fix.has_value()} + int{options.package.has_value()} + int{options.lag} + int{options.retire.has_value()} + int{options.orphans};
 }
 
 Result<void> check_options(const ScanOptions& options) {
@@ -84,6 +86,12 @@ Result<void> check_options(const ScanOptions& options) {
   if (questions == 1 && (options.output_format == "csv" || options.output_format == "sarif")) {
     return fail(Errc::usage, "this question is answered as table or json, not as {}", options.output_format);
   }
+  const bool about_findings = !options.fail_on.empty() || !options.statuses.empty() || options.explain;
+  if (questions == 1 && about_findings) {
+    return fail(Errc::usage, "--fail-on, --status and --explain are about the list of findings, which this question does not give");
+  }
+  if (options.fix && trim(*options.fix).empty()) return fail(Errc::usage, "--fix: name a vulnerability, as CVE-2024-6387");
+  if (options.package && trim(*options.package).empty()) return fail(Errc::usage, "--package: name a package, as openssl");
   if (options.offline && options.refresh) return fail(Errc::usage, "--offline and --refresh contradict each other");
   const MachineOptions& named = options.machines;
   if (options.orphans && !(named.domains.empty() && named.images.empty() && named.groups.empty() && named.folders.empty())) {
@@ -94,8 +102,8 @@ Result<void> check_options(const ScanOptions& options) {
 
 Result<int> run_scan(Context& context, const ScanOptions& options) {
   VMPATCH_CHECK(check_options(options));
-  if (!options.fix.empty()) return ask_fix(context, options);
-  if (!options.package.empty()) return ask_package(context, options);
+  if (options.fix) return ask_fix(context, options);
+  if (options.package) return ask_package(context, options);
   if (options.lag) return ask_lag(context, options);
   if (options.retire) return ask_retire(context, options);
   if (options.orphans) return ask_orphans(context, options);

@@ -35,16 +35,6 @@ bool is_affected(const Finding& finding) {
   return finding.status == Status::affected_fixed || finding.status == Status::affected_unfixed;
 }
 
-std::vector<std::string> find_silent_hosts(const inventory::Inventory& inventory, const MachineOptions& options) {
-  std::vector<std::string> silent;
-  // For images alone, hosts are only asked who else uses them.
-  if (!options.all && !options.orphans && options.groups.empty()) return silent;
-  for (const inventory::HostInventory& host : inventory.hosts) {
-    if (!host.problem.empty()) silent.push_back(host.host);
-  }
-  return silent;
-}
-
 }  // namespace
 
 Result<Survey> Survey::make(Context& context, const ScanOptions& options, const SurveyOptions& wanted) {
@@ -56,14 +46,13 @@ Result<Survey> Survey::make(Context& context, const ScanOptions& options, const 
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
   Survey survey;
   survey.jobs_ = options.jobs == 0 ? setup->policy().jobs : options.jobs;
-  survey.now_ = context.clock.now();
+  survey.head_ = {context.clock.now(), {}, setup->selection().silent_hosts, setup->selection().unread_folders};
   survey.inventory_ = setup->selection().inventory;
-  survey.silent_hosts_ = find_silent_hosts(survey.inventory_, options.machines);
   survey.starts_ = load_starts(context, display);
   advisory::Interest interest;
   interest.everything = wanted.everything;
-  survey.machines_ = read_machines(*setup, machines, options, display, survey.now_);
-  if (wanted.snapshots) survey.snapshots_ = read_snapshots(*setup, survey.machines_, options, display, survey.now_);
+  survey.machines_ = read_machines(*setup, machines, options, display, survey.now());
+  if (wanted.snapshots) survey.snapshots_ = read_snapshots(*setup, survey.machines_, options, display, survey.now());
   for (const MachineFacts& machine : survey.machines_) {
     if (machine.facts) interest.add(*machine.facts);
   }
@@ -74,6 +63,7 @@ Result<Survey> Survey::make(Context& context, const ScanOptions& options, const 
   }
   if (!files.empty()) {
     VMPATCH_TRY(auto feeds, load_feeds(files, std::move(interest), display));
+    survey.head_.feeds = feeds.states;
     survey.feeds_ = std::move(feeds);
   }
   return survey;
@@ -83,8 +73,8 @@ advisory::Surroundings Survey::surroundings_of(const MachineFacts& machine) cons
   advisory::Surroundings surroundings;
   surroundings.criticality = machine.machine.metadata.criticality;
   surroundings.exposure = machine.machine.metadata.exposure;
-  surroundings.starts_per_week = starts_.per_week(machine.machine, now_);
-  const auto last = find_last_start(starts_, machine.machine, machine.facts ? &*machine.facts : nullptr, now_);
+  surroundings.starts_per_week = starts_.per_week(machine.machine, now());
+  const auto last = find_last_start(starts_, machine.machine, machine.facts ? &*machine.facts : nullptr, now());
   if (last) surroundings.last_start = last->time;
   return surroundings;
 }
@@ -120,7 +110,7 @@ report::MachineScan Survey::assess(const MachineFacts& machine, const report::St
   for (const Finding& finding : *findings) ++scan.counts[static_cast<std::size_t>(finding.status)];
   // Those that are affected are ranked whatever is to be told of: the filter must not turn a bad machine into a good one.
   std::erase_if(*findings, [&](const Finding& finding) { return !filter.has(finding.status) && !is_affected(finding); });
-  scan.findings = report::rank_findings(std::move(*findings), surroundings_of(machine), now_, detail);
+  scan.findings = report::rank_findings(std::move(*findings), surroundings_of(machine), now(), detail);
   for (const report::RankedFinding& ranked : scan.findings) {
     if (is_affected(ranked.finding)) scan.worst = std::max(scan.worst.value_or(advisory::Severity::none), ranked.priority.level);
   }

@@ -26,16 +26,16 @@ class Survey {
   /// Reads the machines that the options name. Errc::usage: feeds are required and none is named.
   static Result<Survey> make(Context& context, const ScanOptions& options, const SurveyOptions& wanted);
 
-  [[nodiscard]] Time now() const { return now_; }
+  [[nodiscard]] Time now() const { return head_.time; }
   [[nodiscard]] const std::vector<MachineFacts>& machines() const { return machines_; }
   /// What a machine of machines() would be at each of its snapshots, in their order. Only with SurveyOptions::snapshots.
   [[nodiscard]] const std::vector<MachineFacts>& snapshots(std::size_t machine) const { return snapshots_.at(machine); }
   [[nodiscard]] const inventory::Inventory& inventory() const { return inventory_; }
+  /// Time, feeds, and what keeps the answer from being whole.
+  [[nodiscard]] const report::ScanHead& head() const { return head_; }
   [[nodiscard]] unsigned jobs() const { return jobs_; }
   [[nodiscard]] const Starts& starts() const { return starts_; }
   [[nodiscard]] const std::optional<Feeds>& feeds() const { return feeds_; }
-  /// Hosts whose machines were asked for and that did not answer: nothing is known of their machines.
-  [[nodiscard]] const std::vector<std::string>& silent_hosts() const { return silent_hosts_; }
 
   /// Every finding of one machine; why it cannot be assessed otherwise. Feeds must be loaded.
   [[nodiscard]] Result<std::vector<advisory::Finding>> match(const MachineFacts& machine) const;
@@ -45,14 +45,13 @@ class Survey {
  private:
   [[nodiscard]] advisory::Surroundings surroundings_of(const MachineFacts& machine) const;
 
-  Time now_{};
+  report::ScanHead head_;
   unsigned jobs_ = 1;
   std::vector<MachineFacts> machines_;
   std::vector<std::vector<MachineFacts>> snapshots_;
   inventory::Inventory inventory_;
   Starts starts_;
   std::optional<Feeds> feeds_;
-  std::vector<std::string> silent_hosts_;
 };
 
 }  // namespace vmpatch::cli

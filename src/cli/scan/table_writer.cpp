@@ -94,8 +94,10 @@ class TableWriter final : public report::ScanWriter {
     if (explain_ && !rows_.empty()) sink_("\n");
     if (!machines_.empty()) sink_(machines_.format() + "\n");
     for (const std::string& line : unassessable_) sink_("not assessed: " + line + "\n");
-    if (!unassessable_.empty()) sink_("\n");
-    sink_(format_feeds(head_.feeds, head_.time) + "\n" + summary());
+    const auto gaps = report::describe_gaps(head_);
+    for (const std::string& gap : gaps) sink_(gap + "\n");
+    if (!unassessable_.empty() || !gaps.empty()) sink_("\n");
+    sink_(format_feeds(head_.feeds, head_.time) + "\n" + summary(gaps.empty()));
   }
 
  private:
@@ -119,13 +121,13 @@ class TableWriter final : public report::ScanWriter {
     return {*row.machine, format_priority(row.score, row.level), *row.id, *row.package, *row.installed, *row.fixed, *row.flags};
   }
 
-  [[nodiscard]] std::string summary() const {
+  [[nodiscard]] std::string summary(bool is_whole) const {
     const auto count = [&](Status status) { return counts_[static_cast<std::size_t>(status)]; };
     std::string text = fmt::format("{} machine{}, {} affected; findings: {} with a fix, {} without, {} under investigation", total_,
                                    total_ == 1 ? "" : "s", affected_, count(Status::affected_fixed), count(Status::affected_unfixed),
                                    count(Status::under_investigation));
     if (!unassessable_.empty()) text += fmt::format("; {} not assessed", unassessable_.size());
-    for (const std::string& host : head_.silent_hosts) text += fmt::format("; {} did not answer", escape_untrusted(host));
+    if (!is_whole) text += "; not the whole answer";
     return text + "\n";
   }
 

@@ -12,22 +12,27 @@ namespace vmpatch::inventory {
 namespace {
 
 constexpr std::size_t max_entries = 100'000;
-constexpr std::size_t max_notes = 20;
+constexpr std::size_t max_entries_named = 20;
 
-/// What was passed over, and why.
-class Notes {
+/// Entries that were not looked into, and why.
+class Entries {
  public:
   void add(const fs::path& path, std::string_view why) {
-    if (++count_ <= max_notes) texts_.push_back(escape_untrusted(path.native()) + ": " + std::string(why));
+    if (++count_ <= max_entries_named) texts_.push_back(escape_untrusted(path.native()) + ": " + std::string(why));
   }
-  std::vector<std::string> finish() {
-    if (count_ > max_notes) texts_.push_back(fmt::format("{} more entries of the folders were passed over", count_ - max_notes));
+  std::vector<std::string> finish(std::string_view what) {
+    if (count_ > max_entries_named) texts_.push_back(fmt::format("{} more {}", count_ - max_entries_named, what));
     return std::move(texts_);
   }
 
  private:
   std::size_t count_ = 0;
   std::vector<std::string> texts_;
+};
+
+struct PassedOver {
+  Entries notes;  ///< by rule
+  Entries gaps;   ///< because it could not be read
 };
 
 /// Overlays and undo images in a state directory of ours are nobody's machines.
@@ -42,7 +47,7 @@ bool is_unreadable_dir(const fs::directory_entry& entry) {
          ::faccessat(AT_FDCWD, entry.path().c_str(), R_OK | X_OK, AT_EACCESS) != 0;
 }
 
-Result<std::vector<BareImage>> load_images(const fs::path& folder, Notes& notes) {
+Result<std::vector<BareImage>> load_images(const fs::path& folder, PassedOver& passed_over) {
   const std::string what = "read folder " + escape_untrusted(folder.native());
   std::error_code error;
   // Without follow_directory_symlink. A folder that becomes unreadable after the look at it is passed over, too.
@@ -54,14 +59,15 @@ Result<std::vector<BareImage>> load_images(const fs::path& folder, Notes& notes)
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     if (++seen > max_entries) return fail(Errc::refused, "{}: more than {} entries; name smaller folders", what, max_entries);
     const bool is_state = is_state_dir(*entry);
-    if (is_state) notes.add(entry->path(), "a state directory of vm-patch, which is passed over");
-    if (!is_state && is_unreadable_dir(*entry)) notes.add(entry->path(), "this folder may not be read, and is passed over");
-    if (is_state || is_unreadable_dir(*entry)) entry.disable_recursion_pending();
+    const bool is_unreadable = !is_state && is_unreadable_dir(*entry);
+    if (is_state) passed_over.notes.add(entry->path(), "a state directory of vm-patch, which is passed over");
+    if (is_unreadable) passed_over.gaps.add(entry->path(), "this folder may not be read; what is in it is not known");
+    if (is_state || is_unreadable) entry.disable_recursion_pending();
     const auto format = format_of_name(entry->path());
     std::error_code ignored;
     const auto type = entry->symlink_status(ignored).type();
     if (format && type == fs::file_type::regular) images.push_back({entry->path(), *format});
-    if (format && type == fs::file_type::symlink) notes.add(entry->path(), "a symbolic link, which is not followed; name the image itself");
+    if (format && type == fs::file_type::symlink) passed_over.notes.add(entry->path(), "a symbolic link, which is not followed; name the image itself");
   }
   if (error) return errno_error(error.value(), what);
   if (images.empty()) return fail(Errc::not_found, "{}: there is no image in it (*.qcow2, *.raw, *.img)", what);
@@ -77,9 +83,9 @@ class FolderSource final : public Source {
     HostInventory result;
     std::vector<BareImage> all;
     std::string problem;
-    Notes notes;
+    PassedOver passed_over;
     for (const fs::path& folder : folders_) {
-      auto images = load_images(folder, notes);
+      auto images = load_images(folder, passed_over);
       if (images) {
         all.insert(all.end(), images->begin(), images->end());
       } else {
@@ -87,7 +93,8 @@ class FolderSource final : public Source {
       }
     }
     result = make_bare_source(std::move(all))->list();
-    result.notes = notes.finish();
+    result.notes = passed_over.notes.finish("entries of the folders were passed over");
+    result.gaps = passed_over.gaps.finish("folders may not be read");
     if (!problem.empty()) result.problem = problem + (result.problem.empty() ? "" : "; ") + result.problem;
     return result;
   }

@@ -1,10 +1,13 @@
 #include "vmpatch/core/atomic_output.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <iterator>
 #include <thread>
 
@@ -42,6 +45,31 @@ TEST(AtomicOutput, NewFileAppearsAtTheCommitWithItsMode) {
   ASSERT_TRUE(put(dir / "new", "whole").has_value());
   EXPECT_EQ(read_file(dir / "new").value(), "whole");
   EXPECT_EQ(look_at(dir / "new").st_mode & 07777U, 0640U);
+  EXPECT_EQ(entries(dir.path()), 1);
+}
+
+TEST(AtomicOutput, NothingStaysOfAProcessThatIsKilled) {
+  const Scratch dir;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto output = AtomicOutput::create(dir / "new");
+    if (!output || !write_all(output->fd(), "half")) ::_exit(1);
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "could not write";
+  EXPECT_EQ(entries(dir.path()), 0);
+}
+
+TEST(AtomicOutput, ExistingFileIsReplacedAsAWhole) {
+  const Scratch dir;
+  ASSERT_TRUE(create_file(dir / "file", "old and long", 0644).has_value());
+  const UniqueFd reader(::open((dir / "file").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(put(dir / "file", "new").has_value());
+  EXPECT_EQ(read_file(dir / "file").value(), "new");
+  EXPECT_EQ(read_fd(reader.get(), 100, "the old one").value(), "old and long");
   EXPECT_EQ(entries(dir.path()), 1);
 }
 

@@ -80,8 +80,9 @@ TEST(FolderSource, what_is_passed_over_is_told) {
   ASSERT_TRUE(!is_root || ::seteuid(0) == 0);
   fs::permissions(images / "closed", fs::perms(0755));
   EXPECT_EQ(host.machines.size(), 1U) << host.problem;
-  EXPECT_THAT(host.notes, testing::UnorderedElementsAre(HasSubstr("linked.img: a symbolic link"), HasSubstr("/state: a state directory"),
-                                                        HasSubstr("/closed: this folder may not be read")));
+  EXPECT_THAT(host.notes, testing::UnorderedElementsAre(HasSubstr("linked.img: a symbolic link"), HasSubstr("/state: a state directory")));
+  EXPECT_THAT(host.gaps, testing::ElementsAre(HasSubstr("/closed: this folder may not be read")));
+  EXPECT_FALSE(Inventory{{host}}.complete());
 }
 
 TEST(FolderSource, folder_without_an_image_is_a_problem_that_names_it) {

@@ -74,10 +74,10 @@ ScanHead make_head() {
 
 using Maker = std::function<std::unique_ptr<ScanWriter>(Sink)>;
 
-std::string write(const Maker& make, const std::vector<MachineScan>& machines) {
+std::string write(const Maker& make, const std::vector<MachineScan>& machines, const ScanHead& head = make_head()) {
   std::string text;
   const auto writer = make([&](std::string_view piece) { text += piece; });
-  writer->begin(make_head());
+  writer->begin(head);
   for (const MachineScan& machine : machines) writer->add(machine);
   writer->end();
   return text;
@@ -163,6 +163,34 @@ TEST(JsonWriter, MachinesFeedsAndSummaryAreThere) {
   EXPECT_EQ(json["summary"]["counts"]["affected_unfixed"], 1);
 }
 
+TEST(DescribeGaps, WhatMakesAnAnswerIncompleteIsALineEach) {
+  ScanHead head = make_head();
+  EXPECT_TRUE(describe_gaps(head).empty());
+  head.silent_hosts = {"qemu+ssh://\x1bhost"};
+  head.unread = {"/images/closed: this folder may not be read"};
+  head.feeds[0].records = 7;
+  head.feeds[0].skipped = 2;
+  const auto gaps = describe_gaps(head);
+  ASSERT_EQ(gaps.size(), 3U);
+  EXPECT_EQ(gaps[0], "did not answer: qemu+ssh://\\x1Bhost");
+  EXPECT_EQ(gaps[1], "not read: /images/closed: this folder may not be read");
+  EXPECT_NE(gaps[2].find("2 of 7 records of feed /feeds/osv.json"), std::string::npos) << gaps[2];
+  const Json json = head_json("x/v1", head);
+  EXPECT_EQ(json["incomplete_feeds"], Json::array({"/feeds/osv.json"}));
+  EXPECT_EQ(json["unread"].size(), 1U);
+}
+
+TEST(JsonWriter, SummarySaysWhetherTheAnswerIsComplete) {
+  const auto is_complete = [](const std::vector<MachineScan>& machines, const ScanHead& head) {
+    return parse_json(write(make_json_writer, machines, head), "scan").value()["summary"]["complete"].get<bool>();
+  };
+  EXPECT_TRUE(is_complete({make_scan()}, make_head()));
+  EXPECT_FALSE(is_complete({make_scan(), make_broken()}, make_head()));
+  ScanHead head = make_head();
+  head.feeds[0].skipped = 1;
+  EXPECT_FALSE(is_complete({make_scan()}, head));
+}
+
 TEST(CsvWriter, EveryLineHasTheHeadersCellsAndNoFormulas) {
   const std::string text = write(make_csv_writer, {make_scan(), make_broken()});
   std::size_t lines = 0;
@@ -234,6 +262,17 @@ TEST_F(Sarif, AMachineThatWasNotAssessedMakesTheRunUnsuccessful) {
   ASSERT_EQ(invocation["toolExecutionNotifications"].size(), 1U);
   EXPECT_EQ(invocation["toolExecutionNotifications"][0]["level"], "error");
   EXPECT_EQ(invocation["toolExecutionNotifications"][0]["message"]["text"], "not assessed: broken: the disk cannot be read");
+}
+
+TEST_F(Sarif, AFeedThatWasNotUnderstoodMakesTheRunUnsuccessful) {
+  const auto invocation_of = [](const ScanHead& head) {
+    return parse_json(write([](Sink sink) { return make_sarif_writer(std::move(sink), "1"); }, {make_scan()}, head), "sarif").value()["runs"][0]["invocations"][0];
+  };
+  EXPECT_EQ(invocation_of(make_head())["executionSuccessful"], true);
+  ScanHead head = make_head();
+  head.feeds[0].skipped = 1;
+  EXPECT_EQ(invocation_of(head)["executionSuccessful"], false);
+  EXPECT_EQ(invocation_of(head)["toolExecutionNotifications"].size(), 1U);
 }
 
 TEST_F(Sarif, FingerprintsAreThoseOfMachineVulnerabilityAndPackageAlone) {

@@ -111,6 +111,19 @@ TEST_F(RecipeVerbs, bundle_with_a_readable_key_or_a_changed_payload_is_refused) 
   EXPECT_FALSE(fs::exists(path("X.vmpatch")));
 }
 
+TEST_F(RecipeVerbs, from_packages_writes_to_where_a_link_leads_and_keeps_the_link) {
+  const auto deb = test::build_deb(dir_, {});
+  ASSERT_TRUE(write_file_atomic(path("R.yaml"), "old", 0640));
+  fs::create_symlink("R.yaml", path("to-file"));
+  run_good({"recipe", "from-packages", deb.string(), "--id", "a-b", "-o", path("to-file")});
+  EXPECT_TRUE(fs::is_symlink(path("to-file")));
+  run_good({"recipe", "lint", path("R.yaml")});
+  EXPECT_EQ(fs::status(path("R.yaml")).permissions(), fs::perms(0640));
+  fs::create_symlink("/proc/self/fd/1", path("to-output"));
+  EXPECT_THAT(run_good({"recipe", "from-packages", deb.string(), "--id", "a-b", "-o", path("to-output")}), HasSubstr("id: a-b"));
+  EXPECT_TRUE(fs::is_symlink(path("to-output")));
+}
+
 TEST_F(RecipeVerbs, from_packages_without_output_prints_the_recipe) {
   const auto deb = test::build_deb(dir_, {});
   const auto text = run_good({"recipe", "from-packages", deb.string(), "--id", "a-b", "--release", "11"});
