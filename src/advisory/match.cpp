@@ -152,7 +152,10 @@ class Matcher {
     for (const auto advisory : vulnerabilities(unit)) {
       const Statements on_source = take(shared, advisory);
       Draft draft;
-      for (std::size_t i = 0; i < unit.subjects.size(); ++i) judge(unit, unit.subjects[i], on_source, take(own[i], advisory), draft);
+      std::vector<Statements> on_packages;
+      for (auto& rest : own) on_packages.push_back(take(rest, advisory));
+      find_mended(on_packages);
+      for (std::size_t i = 0; i < unit.subjects.size(); ++i) judge(unit, unit.subjects[i], on_source, on_packages[i], draft);
       if (!draft.worst) continue;
       order_.emplace_back(store_.order(advisory), findings_.size());
       findings_.push_back(finish(unit, advisory, draft));
@@ -166,10 +169,24 @@ class Matcher {
     std::set<std::pair<FeedKind, Text>> sources;
   };
 
+  /// SUSE leaves a source package in "known_affected" after its binary packages were fixed.
+  void find_mended(const std::vector<Statements>& on_packages) {
+    mended_.clear();
+    for (const auto& statements : on_packages) {
+      for (const auto& statement : statements) {
+        if (statement.claim == Claim::fixed_in && statement.distribution == Distribution::suse && applies(statement)) mended_.insert(statement.record);
+      }
+    }
+  }
+
+  [[nodiscard]] bool is_left_over(const Statement& statement) const {
+    return statement.claim == Claim::open && statement.distribution == Distribution::suse && mended_.contains(statement.record);
+  }
+
   void judge(const Unit& unit, const Subject& subject, Statements on_source, Statements on_package, Draft& draft) {
     applications_.clear();
     for (const auto& statement : on_source) {
-      if (statement.naming != Naming::binary && applies(statement)) applications_.push_back({&statement, &subject.source_version});
+      if (statement.naming != Naming::binary && applies(statement) && !is_left_over(statement)) applications_.push_back({&statement, &subject.source_version});
     }
     for (const auto& statement : on_package) {
       // Where both have one name, a statement on either has been taken above.
@@ -232,6 +249,7 @@ class Matcher {
   Scope machine_;
   std::vector<Text> releases_;  ///< those that a statement may be for
   std::vector<Application> applications_;
+  std::set<Text> mended_;  ///< records that name the fix of a package of the source
   std::vector<Finding> findings_;
   std::vector<std::pair<std::uint32_t, std::size_t>> order_;
 };

@@ -221,6 +221,20 @@ TEST(Suse, PackagesAreNamedWithoutAPackageUrl) {
   EXPECT_EQ(state_of(bare.text(), sles("15.5", {rpm("nginx", "1-1")})).skipped, 0U);
 }
 
+TEST(Suse, SourcePackageThatStayedAffectedYieldsToTheFixesOfItsPackages) {
+  const auto machine_with = [](const std::string& version) {
+    return sles("12.4", {package("libpcre1", version, "pcre"), package("pcre-tools", version, "pcre")});
+  };
+  Document document = suse("cpe:/o:suse:sles:12:sp4", "recommended", "", "libpcre1-8.39-8.3.1");
+  document.leaves.push_back(leaf("pcre", ""));
+  document.relationships.push_back(combination("P:pcre", "pcre", "P"));
+  document.vulnerability["product_status"]["known_affected"] = {"P:pcre"};
+  EXPECT_EQ(lines(found(document, machine_with("8.45-8.7.1"))), std::vector<std::string>{"CVE-2022-36760 pcre 8.45-8.7.1 not_affected -"});
+  EXPECT_EQ(lines(found(document, machine_with("8.33-1.1"))), std::vector<std::string>{"CVE-2022-36760 pcre 8.33-1.1 affected_fixed 8.39-8.3.1"});
+  document.vulnerability["product_status"].erase("recommended");
+  EXPECT_EQ(lines(found(document, machine_with("8.45-8.7.1"))), std::vector<std::string>{"CVE-2022-36760 pcre 8.45-8.7.1 affected_unfixed -"});
+}
+
 TEST(RpmName, Parts) {
   const auto parts = [](std::string_view text) {
     const auto name = parse_rpm_name(text);

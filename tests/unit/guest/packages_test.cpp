@@ -161,6 +161,17 @@ TEST(RpmAnswer, lines_give_packages_sorted_by_name) {
   EXPECT_TRUE((*packages)[1].installed());
 }
 
+TEST(RpmAnswer, module_is_told_of_a_package_of_one) {
+  const std::string begin = R"({"name":"a","version":"1","arch":"","source":"a","source_version":"1","module":)";
+  const auto packages = parse_rpm_answer(begin + R"("perl:5.32:8100:f5d5"})" + "\n" + good + "\n");
+  ASSERT_TRUE(packages.has_value()) << packages.error().message;
+  EXPECT_EQ((*packages)[0].module, "perl:5.32:8100:f5d5");
+  EXPECT_EQ((*packages)[1].module, "");
+  for (const std::string& value : {std::string("5"), std::string("null"), std::string(R"("a\nb")"), '"' + std::string(5000, 'x') + '"'}) {
+    EXPECT_FALSE(parse_rpm_answer(begin + value + "}\n").has_value()) << value;
+  }
+}
+
 TEST(RpmAnswer, what_no_reader_of_ours_writes_is_failed) {
   const auto line = [](const std::string& name, const std::string& version) {
     return R"({"name":")" + name + R"(","version":")" + version + R"(","arch":"","source":"","source_version":""})" + "\n";
