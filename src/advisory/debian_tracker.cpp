@@ -9,13 +9,18 @@ namespace {
 constexpr std::size_t most_releases = 100;
 constexpr std::size_t longest_text = 256;
 
+/// Counts only where somebody has the package.
+void skip(Intake& intake, std::string_view package, std::string_view where, std::string_view why) {
+  if (intake.store.is_installed(package)) intake.skip(where, why);
+}
+
 class TrackerRecord {
  public:
   TrackerRecord(const JsonPath& path, const Json& record, Intake& intake) : package_(path[0]), id_(path[1]), record_(record), intake_(intake) {}
 
   void load() {
     const Json& releases = member(record_, "releases");
-    if (!releases.is_object() || releases.size() > most_releases) return intake_.skip(where(), "no \"releases\"");
+    if (!releases.is_object() || releases.size() > most_releases) return skip(intake_, package_, where(), "no \"releases\"");
     RecordIds ids{id_, {}, {}};
     if (is_cve(id_)) ids.cves.push_back(id_);
     number_ = intake_.store.vulnerabilities(ids).front();
@@ -141,25 +146,25 @@ Result<void> load_debian_tracker(ByteSource& source, Intake& intake) {
     if (!intake.store.interesting(element.path[0])) return {};
     const std::string where = element.path[0] + " " + element.path[1];
     if (element.path[0].empty() || element.path[0].size() > 256 || !is_record_id(element.path[1])) {
-      intake.skip(where, "no usable package or id");
+      skip(intake, element.path[0], where, "no usable package or id");
       return {};
     }
     const auto json = parse_json(element.text, "record");
     if (json) {
       TrackerRecord(element.path, *json, intake).load();
     } else {
-      intake.skip(where, json.error().message);
+      skip(intake, element.path[0], where, json.error().message);
     }
     return {};
   };
   how.too_large = [&](const JsonPath& path, std::uint64_t) {
     ++intake.state.records;
-    intake.skip(path[0] + " " + path[1], "is too large");
+    skip(intake, path[0], path[0] + " " + path[1], "is too large");
   };
   how.too_shallow = [&](const JsonPath& path) {
     if (path.empty()) return;
     ++intake.state.records;
-    if (intake.store.interesting(path[0])) intake.skip(path[0], "is no object of records");
+    skip(intake, path[0], path[0], "is no object of records");
   };
   VMPATCH_CHECK(each_json_element(source, how));
   if (!found) return fail(Errc::failed, "no record of a package: this is no file of Debian's tracker");
