@@ -59,7 +59,8 @@ Answer Evaluator::answer(const Statement& statement, const Version& version) con
   const Answer said = answer_in_stream(statement, version);
   if (statement.module == 0 || said < Answer::not_affected) return said;
   const std::string& stream = texts_[statement.module];
-  if (version.stream.empty()) return Answer::investigating;
+  // The build system of modules puts its name into every release: a package without is of no stream.
+  if (version.stream.empty()) return version.text.find(".module") == std::string::npos ? Answer::silent : Answer::investigating;
   if (stream == version.stream) return said;
   // A module without a stream: any of its streams may be meant.
   const bool may_be = stream.find(':') == std::string::npos && version.stream.starts_with(stream + ":");

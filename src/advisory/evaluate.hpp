@@ -34,7 +34,7 @@ class Evaluator {
   [[nodiscard]] int compare(const std::string& a, const std::string& b) const { return guest::compare_versions(scheme_, a, b); }
 
   /// Ranges: the evaluation algorithm of the OSV specification. A statement on a module stream is on packages of that stream alone;
-  /// of a package whose stream is not told it settles nothing.
+  /// of a package whose release says that it is of a module ("-51.module+el8"), and whose stream is not told, it settles nothing.
   [[nodiscard]] Answer answer(const Statement& statement, const Version& version) const;
 
   /// As if the package were of the statement's stream.

@@ -265,9 +265,10 @@ TEST(ModuleStream, LabelOfThePackageDecides) {
   EXPECT_EQ(line("fixed", "2.4.37-47", stream), "affected_fixed: 2.4.37-47 is lower than 2.4.37-51.module+el8.7.0");
   EXPECT_EQ(line("fixed", "2.4.37-60", stream), "not_affected: fixed since 2.4.37-51.module+el8.7.0");
   EXPECT_EQ(line("fixed", "2.4.37-47", "httpd:3:1:x"), "");
-  EXPECT_EQ(line("fixed", "2.4.37-47", ""),
+  EXPECT_EQ(line("fixed", "2.4.37-47", ""), "");
+  EXPECT_EQ(line("fixed", "2.4.37-47.module_el8", ""),
             "under_investigation: affected if it is of the module stream httpd:2.4, which the machine's package database does not tell");
-  EXPECT_EQ(line("fixed", "2.4.37-60", ""),
+  EXPECT_EQ(line("fixed", "2.4.37-60.module+el8", ""),
             "under_investigation: not affected if it is of the module stream httpd:2.4, which the machine's package database does not tell");
 }
 
