@@ -108,6 +108,16 @@ expect_text "$OUT" "^not read: $tree/closed: this folder may not be read"
 expect_exit 1 nobody scan --folder "$tree" --package dpkg --json
 expect_same "complete, unread" "False 1" "$(json 'd["complete"], len(d["unread"])' | tr -d '(),')"
 
+trusted_author
+bundle_of demo "$WORK/demo.vmpatch" "$(find "$(image debs mini-debian)" -name 'demo-conf_1.0_all.deb')"
+mkdir -p "$WORK/home/state"
+cp "$WORK/state/trust.yaml" "$WORK/home/state/trust.yaml"
+cp "$WORK/demo.vmpatch" "$WORK/home/demo.vmpatch"
+chown -R 65534:65534 "$WORK/home"
+expect_exit 0 nobody --state-dir "$WORK/home/state" plan -a "$tree/one.raw" --format raw -r "$WORK/home/demo.vmpatch"
+expect_exit 1 nobody --state-dir "$WORK/home/state" plan --folder "$tree" -r "$WORK/home/demo.vmpatch"
+expect_text "$ERR" "warning: $tree/closed: this folder may not be read"
+
 title "the log of readings is continued, so that those at the same time do not write over each other, and starts again when it is long"
 log=$WORK/state/logs/read.log
 echo 'of another reading' >"$log"

@@ -144,10 +144,7 @@ expect_exit 0 inside env -C "$WORK/odd" VM_PATCH_CACHE="$WORK/cache" "$VMPATCH" 
   -c qemu:///system scan -d web01 --feed a=b.json
 
 title 'a record that was not understood may be about this machine: no answer is whole without it'
-cat >"$WORK/strange.json" <<'JSON'
-[{"schema_version": "1.6.0", "id": "DSA-9005-1", "modified": "2026-10-01T00:00:00Z", "upstream": ["CVE-2026-10031"],
-  "affected": [{"package": {"ecosystem": "Debian:12", "name": "bash"}, "ranges": [{"type": "ECOSYSTEM", "events": "all"}]}]}]
-JSON
+echo '{"dpkg": {"CVE-2026-10031": {"description": "x", "releases": "all of them"}}}' >"$WORK/strange.json"
 strange=(--feed "$feeds/vex.json" --feed "$WORK/strange.json")
 expect_exit 0 vm-patch scan -d web01 --feed "$feeds/vex.json" --json
 json 'd["summary"]["complete"] and d["incomplete_feeds"] == []'
@@ -183,17 +180,14 @@ assert {r["id"] for r in rows} == {"CVE-2026-10001", "CVE-2026-10003", "CVE-2026
 assert all(None not in r and None not in r.values() for r in rows)
 assert not any(v[:1] in ("=", "+", "-", "@") for r in rows for v in r.values())
 PYTHON
-PYTHONPATH="$VMPATCH_SOURCE_DIR/tests/support" PYTHONDONTWRITEBYTECODE=1 python3 - "$WORK/formula.json" "$(image status debian-12-outdated)" <<'PYTHON'
-import json, pathlib, sys
-import scan_feeds
-record = scan_feeds.osv("=HYPERLINK(1)", "curl", scan_feeds.source_versions(sys.argv[2])["curl"] + "+deb12u99", "CVE-2026-10041")
-pathlib.Path(sys.argv[1]).write_text(json.dumps(record))
-PYTHON
-expect_exit 3 vm-patch scan -d web01 --feed "$WORK/formula.json" --output-format csv
-expect_text "$OUT" ",'=HYPERLINK\(1\)"
+sed 's/Debian:12/Debian:11/g' "$feeds/osv.json" >"$WORK/eleven.json"
 cp "$images/live.qcow2" "$images/=1+2.qcow2"
 define '=1+2' </dev/null
-expect_exit 1 vm-patch scan -d '=1+2' --feed "$feeds/kev.json" --output-format csv
+echo '{"dpkg": {"CVE-2026-10041": {"releases": {"bookworm": {"status": "open", "repositories": {"bookworm": "1"}, "urgency": "low"}}}}}' >"$WORK/open.json"
+expect_exit 3 vm-patch scan -d '=1+2' --feed "$WORK/open.json" --output-format csv
+expect_text "$OUT" "^'=1\+2,.*,affected_unfixed,CVE-2026-10041,"
+expect_no_text "$OUT" '(^|,"?)[=+@-]'
+expect_exit 1 vm-patch scan -d '=1+2' --feed "$WORK/eleven.json" --output-format csv
 expect_text "$OUT" "^'=1\+2,.*,unassessable,"
 expect_no_text "$OUT" '(^|,"?)[=+@-]'
 virsh undefine '=1+2'
@@ -216,7 +210,6 @@ expect_exit 1 vm-patch scan -a "$images/broken.qcow2" --format qcow2 "${all_feed
 json 'by["broken"]["assessed"] is False and by["broken"]["counts"] is None and d["summary"]["unassessable"] == 1'
 
 title 'a system that no feed speaks of is not assessed'
-sed 's/Debian:12/Debian:11/g' "$feeds/osv.json" >"$WORK/eleven.json"
 expect_exit 1 vm-patch scan -d web01 --feed "$WORK/eleven.json"
 expect_text "$OUT" '^not assessed: .*web01'
 
@@ -275,10 +268,10 @@ expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10002
 expect_exit 0 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10005
 expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10003
 expect_text "$OUT" '^web01 +no fix yet +CVE-2026-10003 +bash'
-expect_text "$OUT" '^1 of 2 machines are affected, and there is no fix yet; the gate would refuse 1 of them'
+expect_text "$OUT" '^2 of 2 machines are affected, and there is no fix yet; the gate would refuse 1 of them'
 expect_no_text "$OUT" 'lack the fix'
 expect_exit 3 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-10003 --json
-json 'by["web01"]["answer"] == "no_fix_yet" and by["live"]["answer"] == "not_affected"'
+json '{m["answer"] for m in d["machines"]} == {"no_fix_yet"}'
 expect_exit 1 vm-patch scan --all "${all_feeds[@]}" --fix CVE-2026-19999
 expect_text "$ERR" 'no feed has a record of CVE-2026-19999'
 

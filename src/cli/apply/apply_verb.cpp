@@ -62,6 +62,7 @@ void print(const Context& context, const std::vector<BatchResult>& results) {
 
 Result<int> run_apply(Context& context, const ApplyOptions& options) {
   std::vector<BatchResult> results;
+  bool is_whole = false;
   {
     ProgressDisplay display(context);
     VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
@@ -69,6 +70,7 @@ Result<int> run_apply(Context& context, const ApplyOptions& options) {
     VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
     VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
     VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
+    is_whole = setup->selection().is_whole();
     if (!options.yes) VMPATCH_CHECK(ask(machines, recipe.get()));
     const auto jobs = options.jobs.value_or(setup->policy().jobs);
     results = apply_all(setup->environment(), job, machines, jobs, display);
@@ -76,7 +78,8 @@ Result<int> run_apply(Context& context, const ApplyOptions& options) {
     if (expired > 0) display.debug("{} undo images have expired", expired);
   }
   print(context, results);
-  return exit_code_of(results);
+  const int code = exit_code_of(results);
+  return code == 0 && !is_whole ? 1 : code;
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ struct Selection {
   std::vector<fs::path> allowed_dirs;        ///< for open_disk_chain: --allow-backing, policy, pools
   /// Reads one machine again, lineage included (other machines may have come to use its disks). Thread-safe.
   std::function<Result<inventory::Machine>(const inventory::Machine&)> reread;
+  /// Nothing that was asked for is left out: else a verb that found nothing else ends with exit code 1.
+  [[nodiscard]] bool is_whole() const { return silent_hosts.empty() && unread_folders.empty(); }
 };
 
 /// Errors: usage (no machine named, -a without --format, broken configuration), not_found (the message names the hosts

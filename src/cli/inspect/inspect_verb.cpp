@@ -106,8 +106,7 @@ Result<int> run_inspect(Context& context, const InspectOptions& options) {
   });
   answers->end();
   if (failure) return exit_code(failure->code);
-  const Selection& selection = setup->selection();
-  return selection.silent_hosts.empty() && selection.unread_folders.empty() ? 0 : 1;
+  return setup->selection().is_whole() ? 0 : 1;
 }
 
 }  // namespace

@@ -45,7 +45,8 @@ Result<int> run_plan(Context& context, const PlanOptions& options) {
     code = std::max(code, code_of(plan->outcome));
   }
   if (context.options.json) print_json({{"schema", "vm-patch/plans/v1"}, {"plans", plans}});
-  return failure ? exit_code(failure->code) : code;
+  if (failure) return exit_code(failure->code);
+  return code == 0 && !setup->selection().is_whole() ? 1 : code;
 }
 
 }  // namespace

@@ -59,7 +59,8 @@ Result<int> run_verify(Context& context, const VerifyOptions& options) {
     }
   }
   if (context.options.json) print_json({{"schema", "vm-patch/verify/v1"}, {"machines", entries}});
-  return failure ? exit_code(failure->code) : code;
+  if (failure) return exit_code(failure->code);
+  return code == 0 && !setup->selection().is_whole() ? 1 : code;
 }
 
 }  // namespace
