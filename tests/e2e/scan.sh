@@ -336,6 +336,23 @@ expect_exit 0 vm-patch scan -d inner "${all_feeds[@]}" --lag --no-snapshots --js
 json 'by["inner"]["has_snapshots"] and not by["inner"]["snapshots_assessed"] and "snapshots" not in by["inner"]'
 expect_exit 2 vm-patch scan -d inner "${all_feeds[@]}" --no-snapshots
 
+title '--snapshot: a machine as it would be after a revert'
+expect_exit 3 vm-patch scan -d inner "${all_feeds[@]}" --snapshot 'before the patch'
+expect_text "$OUT" '^inner at snapshot before the patch +[0-9.]+ critical +CVE-2026-10001'
+expect_exit 0 vm-patch scan -d inner "${all_feeds[@]}" --snapshot latest --fail-on high
+expect_exit 3 vm-patch scan -d outer "${all_feeds[@]}" --snapshot below
+expect_exit 0 vm-patch inspect -d outer --snapshot below --packages
+expect_text "$OUT" '^outer at snapshot below$'
+expect_text "$OUT" 'openssl'
+expect_exit 0 vm-patch inspect -d outer --json
+json 'not any(p["name"] == "openssl" for p in by["outer"]["facts"]["packages"])'
+expect_exit 0 vm-patch inspect -d outer --snapshot below --json
+json 'd["machines"][0]["machine"]["snapshot"] == "below" and any(p["name"] == "openssl" for p in by["outer"]["facts"]["packages"])'
+expect_exit 1 vm-patch inspect -d inner --snapshot 'befor'
+expect_text "$ERR" 'inner at snapshot befor: there is no such snapshot; it has before the patch, latest'
+expect_exit 2 vm-patch inspect -d inner --snapshot ''
+expect_exit 2 vm-patch scan -d inner "${all_feeds[@]}" --snapshot latest --lag
+
 title '--lag: a snapshot whose image is gone is not assessed, and never good'
 rm "$images/outer.qcow2"
 copy "$(image qcow2 mini-debian)" "$images/outer.now.qcow2"

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 
+#include "cli/common/snapshot_option.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/gate/decision.hpp"
@@ -290,6 +291,7 @@ Result<Selection> select_machines(Context& context, const MachineOptions& option
   find_gaps(selection, options.groups.empty() && !options.all && !options.orphans);
   const Json gate_policy = policy::gate_policy_json(hosts->policy());
   VMPATCH_TRY(selection.machines, pick(selection.inventory, options, gate_policy));
+  if (!options.snapshot.empty()) VMPATCH_CHECK(go_to_snapshot(selection.machines, options.snapshot));
   selection.allowed_dirs = hosts->allowed_dirs(selection.inventory);
   selection.reread = [hosts, mutex = std::make_shared<std::mutex>()](const Machine& machine) -> Result<Machine> {
     const std::lock_guard lock(*mutex);

@@ -22,6 +22,7 @@ struct MachineOptions {
   bool all = false;                     ///< --all: every machine of the hosts
   std::vector<std::string> groups;      ///< --group NAME: of the configuration, or of the machines' metadata
   std::vector<fs::path> folders;        ///< --folder DIR: images by their names' ends
+  std::string snapshot;                 ///< --snapshot NAME: the machines as they would be after a revert to it
   bool orphans = false;                 ///< the orphans of the local pools, as bare images; no option of its own
 };
 
@@ -43,7 +44,7 @@ struct Selection {
 };
 
 /// Errors: usage (no machine named, -a without --format, broken configuration), not_found (the message names the hosts
-/// that were asked, or the group that no machine is in), refused (a name on several hosts). For images alone the local
+/// that were asked, the group that no machine is in, or the snapshots that there are), refused (a name on several hosts). For images alone the local
 /// hosts are asked too, for their pools and for machines that use the image; there a silent host does not matter.
 Result<Selection> select_machines(Context& context, const MachineOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/common/plan_text.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -81,7 +82,7 @@ void add_packages(Lines& lines, const guest::Facts& facts, bool list) {
 
 std::string format_facts(const MachineFacts& about, const guest::Facts& facts, const FactsView& view) {
   Lines lines;
-  lines.all = escape_untrusted(about.machine.name) + "\n";
+  lines.all = escape_untrusted(full_name(about.machine)) + "\n";
   lines.add("system", fmt::format("{} ({}{}{})", escape_untrusted(facts.os.pretty_name), escape_untrusted(facts.os.id),
                                   facts.os.version_id.empty() ? "" : " ", escape_untrusted(facts.os.version_id)));
   lines.add("architecture", known(facts.arch));

@@ -1,5 +1,6 @@
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
+#include "cli/common/snapshot_option.hpp"
 #include "cli/inspect/facts_text.hpp"
 #include "cli/inspect/sbom_output.hpp"
 #include "cli/verbs.hpp"
@@ -115,6 +116,7 @@ void add_inspect_verb(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("inspect", "Show what is on machines: system, packages, kernels, boot entry, mounts, identity");
   auto options = std::make_shared<InspectOptions>();
   add_machine_options(*verb, options->machines);
+  add_snapshot_option(*verb, options->machines);
   verb->add_flag("--packages", options->packages, "list every package");
   verb->add_flag("--fresh", options->fleet.fresh, "read the disks again, also where they did not change");
   auto* sbom = verb->add_option("--sbom", options->sbom, "bill of materials: cyclonedx (1.5) or spdx (2.3), as JSON")->type_name("FORMAT");

@@ -1,6 +1,7 @@
 #include "cli/inspect/sbom_output.hpp"
 
 #include "cli/common/output_target.hpp"
+#include "cli/common/plan_text.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -35,11 +36,11 @@ Result<SbomOutput> SbomOutput::open(report::SbomFormat format, const std::filesy
 std::filesystem::path SbomOutput::file_of(const inventory::Machine& machine) const {
   if (!folder_) return target_;
   const char* ending = format_ == report::SbomFormat::cyclonedx ? "cdx.json" : "spdx.json";
-  return target_ / fmt::format("{}-{}.{}", file_name(machine.name), file_name(machine.uuid), ending);
+  return target_ / fmt::format("{}-{}.{}", file_name(full_name(machine)), file_name(machine.uuid), ending);
 }
 
 Result<void> SbomOutput::write(const MachineFacts& about, const guest::Facts& facts) const {
-  const report::SbomSubject subject{about.machine.name, about.machine.uuid, about.read, VMPATCH_VERSION};
+  const report::SbomSubject subject{full_name(about.machine), about.machine.uuid, about.read, VMPATCH_VERSION};
   const std::string text = dump_json(report::sbom(format_, subject, facts), 2) + "\n";
   return write_output(target_.empty() ? target_ : file_of(about.machine), text);
 }

@@ -1,3 +1,4 @@
+#include "cli/common/snapshot_option.hpp"
 #include "cli/scan/findings.hpp"
 #include "cli/scan/questions.hpp"
 #include "cli/verbs.hpp"
@@ -21,7 +22,8 @@ constexpr const char* footer =
     "(the gate's records) and the days since publication: critical from 70, high from 45, medium from 30. --explain shows it.\n"
     "\n"
     "What is assessed is what a machine would start with. --lag looks at its snapshots, too, since a revert takes patches away: the\n"
-    "internal ones of its images, and the external ones that libvirt knows. One that was taken of a running machine takes longer.\n"
+    "internal ones of its images, and the external ones that libvirt knows; --snapshot shows one. One that was taken of a running\n"
+    "machine takes longer.\n"
     "\n"
     "Exit code 3: something at or above --fail-on, whatever --status shows (with --fix: a machine lacks the fix; with --lag: one is\n"
     "behind, as it is now). 1: nothing of that, but some machine, snapshot, image or folder was not assessed, some host did not answer,\n"
@@ -90,6 +92,9 @@ Result<void> check_options(const ScanOptions& options) {
   if (questions == 1 && about_findings) {
     return fail(Errc::usage, "--fail-on, --status and --explain are about the list of findings, which this question does not give");
   }
+  if (questions == 1 && !options.machines.snapshot.empty()) {
+    return fail(Errc::usage, "--snapshot goes with the list of findings; --lag looks at every snapshot by itself");
+  }
   if (options.fix && trim(*options.fix).empty()) return fail(Errc::usage, "--fix: name a vulnerability, as CVE-2024-6387");
   if (options.package && trim(*options.package).empty()) return fail(Errc::usage, "--package: name a package, as openssl");
   if (options.offline && options.refresh) return fail(Errc::usage, "--offline and --refresh contradict each other");
@@ -116,6 +121,7 @@ void add_scan_verb(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("scan", about);
   auto options = std::make_shared<ScanOptions>();
   add_machine_options(*verb, options->machines);
+  add_snapshot_option(*verb, options->machines);
   verb->add_flag("--fresh", options->fresh, "read the disks again whatever is known of them");
   verb->add_option("-j,--jobs", options->jobs, "machines read side by side [jobs of the configuration, 2]")
       ->check(CLI::Range(1, 64))->type_name("N");

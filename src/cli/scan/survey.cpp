@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/common/plan_text.hpp"
 #include "cli/common/progress.hpp"
 #include "cli/scan/fleet_reading.hpp"
 #include "vmpatch/core/format.hpp"
@@ -92,7 +93,7 @@ Result<std::vector<Finding>> Survey::match(const MachineFacts& machine) const {
 report::MachineScan Survey::assess(const MachineFacts& machine, const report::StatusFilter& filter, advisory::Detail detail) const {
   report::MachineScan scan;
   scan.uuid = machine.machine.uuid;
-  scan.name = machine.machine.name;
+  scan.name = full_name(machine.machine);
   scan.host = machine.machine.host;
   if (machine.facts) {
     const guest::Facts& facts = *machine.facts;

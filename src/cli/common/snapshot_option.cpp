@@ -1,0 +1,45 @@
+#include "cli/common/snapshot_option.hpp"
+
+#include <algorithm>
+
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::cli {
+namespace {
+
+constexpr std::size_t most_named = 20;
+
+std::string list_snapshots(const inventory::Machine& machine) {
+  if (machine.snapshots.empty()) return "it has none";
+  std::string text = "it has ";
+  const std::size_t shown = std::min(machine.snapshots.size(), most_named);
+  for (std::size_t i = 0; i < shown; ++i) text += (i == 0 ? "" : ", ") + escape_untrusted(machine.snapshots[i].name);
+  if (machine.snapshots.size() > shown) text += fmt::format(" and {} more", machine.snapshots.size() - shown);
+  return text;
+}
+
+}  // namespace
+
+void add_snapshot_option(CLI::App& verb, MachineOptions& options) {
+  verb.add_option("--snapshot", options.snapshot, "the machines as they would be after a revert to this snapshot; nothing is reverted")
+      ->type_name("NAME")
+      ->check([](const std::string& name) { return name.empty() ? std::string("the name is empty") : std::string(); });
+}
+
+Result<void> go_to_snapshot(std::vector<inventory::Machine>& machines, const std::string& name) {
+  for (inventory::Machine& machine : machines) {
+    const auto is_wanted = [&](const inventory::Snapshot& snapshot) { return snapshot.name == name; };
+    const auto found = std::find_if(machine.snapshots.begin(), machine.snapshots.end(), is_wanted);
+    const std::string what = fmt::format("{} at snapshot {}", escape_untrusted(machine.name), escape_untrusted(name));
+    if (found == machine.snapshots.end()) return fail(Errc::not_found, "{}: there is no such snapshot; {}", what, list_snapshots(machine));
+    if (!found->problem.empty()) return fail(Errc::refused, "{}: {}", what, found->problem);
+    if (std::find_if(found + 1, machine.snapshots.end(), is_wanted) != machine.snapshots.end()) {
+      return fail(Errc::refused, "{}: several snapshots have this name; tell them apart by renaming one", what);
+    }
+    machine = inventory::at_snapshot(machine, *found);
+  }
+  return {};
+}
+
+}  // namespace vmpatch::cli
