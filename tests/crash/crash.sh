@@ -5,6 +5,7 @@ if [ -z "${CRASH_PRIVATE:-}" ]; then  # a /run/vm-patch of our own: what is left
   exec env CRASH_PRIVATE=1 unshare --mount --propagation private bash "$0"
 fi
 # shellcheck source=tests/support/e2e.sh
+set -euo pipefail  # without its variables nothing may run
 . "${VMPATCH_SOURCE_DIR:?}/tests/support/e2e.sh"
 : "${VMPATCH_CRASH:?path of vm-patch-crash}"
 mkdir -p /run/vm-patch

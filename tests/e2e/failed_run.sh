@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs that fail leave the image bit-identical and say why, while a good machine beside them is patched; that one keeps what
 # its administrator and its machine own, and can be put back. Three appliance launches.
+set -euo pipefail  # without its variables nothing may run
 . "$(dirname "$0")/../support/e2e.sh"
 
 trusted_author

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job on a real outdated Debian 12, with real libvirtd, libguestfs and packages: listed, refused, planned, patched,
 # verified, committed, attested, started.
+set -euo pipefail  # without its variables nothing may run
 source "$(dirname "$0")/../support/e2e.sh"
 
 machine=web01

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A machine that is not fit to be patched is refused with exit code 4, a reason and a remedy, and its image stays as it is.
+set -euo pipefail  # without its variables nothing may run
 . "$(dirname "$0")/../support/e2e.sh"
 
 # The private libvirtd keeps sockets here, so the path must be short.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What machines are missing: a real outdated guest, feeds in their real formats about packages that are really on it, a
 # running machine, a broken disk, orphans, and the gate's own records of starts.
+set -euo pipefail  # without its variables nothing may run
 source "$(dirname "$0")/../support/e2e.sh"
 
 host=$(mktemp -d /var/tmp/vpl.XXXXXX)

@@ -2,6 +2,7 @@
 # Every kind of step but packages on a real Debian: done offline, proved from outside with debugfs, asked again by verify.
 # Three appliances in all: one for the good recipe, two or three side by side for the bad one.
 # shellcheck source=../support/e2e.sh
+set -euo pipefail  # without its variables nothing may run
 source "$(dirname "${BASH_SOURCE[0]}")/../support/e2e.sh"
 
 disk=$WORK/debian.raw pay=$WORK/payloads escape=$'\033'

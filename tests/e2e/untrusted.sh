@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What is not trusted ends with exit code 5 in every command that takes a bundle, says the file, the line where there is
 # one, the reason and the remedy, and touches nothing.
+set -euo pipefail  # without its variables nothing may run
 . "$(dirname "$0")/../support/e2e.sh"
 
 disk=$WORK/disk.raw
