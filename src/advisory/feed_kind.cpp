@@ -16,7 +16,7 @@ FeedKind kind_of_object(std::string_view head) {
     const std::string& key = path[0];
     if (kind != FeedKind::automatic) return false;
     if (key == "document" || key == "product_tree") kind = FeedKind::csaf;
-    if (key == "affected" || key == "schema_version") kind = FeedKind::osv;
+    if (key == "affected" || key == "schema_version" || key == "modified") kind = FeedKind::osv;
     if (key == "catalogVersion") kind = FeedKind::kev;
     return false;
   };

@@ -1,6 +1,7 @@
 #include "advisory/osv.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "advisory/cvss.hpp"
@@ -122,6 +123,12 @@ std::optional<Rating> word_rating(std::string_view what, const std::string& word
   return Rating{Rating::Grade::word, *severity, 0, fmt::format("{} {} (osv)", what, word)};
 }
 
+/// Errata of Red Hat and its kin that mend bugs (RHBA) or add something (RHEA): AlmaLinux publishes them as records, too.
+bool is_no_security_erratum(std::string_view id) {
+  constexpr std::array<std::string_view, 8> kinds{"RHBA-", "RHEA-", "ALBA-", "ALEA-", "RLBA-", "RLEA-", "ELBA-", "ELEA-"};
+  return std::any_of(kinds.begin(), kinds.end(), [&](std::string_view kind) { return id.starts_with(kind); });
+}
+
 class Record {
  public:
   Record(const Json& record, std::string_view where, bool may_be_ours, Intake& intake)
@@ -137,6 +144,7 @@ class Record {
     where_ = fmt::format("{} ({})", where_, id);
     if (!affected.is_array() && !affected.is_null()) return may_be_ours_ ? intake_.skip(where_, "\"affected\" is no array") : void();
     if (affected.size() > most_affected) return may_be_ours_ ? intake_.skip(where_, "too many packages") : void();
+    if (is_no_security_erratum(id) && ids_of(record_).cves.empty()) return;
     read_withdrawn();
     for (const auto& one : items_of(affected)) read_affected(one);
     if (!dropped_.empty() && !withdrawn_) intake_.skip(where_, dropped_);

@@ -111,6 +111,14 @@ TEST_F(Load, FolderIsOneFeed) {
   EXPECT_FALSE(load(scratch_ / "empty").has_value());
 }
 
+TEST_F(Load, OsvRecordWithoutPackagesIsKnownAndSaysNothing) {
+  const auto state = load_text(R"({"id":"SUSE-SU-2015:0011-2","modified":"2014-01-27T18:38:10Z","related":["CVE-2014-0591"],"summary":"bind"})");
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_EQ(state->kind, FeedKind::osv);
+  EXPECT_EQ(state->records, 1U);
+  EXPECT_EQ(state->relevant + state->skipped, 0U);
+}
+
 TEST_F(Load, FoldersInAFolderAreRead) {
   const auto document = [](const std::string& id) { return R"({"document":{"csaf_version":"2.0","tracking":{"id":")" + id + R"("}}})"; };
   write("csaf/2024/a.json", document("A"));
