@@ -149,7 +149,7 @@ class Document {
     for (const auto& [list, word] : status_lists) {
       for (const auto& product : items_of(member(vulnerability, "product_status"), list)) collect(text_of(product), word, where);
     }
-    if (collected_.empty() && puzzling_.empty()) puzzling_ = modules_;
+    find_missing_modules();
     if (!puzzling_.empty()) intake_.skip(where, "the product '" + puzzling_ + "' is not understood");
     if (collected_.empty()) return;
     if (!is_record_id(name)) {
@@ -163,6 +163,18 @@ class Document {
     intake_.store.describe(number_, summary(vulnerability), feed_time(text_of(vulnerability, "release_date")));
     rate(vulnerability);
     for (auto& [key, what] : collected_) state(key, what);
+  }
+
+  /// A module of which no package was collected for its release.
+  void find_missing_modules() {
+    for (const auto& [scope, product] : modules_) {
+      const Scope& module = scope;  // clang 14 cannot capture a structured binding
+      const bool known = std::any_of(collected_.begin(), collected_.end(), [&](const auto& one) {
+        const Scope& package = std::get<0>(one.first);
+        return package.distribution == module.distribution && (package.release == module.release || package.release.empty() || module.release.empty());
+      });
+      if (!known && puzzling_.empty()) puzzling_ = product;
+    }
   }
 
   static const std::string& summary(const Json& vulnerability) {
@@ -218,7 +230,8 @@ class Document {
       case Word::first_affected:
       case Word::last_affected:
         if (what.affected_note.empty()) what.affected_note = remarks_.affected(product);
-        if (!range) what.every_affected = true;
+        // Red Hat gives components without a fix versions that are none: go-toolset@rhel8, 389-ds-base@3.2.0-5.el10dsrv.
+        if (!range || (!package->version.empty() && !package->general && package->scope.distribution == Distribution::redhat)) what.every_affected = true;
         else if (word == Word::affected || !range->events.empty()) append(what.affected, *range);
         else add_bounds(word == Word::first_affected ? what.first : what.last, *range);
         break;
@@ -236,9 +249,14 @@ class Document {
   void puzzle(const CsafMeaning& meaning, const std::string& product) {
     using Kind = CsafMeaning::Kind;
     if (meaning.kind == Kind::other) return;
-    const bool matters = meaning.kind == Kind::broken || may_be_installed(meaning.text, intake_.store) || may_be_installed(product, intake_.store);
-    std::string& told = meaning.kind == Kind::module ? modules_ : puzzling_;
-    if (matters && told.empty()) told = product.empty() ? "without an id" : product.substr(0, 200);
+    if (meaning.kind == Kind::module ? modules_.contains(meaning.package.scope) : !puzzling_.empty()) return;
+    if (!meaning.may_be_installed) {
+      meaning.may_be_installed = meaning.kind == Kind::broken || may_be_installed(meaning.text, intake_.store) || may_be_installed(product, intake_.store);
+    }
+    if (!*meaning.may_be_installed) return;
+    std::string told = product.empty() ? "without an id" : product.substr(0, 200);
+    if (meaning.kind == Kind::module) modules_.emplace(meaning.package.scope, std::move(told));
+    else puzzling_ = std::move(told);
   }
 
   /// Several products' ranges stay several ranges.
@@ -336,7 +354,7 @@ class Document {
   std::map<Key, Collected> collected_;
   std::uint32_t number_ = 0;
   std::string puzzling_;  ///< the first product that matters and is not understood
-  std::string modules_;   ///< the first module that is named as a whole
+  std::map<Scope, std::string> modules_;  ///< the first one of each release that is named as a whole
 };
 
 }  // namespace

@@ -27,6 +27,14 @@ bool is_cut_name(const PackageUrl& purl) {
   return !purl.version.empty() && (dash == std::string::npos || purl.version.find('.', dash) == std::string::npos);
 }
 
+/// pkg:rpmmod/redhat/ruby:2.6/ruby is the source package ruby in the module stream ruby:2.6; "" = the module itself.
+std::string_view stream_in(const PackageUrl& purl) {
+  const auto slash = purl.type == "rpmmod" ? purl.name_space.find('/') : std::string::npos;
+  return slash == std::string::npos ? std::string_view() : std::string_view(purl.name_space).substr(slash + 1);
+}
+
+bool is_module(const PackageUrl& purl) { return purl.type == "rpmmod" && stream_in(purl).empty(); }
+
 }  // namespace
 
 std::string module_stream(std::string_view module) {
@@ -92,7 +100,8 @@ CsafProducts::Whole CsafProducts::resolve(const Product& product, std::size_t de
   whole.is_foreign = product.has_cpe && !product.platform;
   whole.is_placed = product.platform.has_value();
   whole.range = product.range;
-  if (product.purl && product.purl->type == "rpmmod") whole.module = module_stream(product.purl->name + ":" + product.purl->version);
+  if (product.purl && !stream_in(*product.purl).empty()) whole.module = module_stream(stream_in(*product.purl));
+  else if (product.purl && product.purl->type == "rpmmod") whole.module = module_stream(product.purl->name + ":" + product.purl->version);
   else if (product.purl) whole.module = module_stream(product.purl->qualifier("rpmmod"));
   if (!product.is_relationship) return whole;
 
@@ -127,14 +136,17 @@ CsafMeaning CsafProducts::from_purl(const Whole& whole) {
   const PackageUrl& purl = *whole.component->purl;
   CsafMeaning meaning;
   meaning.text = purl.name.substr(0, longest_name);
-  if (purl.type == "rpmmod") {
+  CsafPackage& package = meaning.package;
+  if (is_module(purl)) {
     meaning.kind = CsafMeaning::Kind::module;
+    package.scope = whole.platform ? *whole.platform : scope_of_purl("rpm", purl.name_space, purl.qualifier("distro")).value_or(Scope());
     return meaning;
   }
   meaning.kind = CsafMeaning::Kind::other;
-  const auto own = scope_of_purl(purl.type, purl.name_space, purl.qualifier("distro"));
+  const bool in_module = !stream_in(purl).empty();
+  const auto own = scope_of_purl(in_module ? "rpm" : purl.type, purl.name_space.substr(0, in_module ? purl.name_space.find('/') : std::string::npos),
+                                 purl.qualifier("distro"));
   if (!own) return meaning;
-  CsafPackage& package = meaning.package;
   package.scope = *own;
   if (whole.platform) {
     // A component of another distribution's product is none of either.
@@ -156,6 +168,7 @@ CsafMeaning CsafProducts::from_purl(const Whole& whole) {
     package.version = std::string(epoch.substr(0, 10)) + ":" + package.version;
   }
   package.kind = kind_of(purl.qualifier("arch"));
+  if (in_module && package.kind == CsafPackage::Kind::unknown) package.kind = CsafPackage::Kind::source;
   if (package.version.empty()) package.range = whole.range;
   meaning.kind = CsafMeaning::Kind::package;
   return meaning;
@@ -167,15 +180,24 @@ CsafMeaning CsafProducts::from_name(const Whole& whole) {
   meaning.text = whole.component->name;
   const bool is_package = whole.is_relationship && whole.platform && package_manager_of(whole.platform->distribution) == "rpm" &&
                           !whole.component->has_bad_purl && !whole.component->platform;
-  const auto name = is_package ? parse_rpm_name(whole.component->name) : std::nullopt;
+  if (!is_package) return meaning;
+  // "ruby:2.6/ruby" is a source package in a module stream, "ubi8/httpd-24" a container image.
+  const std::string_view text = whole.component->name;
+  const auto slash = text.find('/');
+  const bool in_module = slash != std::string_view::npos && text.substr(0, slash).find(':') != std::string_view::npos;
+  if (slash != std::string_view::npos && !in_module) {
+    if (text.find_first_of(" \t\r\n") == std::string_view::npos) meaning.kind = CsafMeaning::Kind::other;
+    return meaning;
+  }
+  const auto name = parse_rpm_name(in_module ? text.substr(slash + 1) : text);
   if (!name) return meaning;
   meaning.kind = CsafMeaning::Kind::package;
   CsafPackage& package = meaning.package;
   package.scope = *whole.platform;
   package.name = name->name;
   package.version = name->version;
-  package.kind = kind_of(name->arch);
-  package.module_stream = whole.module;
+  package.kind = in_module && name->arch.empty() ? CsafPackage::Kind::source : kind_of(name->arch);
+  package.module_stream = in_module ? module_stream(text.substr(0, slash)) : whole.module;
   if (package.version.empty()) package.range = whole.range;
   return meaning;
 }

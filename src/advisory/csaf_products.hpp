@@ -32,8 +32,9 @@ struct CsafMeaning {
     unknown,  ///< not understood; what it calls itself may tell whether it matters
     broken    ///< a reference to nothing, or to itself: it may be anything
   } kind = Kind::unknown;
-  CsafPackage package;
-  std::string text;  ///< name of the package or the product; hostile
+  CsafPackage package;  ///< of a module: only the scope
+  std::string text;     ///< name of the package or the product; hostile
+  mutable std::optional<bool> may_be_installed;  ///< once it was asked for
 };
 
 class CsafProducts {

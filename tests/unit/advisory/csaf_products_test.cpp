@@ -1,6 +1,7 @@
 // Product trees as vendors write them: nested relationships, SUSE's names and recommendations, module streams; and what is left out
 // is counted exactly when a machine may need it.
 #include <algorithm>
+#include <chrono>
 
 #include "advisory/rpm_name.hpp"
 #include "unit/advisory/feeds.hpp"
@@ -277,6 +278,71 @@ TEST(ModuleStream, PackagesOfOneSourceAreJudgedEachByItsOwn) {
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].status, Status::affected_fixed);
   EXPECT_EQ(all[0].binaries.size(), 1U);
+}
+
+// Red Hat's components without a fix
+
+/// What a document says of `installed` that calls one component on RHEL 8 affected; "skipped" when it was not understood.
+std::vector<std::string> affected_on_rhel8(const std::string& id, const std::string& helper, const guest::Package& installed) {
+  const auto facts = rhel8({installed});
+  const Document document({leaf("p", "cpe:/o:redhat:enterprise_linux:8"), leaf(id, helper)}, {combination("p:" + id, id, "p")}, "known_affected", {"p:" + id});
+  if (state_of(document.text(), facts).skipped > 0) return {"skipped"};
+  return lines(found(document, facts));
+}
+
+TEST(RedHat, AffectedComponentHasNoVersion) {
+  const std::vector<std::string> open{"CVE-2022-36760 go-toolset 1.20-1 affected_unfixed -"};
+  const auto go = rpm("go-toolset", "1.20-1", "go-toolset:rhel8:8080:x");
+  EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@rhel8?arch=src&rpmmod=go-toolset:rhel8", go), open);
+  EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@1.19-5.el8dsrv?arch=src", go), open);
+  EXPECT_EQ(affected_on_rhel8("go", "pkg:generic/go-toolset@1.19-5", go), std::vector<std::string>{});
+  // A fix rules.
+  Document document({leaf("p", "cpe:/o:redhat:enterprise_linux:8"), leaf("a", "pkg:rpm/redhat/httpd@2.4.30-1?arch=src"), leaf("f", "pkg:rpm/redhat/httpd@2.4.37-5?arch=src")},
+                    {combination("p:a", "a", "p"), combination("p:f", "f", "p")}, "known_affected", {"p:a"});
+  document.vulnerability["product_status"]["fixed"] = {"p:f"};
+  EXPECT_EQ(lines(found(document, rhel8({rpm("httpd", "2.4.37-5")}))), std::vector<std::string>{"CVE-2022-36760 httpd 2.4.37-5 not_affected -"});
+  EXPECT_EQ(lines(found(document, rhel8({rpm("httpd", "2.4.37-4")}))), std::vector<std::string>{"CVE-2022-36760 httpd 2.4.37-4 affected_fixed 2.4.37-5"});
+}
+
+TEST(RedHat, PackageInAModuleStream) {
+  const std::vector<std::string> open{"CVE-2022-36760 ruby 2.6.10-1 affected_unfixed -"};
+  for (const char* purl : {"pkg:rpmmod/redhat/ruby:2.6/ruby", "pkg:rpmmod/redhat/ruby%3A2.6/ruby", ""}) {
+    EXPECT_EQ(affected_on_rhel8("ruby:2.6/ruby", purl, rpm("ruby", "2.6.10-1", "ruby:2.6:8080:x")), open) << purl;
+    EXPECT_EQ(affected_on_rhel8("ruby:2.6/ruby", purl, rpm("ruby", "2.6.10-1", "ruby:3.1:8080:x")), std::vector<std::string>{}) << purl;
+  }
+  EXPECT_EQ(affected_on_rhel8("ruby:2.6", "pkg:rpmmod/redhat/ruby:2.6", rpm("ruby", "2.6.10-1", "ruby:2.6:8080:x")), std::vector<std::string>{"skipped"});
+}
+
+TEST(RedHat, ModuleIsMissedThoughAnotherReleaseHasThePackage) {
+  const Json module = leaf("ruby:2.6", "pkg:rpmmod/redhat/ruby:2.6");
+  const auto skipped = [&](const std::string& release) {
+    const Document document({leaf("8", "cpe:/o:redhat:enterprise_linux:8"), leaf("x", "cpe:/o:redhat:enterprise_linux:" + release), module, leaf("ruby", "pkg:rpm/redhat/ruby?arch=src")},
+                            {combination("8:ruby:2.6", "ruby:2.6", "8"), combination("x:ruby", "ruby", "x")}, "known_affected", {"8:ruby:2.6", "x:ruby"});
+    return state_of(document.text(), rhel8({rpm("ruby", "2.6.10-1", "ruby:2.6:8080:x")})).skipped;
+  };
+  EXPECT_EQ(skipped("9"), 1U);
+  EXPECT_EQ(skipped("8"), 0U);
+}
+
+TEST(RedHat, ContainerImageIsNoPackage) {
+  const auto httpd = rpm("httpd-24", "2.4.37-4");
+  EXPECT_EQ(affected_on_rhel8("rhel8/httpd-24", "", httpd), std::vector<std::string>{});
+  EXPECT_EQ(affected_on_rhel8("ubi9/httpd-24:1-5", "", httpd), std::vector<std::string>{});
+  EXPECT_EQ(affected_on_rhel8("httpd-24 / all builds", "", httpd), std::vector<std::string>{"skipped"});
+}
+
+TEST(CsafTree, PuzzlesOfManyVulnerabilitiesTakeNoTime) {
+  const std::string id = "p:" + std::string(200, '-') + " x";
+  std::string name;
+  for (int i = 0; i < 250; ++i) name += "a-";
+  Document document({leaf("p", appstream), leaf(id, "", name + " x")}, {}, "known_affected", std::vector<std::string>(2'000, id));
+  Json all = Json::parse(document.text());
+  all["vulnerabilities"] = Json::array();
+  for (int i = 0; i < 100; ++i) all["vulnerabilities"].push_back(document.vulnerability);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(state_of(dump_json(all), rhel8({rpm("httpd", "1-1")})).skipped, 0U);
+  // Asking for each of the 200,000 mentions takes minutes.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
 }
 
 // OSV: what is left out
