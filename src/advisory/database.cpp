@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "advisory/archive/archive.hpp"
 #include "advisory/byte_source.hpp"
@@ -54,15 +55,16 @@ Result<std::string> read_head(int fd, bool gzip) {
   return head;
 }
 
-Result<std::string> read_all(ByteSource& source, std::uint64_t max_bytes) {
+/// Nothing when it is larger.
+Result<std::optional<std::string>> read_all(ByteSource& source, std::uint64_t max_bytes) {
   std::string text;
   for (constexpr std::size_t block = 1U << 20U;;) {
     const std::size_t before = text.size();
     text.resize(before + block);
     VMPATCH_TRY(const std::size_t got, source.read(text.data() + before, block));
     text.resize(before + got);
-    if (got == 0) return text;
-    if (text.size() > max_bytes) return fail(Errc::failed, "larger than {}", format_size(max_bytes));
+    if (text.size() > max_bytes) return std::optional<std::string>();
+    if (got == 0) return std::optional(std::move(text));
   }
 }
 
@@ -79,7 +81,8 @@ Result<void> load_zip(int fd, Intake& intake) {
   });
 }
 
-Result<void> load_file(int fd, FeedKind wanted, Intake& intake) {
+/// `name`: of a file in a folder, which is skipped when it is a document that is too large; "" = that is an error.
+Result<void> load_file(int fd, FeedKind wanted, Intake& intake, std::string_view name = {}) {
   VMPATCH_TRY(std::string head, read_head(fd, false));
   const bool gzip = is_gzip(head);
   if (gzip) {
@@ -96,8 +99,13 @@ Result<void> load_file(int fd, FeedKind wanted, Intake& intake) {
     case FeedKind::kev: return load_kev(*source, intake);
     case FeedKind::epss: return load_epss(*source, intake);
     case FeedKind::csaf: {
-      VMPATCH_TRY(const std::string text, read_all(*source, largest_document));
-      return load_csaf(text, intake);
+      VMPATCH_TRY(const std::optional<std::string> text, read_all(*source, largest_document));
+      if (text) return load_csaf(*text, intake);
+      const std::string why = fmt::format("larger than {}", format_size(largest_document));
+      if (name.empty()) return fail(Errc::failed, "{}", why);
+      ++intake.state.records;
+      intake.skip(name, why);
+      return {};
     }
     case FeedKind::automatic: break;
   }
@@ -165,7 +173,7 @@ Result<std::vector<fs::path>> list_files(const fs::path& folder, Intake& intake)
   return files;
 }
 
-/// One file that is no feed is skipped, as a record of the whole.
+/// One file that is no feed, or is too large a document, is skipped, as a record of the whole.
 Result<void> load_folder(const fs::path& folder, FeedKind wanted, Intake& intake) {
   VMPATCH_TRY(const std::vector<fs::path> files, list_files(folder, intake));
   if (files.empty()) return fail(Errc::not_found, "holds no *.json file");
@@ -177,7 +185,7 @@ Result<void> load_folder(const fs::path& folder, FeedKind wanted, Intake& intake
     VMPATCH_TRY(const UniqueFd fd, open_feed(file));
     VMPATCH_TRY(const Digest digest, sha256_fd(fd.get(), largest_feed));
     all.update(digest.hex() + "  " + name + "\n");
-    if (const auto loaded = load_file(fd.get(), wanted, intake); !loaded) {
+    if (const auto loaded = load_file(fd.get(), wanted, intake, name); !loaded) {
       if (!is_no_feed(fd.get())) return loaded.error().in(escape_untrusted(name));
       if (is_index(fd.get())) continue;
       ++intake.state.records;

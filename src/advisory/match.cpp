@@ -154,7 +154,7 @@ class Matcher {
       Draft draft;
       std::vector<Statements> on_packages;
       for (auto& rest : own) on_packages.push_back(take(rest, advisory));
-      find_mended(on_packages);
+      find_mended(on_source, on_packages);
       for (std::size_t i = 0; i < unit.subjects.size(); ++i) judge(unit, unit.subjects[i], on_source, on_packages[i], draft);
       if (!draft.worst) continue;
       order_.emplace_back(store_.order(advisory), findings_.size());
@@ -170,23 +170,28 @@ class Matcher {
   };
 
   /// SUSE leaves a source package in "known_affected" after its binary packages were fixed.
-  void find_mended(const std::vector<Statements>& on_packages) {
-    mended_.clear();
-    for (const auto& statements : on_packages) {
+  void find_mended(Statements on_source, const std::vector<Statements>& on_packages) {
+    const auto collect = [&](Statements statements, std::set<Text>& records) {
       for (const auto& statement : statements) {
-        if (statement.claim == Claim::fixed_in && statement.distribution == Distribution::suse && applies(statement)) mended_.insert(statement.record);
+        if (statement.claim == Claim::fixed_in && statement.distribution == Distribution::suse && applies(statement)) records.insert(statement.record);
       }
-    }
+    };
+    mended_.clear();
+    mended_by_name_.clear();
+    collect(on_source, mended_by_name_);
+    for (const auto& statements : on_packages) collect(statements, mended_);
   }
 
-  [[nodiscard]] bool is_left_over(const Statement& statement) const {
-    return statement.claim == Claim::open && statement.distribution == Distribution::suse && mended_.contains(statement.record);
+  /// A package that has the source's name may be meant itself, unless a fix of that name is told.
+  [[nodiscard]] bool is_left_over(const Statement& statement, const Unit& unit, const Subject& subject) const {
+    if (statement.claim != Claim::open || statement.distribution != Distribution::suse || !mended_.contains(statement.record)) return false;
+    return statement.naming == Naming::source || subject.own_name != unit.name || mended_by_name_.contains(statement.record);
   }
 
   void judge(const Unit& unit, const Subject& subject, Statements on_source, Statements on_package, Draft& draft) {
     applications_.clear();
     for (const auto& statement : on_source) {
-      if (statement.naming != Naming::binary && applies(statement) && !is_left_over(statement)) applications_.push_back({&statement, &subject.source_version});
+      if (statement.naming != Naming::binary && applies(statement) && !is_left_over(statement, unit, subject)) applications_.push_back({&statement, &subject.source_version});
     }
     for (const auto& statement : on_package) {
       // Where both have one name, a statement on either has been taken above.
@@ -250,6 +255,7 @@ class Matcher {
   std::vector<Text> releases_;  ///< those that a statement may be for
   std::vector<Application> applications_;
   std::set<Text> mended_;  ///< records that name the fix of a package of the source
+  std::set<Text> mended_by_name_;  ///< records that name a fix under the source's own name
   std::vector<Finding> findings_;
   std::vector<std::pair<std::uint32_t, std::size_t>> order_;
 };

@@ -77,9 +77,16 @@ void add_cves(const Json& list, std::vector<std::string>& cves) {
   }
 }
 
+/// "SUSE-SU-403 Forbidden-1" is a record of SUSE's.
+std::string id_of(const Json& record) {
+  std::string id = text_of(record, "id");
+  std::replace(id.begin(), id.end(), ' ', '_');
+  return id;
+}
+
 RecordIds ids_of(const Json& record) {
   RecordIds ids;
-  ids.record = text_of(record, "id");
+  ids.record = id_of(record);
   if (const auto cve = cve_in(ids.record); !cve.empty()) ids.cves.emplace_back(cve);
   if (ids.cves.empty()) add_cves(items_of(record, "aliases"), ids.cves);
   if (ids.cves.empty()) add_cves(items_of(record, "upstream"), ids.cves);
@@ -135,7 +142,7 @@ class Record {
       : record_(record), where_(where), may_be_ours_(may_be_ours), intake_(intake) {}
 
   void load() {
-    const std::string& id = text_of(record_, "id");
+    const std::string id = id_of(record_);
     const Json& affected = member(record_, "affected");
     if (!is_record_id(id)) {
       const bool matters = affected.is_array() ? std::any_of(affected.begin(), affected.end(), [&](const Json& one) { return concerns(one); }) : may_be_ours_;
@@ -214,7 +221,7 @@ class Record {
     statement.claim = withdrawn_ ? Claim::withdrawn : Claim::ranges;
     statement.distribution = scope->distribution;
     statement.release = intake_.store.texts.intern(scope->release);
-    statement.record = intake_.store.texts.intern(text_of(record_, "id"));
+    statement.record = intake_.store.texts.intern(id_of(record_));
     statement.note = intake_.store.texts.intern(note_);
     if (!withdrawn_ && !read_versions(affected, statement)) return drop(affected, "neither versions nor a range of the distribution's versions");
     const std::string& urgency = text_of(member(affected, "ecosystem_specific"), "urgency");

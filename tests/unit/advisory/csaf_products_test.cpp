@@ -236,6 +236,23 @@ TEST(Suse, SourcePackageThatStayedAffectedYieldsToTheFixesOfItsPackages) {
   EXPECT_EQ(lines(found(document, machine_with("8.45-8.7.1"))), std::vector<std::string>{"CVE-2022-36760 pcre 8.45-8.7.1 affected_unfixed -"});
 }
 
+TEST(Suse, PackageWithTheNameOfTheSourceStaysAffected) {
+  Document document = suse("cpe:/o:suse:sles:15:sp5", "recommended", "", "libfoo1-0.9-150500.1.1.x86_64");
+  document.leaves.push_back(leaf("foo", ""));
+  document.relationships.push_back(combination("P:foo", "foo", "P"));
+  document.vulnerability["product_status"]["known_affected"] = {"P:foo"};
+  const auto both = sles("15.5", {package("foo", "1.0-1", "foo"), package("libfoo1", "1.0-1", "foo")});
+  EXPECT_EQ(lines(found(document, both)), std::vector<std::string>{"CVE-2022-36760 foo 1.0-1 affected_unfixed -"});
+  EXPECT_EQ(lines(found(document, sles("15.5", {package("libfoo1", "1.0-1", "foo")}))), std::vector<std::string>{"CVE-2022-36760 foo 1.0-1 not_affected -"});
+  // The document knows a fix of that name.
+  const std::string fixed = "foo-0.9-150500.1.1.x86_64";
+  document.leaves.push_back(leaf(fixed, ""));
+  document.relationships.push_back(combination("P:" + fixed, fixed, "P"));
+  document.vulnerability["product_status"]["recommended"].push_back("P:" + fixed);
+  document.vulnerability["remediations"][0]["product_ids"].push_back("P:" + fixed);
+  EXPECT_EQ(lines(found(document, both)), std::vector<std::string>{"CVE-2022-36760 foo 1.0-1 not_affected -"});
+}
+
 TEST(RpmName, Parts) {
   const auto parts = [](std::string_view text) {
     const auto name = parse_rpm_name(text);

@@ -111,6 +111,28 @@ TEST_F(Load, FolderIsOneFeed) {
   EXPECT_FALSE(load(scratch_ / "empty").has_value());
 }
 
+TEST_F(Load, FolderSkipsADocumentThatIsTooLarge) {
+  write("vex/a.json", R"({"document":{"csaf_version":"2.0","tracking":{"id":"A"}},"vulnerabilities":[{"cve":"CVE-2025-0001"}]})");
+  const fs::path large = write("vex/large.json", R"({"document":{"csaf_version":"2.0","tracking":{"id":"B"},"x":")" + std::string(65U << 20U, 'x') + "\"}}");
+  const auto state = load(scratch_ / "vex");
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_EQ(state->kind, FeedKind::csaf);
+  EXPECT_EQ(state->records, 2U);
+  EXPECT_EQ(state->skipped, 1U);
+  ASSERT_EQ(state->problems.size(), 1U);
+  EXPECT_THAT(state->problems[0], HasSubstr("large.json: larger than 64"));
+  const auto alone = load(large);
+  ASSERT_FALSE(alone.has_value());
+  EXPECT_THAT(alone.error().message, HasSubstr("larger than 64"));
+}
+
+TEST_F(Load, OsvIdWithASpaceIsUsed) {
+  const auto state = load_text(osv("SUSE-SU-403 Forbidden-1", "Debian:12", "openssl", fixed_in("3.0.10-1")));
+  ASSERT_TRUE(state.has_value()) << state.error().message;
+  EXPECT_EQ(state->skipped, 0U);
+  EXPECT_EQ(lines(*database_.match(machine_with_openssl)), std::vector<std::string>{"SUSE-SU-403_Forbidden-1 openssl 3.0.9-1 affected_fixed 3.0.10-1"});
+}
+
 TEST_F(Load, OsvRecordWithoutPackagesIsKnownAndSaysNothing) {
   const auto state = load_text(R"({"id":"SUSE-SU-2015:0011-2","modified":"2014-01-27T18:38:10Z","related":["CVE-2014-0591"],"summary":"bind"})");
   ASSERT_TRUE(state.has_value()) << state.error().message;
@@ -246,7 +268,7 @@ TEST_F(Load, RecordsOfAnyShapeAreSkippedNotBelieved) {
   const std::string rows[] = {
       R"({"id":["x"],"affected":[{)" + package + "}]}",
       R"({"id":"","affected":[{)" + package + "}]}",
-      R"({"id":"with space","affected":[{)" + package + "}]}",
+      R"({"id":"with\ttab","affected":[{)" + package + "}]}",
       R"({"id":"CVE-2023-0001","affected":{)" + package + "}}",
       R"(["name","openssl",{"name":"openssl"}])",
       R"({"id":"CVE-2023-0001","affected":[{)" + package + R"(}],"x":1e999999})",
