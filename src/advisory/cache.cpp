@@ -1,6 +1,10 @@
 #include "advisory/cache.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+
+#include <cerrno>
 
 #include "advisory/json_view.hpp"
 #include "vmpatch/core/file.hpp"
@@ -11,6 +15,7 @@ FeedCache::FeedCache(fs::path folder, const std::string& name) : folder_(std::mo
   const std::string file = sha256(name).hex();
   data_ = folder_ / (file + ".data");
   about_ = folder_ / (file + ".json");
+  lock_ = folder_ / (file + ".lock");
 }
 
 Result<void> FeedCache::Download::append(std::string_view bytes) {
@@ -31,8 +36,17 @@ std::optional<CachedCopy> FeedCache::copy() const {
   return CachedCopy{text_of(*json, "url"), text_of(*json, "etag"), text_of(*json, "last_modified"), *fetched, *digest};
 }
 
-Result<FeedCache::Download> FeedCache::start() {
+Result<UniqueFd> FeedCache::lock() {
   VMPATCH_CHECK(make_dirs(folder_, 0755));
+  UniqueFd fd(::open(lock_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return errno_error(errno, "open " + lock_.string());
+  while (::flock(fd.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return errno_error(errno, "lock " + lock_.string());
+  }
+  return fd;
+}
+
+Result<FeedCache::Download> FeedCache::start() {
   VMPATCH_TRY(AtomicOutput file, AtomicOutput::create(data_));
   return Download(std::move(file));
 }

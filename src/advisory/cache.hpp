@@ -1,5 +1,5 @@
 #pragma once
-// Fetched feeds on disk: NAME.data, with NAME.json beside it. NAME is the SHA-256 of the URL (with its pinned digest).
+// Fetched feeds on disk: NAME.data, with NAME.json beside it; NAME.lock is held while it is fetched. NAME is the SHA-256 of the URL (with its pinned digest).
 
 #include <filesystem>
 #include <optional>
@@ -10,6 +10,7 @@
 #include "vmpatch/core/atomic_output.hpp"
 #include "vmpatch/core/clock.hpp"
 #include "vmpatch/core/digest.hpp"
+#include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::advisory {
 
@@ -41,13 +42,15 @@ class FeedCache {
     Sha256 hash_;
   };
   Result<Download> start();
+  /// Until the descriptor is closed no other process fetches this feed; waits for one that does.
+  Result<UniqueFd> lock();
   /// Durable, then in the place of the old copy.
   Result<void> keep(Download download, const CachedCopy& copy);
   /// The copy is as good as new.
   Result<void> confirm(const CachedCopy& copy);
 
  private:
-  std::filesystem::path folder_, data_, about_;
+  std::filesystem::path folder_, data_, about_, lock_;
 };
 
 }  // namespace vmpatch::advisory

@@ -51,7 +51,7 @@ class Remote {
       return fail(Errc::not_found, "feed {}: no {} in {}; run once without --offline", shown_,
                   copy_ ? "copy with this digest" : "copy", options_.cache_dir.string());
     }
-    auto fetched = download();
+    auto fetched = fetch_alone();
     if (fetched || fetched.error().code == Errc::usage || fetched.error().code == Errc::untrusted) return fetched;
     // A pinned copy that is not the right one was refused above.
     if (!copy_ || location_.digest) return fetched.error().in("feed " + shown_);
@@ -72,6 +72,18 @@ class Remote {
     }
     if (options_.offline) return true;
     return !options_.refresh && copy_->fetched <= now_ && now_ - copy_->fetched < options_.max_age;
+  }
+
+  /// Content and what is noted of it must be of one fetch. What another process has fetched meanwhile is as good.
+  Result<Time> fetch_alone() {
+    VMPATCH_TRY(const UniqueFd lock, cache_.lock());
+    const auto before = copy_ ? copy_->fetched : Time{};
+    copy_ = cache_.copy();
+    if (copy_ && copy_->fetched > before) {
+      VMPATCH_TRY(const bool good, copy_is_good());
+      if (good || (!location_.digest && copy_->fetched >= now_)) return copy_->fetched;
+    }
+    return download();
   }
 
   Result<Time> download() {

@@ -117,6 +117,8 @@ Result<void> AtomicOutput::commit(unsigned mode) {
   if (nameless_) VMPATCH_CHECK(give_name());
   if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) return errno_error(errno, what);
   temporary_.clear();
+  // A folder that may be written and not be read cannot be opened for this; the file is in its place all the same.
+  if (::faccessat(AT_FDCWD, folder_of(path_).c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES) return {};
   return fsync_dir(folder_of(path_));
 }
 

@@ -26,9 +26,15 @@ Snapshot make_internal(const Machine& machine, const InternalSnapshots& found, c
     const auto* of_disk = disk.target == target ? &of_target : find_named(found, disk.target, of_target.name);
     if (of_disk == nullptr) continue;
     disk.snapshot = of_disk->id;
+    if (of_disk->id.empty()) snapshot.problem = "the image gives it no id, by which it could be told from the present state";
     snapshot.memory = snapshot.memory || of_disk->vm_state_size > 0;
   }
   return snapshot;
+}
+
+/// One of libvirt's internal ones, of which it tells the name alone.
+bool is_told_by_images(const Snapshot& snapshot) {
+  return snapshot.kind == Snapshot::Kind::internal && snapshot.disks.empty() && snapshot.problem.empty();
 }
 
 }  // namespace
@@ -36,6 +42,14 @@ Snapshot make_internal(const Machine& machine, const InternalSnapshots& found, c
 std::string_view to_string(Snapshot::Kind kind) { return kind == Snapshot::Kind::internal ? "internal" : "external"; }
 
 void add_internal_snapshots(Machine& machine, const InternalSnapshots& found) {
+  const auto is_in_images = [&](const Snapshot& snapshot) {
+    return std::any_of(found.begin(), found.end(), [&](const auto& disk) { return find_named(found, disk.first, snapshot.name) != nullptr; });
+  };
+  // The images know more of it.
+  std::erase_if(machine.snapshots, [&](const Snapshot& known) { return is_told_by_images(known) && is_in_images(known); });
+  for (Snapshot& known : machine.snapshots) {
+    if (is_told_by_images(known)) known.problem = "libvirt knows it as an internal one, but no image that the machine writes holds it (one below may)";
+  }
   std::set<std::pair<std::string, std::string>> told;  // target and id
   for (const auto& [target, snapshots] : found) {
     for (const auto& one : snapshots) {

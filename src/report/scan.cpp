@@ -106,8 +106,12 @@ std::string format_problem(const std::string& machine_name, const Error& problem
   return has_it ? message : name + ": " + message;
 }
 
+std::string MachineScan::full_name() const { return name + (snapshot.empty() ? "" : " at snapshot " + snapshot); }
+
 Json machine_json(const MachineScan& machine) {
-  return {{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}};
+  Json json{{"uuid", machine.uuid}, {"name", machine.name}, {"host", machine.host}};
+  if (!machine.snapshot.empty()) json["snapshot"] = machine.snapshot;
+  return json;
 }
 
 }  // namespace vmpatch::report

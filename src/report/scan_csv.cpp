@@ -34,7 +34,7 @@ std::string number(const std::optional<double>& value) { return value ? fmt::for
 std::vector<std::string> finding_cells(const MachineScan& machine, const RankedFinding& ranked) {
   const advisory::Finding& finding = ranked.finding;
   const advisory::Advisory& known = *finding.advisory;
-  return {machine.name,
+  return {machine.full_name(),
           machine.uuid,
           machine.host,
           std::string(advisory::status_word(finding.status)),
@@ -61,7 +61,7 @@ class CsvWriter final : public ScanWriter {
   void add(const MachineScan& machine) override {
     if (machine.problem) {
       std::vector<std::string> cells(18);
-      cells[0] = machine.name;
+      cells[0] = machine.full_name();
       cells[1] = machine.uuid;
       cells[2] = machine.host;
       cells[3] = "unassessable";

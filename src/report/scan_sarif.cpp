@@ -63,7 +63,7 @@ Json rule_json(const Advisory& known) {
 }
 
 std::string message_of(const MachineScan& machine, const advisory::Finding& finding) {
-  std::string text = fmt::format("{}: {} {} on {}: {}", finding.advisory->id, finding.package, finding.installed, machine.name,
+  std::string text = fmt::format("{}: {} {} on {}: {}", finding.advisory->id, finding.package, finding.installed, machine.full_name(),
                                  advisory::to_string(finding.status));
   if (!finding.fixed.empty()) text += fmt::format(" in {}", finding.fixed);
   if (!finding.reason.empty()) text += fmt::format(" ({})", finding.reason);
@@ -81,13 +81,15 @@ Json locations_json(const std::string& name, const std::string& qualified, const
 Json result_json(const MachineScan& machine, const RankedFinding& ranked, std::size_t rule) {
   const advisory::Finding& finding = ranked.finding;
   const std::string package = escape_untrusted(finding.package);
-  const std::string fingerprint = sha256(dump_json(Json::array({machine.uuid, finding.advisory->id, finding.package}))).hex();
+  Json identity = Json::array({machine.uuid, finding.advisory->id, finding.package});
+  if (!machine.snapshot.empty()) identity.push_back(machine.snapshot);
+  const std::string fingerprint = sha256(dump_json(identity)).hex();
   return {{"ruleId", escape_untrusted(finding.advisory->id)},
           {"ruleIndex", rule},
           {"kind", result_kind(finding.status)},
           {"level", result_level(ranked)},
           {"message", {{"text", message_of(machine, finding)}}},
-          {"locations", locations_json(package, escape_untrusted(machine.name) + "/" + package, "package")},
+          {"locations", locations_json(package, escape_untrusted(machine.full_name()) + "/" + package, "package")},
           {"partialFingerprints", {{"vmPatchFinding/v1", fingerprint}}},
           {"rank", ranked.priority.score},
           {"properties",
@@ -100,9 +102,9 @@ Json result_json(const MachineScan& machine, const RankedFinding& ranked, std::s
 }
 
 Json notification_json(const MachineScan& machine) {
-  const std::string name = escape_untrusted(machine.name);
+  const std::string name = escape_untrusted(machine.full_name());
   return {{"level", "error"},
-          {"message", {{"text", "not assessed: " + format_problem(machine.name, *machine.problem)}}},
+          {"message", {{"text", "not assessed: " + format_problem(machine.full_name(), *machine.problem)}}},
           {"locations", locations_json(name, name, "machine")}};
 }
 

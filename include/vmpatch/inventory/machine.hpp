@@ -92,9 +92,9 @@ struct Machine {
 /// name or UUID. A disk that nobody can patch (encrypted, mirrored, sliced) keeps that as its problem. Target: inventory_xml.
 Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
 
-/// Pure: libvirt's snapshot XML (the same bounds). Nothing for one that is only in the images: they tell of it themselves.
-/// Disks are those of the <domain> within. Target: inventory_xml.
-Result<std::optional<Snapshot>> parse_snapshot_xml(std::string_view xml, std::string_view origin);
+/// Pure: libvirt's snapshot XML (the same bounds). Disks of an external one are those of the <domain> within; an internal one has
+/// none, since its images tell of it themselves: load_lineage(). Target: inventory_xml.
+Result<Snapshot> parse_snapshot_xml(std::string_view xml, std::string_view origin);
 
 /// The machine as it would be, for reading: its disks are the snapshot's.
 Machine at_snapshot(const Machine& machine, const Snapshot& snapshot);

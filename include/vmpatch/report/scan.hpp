@@ -52,6 +52,8 @@ Json to_json(const Lag& lag);
 
 struct MachineScan {
   std::string uuid, name, host;  ///< hostile text
+  std::string snapshot;          ///< the machine as it would be at this one; empty: as it is. Hostile text
+  [[nodiscard]] std::string full_name() const;
   std::string system;            ///< os-release's PRETTY_NAME; hostile text
   std::optional<Error> problem;  ///< why nothing can be said: the machine is unassessable, never clean
   std::optional<Time> read;      ///< when its disks were read

@@ -64,29 +64,26 @@ std::vector<MachineFacts> read_machines(ReadSetup& setup, const std::vector<inve
   return all;
 }
 
-std::vector<std::vector<MachineFacts>> read_snapshots(ReadSetup& setup, const std::vector<MachineFacts>& machines,
-                                                      const ScanOptions& options, ProgressDisplay& display, Time now) {
-  std::vector<std::vector<MachineFacts>> all(machines.size());
+std::vector<std::vector<Result<report::Lag>>> ask_snapshots(ReadSetup& setup, const std::vector<MachineFacts>& machines, const ScanOptions& options,
+                                                            ProgressDisplay& display, const AskSnapshot& ask) {
+  std::vector<std::vector<Result<report::Lag>>> all(machines.size());
   std::vector<inventory::Machine> readable;
-  std::vector<MachineFacts*> places;
+  std::vector<std::pair<std::size_t, std::size_t>> places;
   for (std::size_t i = 0; i < machines.size(); ++i) {
     if (!machines[i].facts) continue;
     for (const inventory::Snapshot& snapshot : machines[i].machine.snapshots) {
       // Until it is read; what the inventory knows of it stays.
-      all[i].push_back({inventory::at_snapshot(machines[i].machine, snapshot), fail(Errc::refused, "{}", snapshot.problem), false, now});
-    }
-  }
-  for (std::size_t i = 0; i < machines.size(); ++i) {
-    for (std::size_t k = 0; k < all[i].size(); ++k) {
-      if (!machines[i].machine.snapshots[k].problem.empty()) continue;
-      readable.push_back(all[i][k].machine);
-      places.push_back(&all[i][k]);
+      all[i].emplace_back(fail(Errc::refused, "{}", snapshot.problem));
+      if (!snapshot.problem.empty()) continue;
+      readable.push_back(inventory::at_snapshot(machines[i].machine, snapshot));
+      places.emplace_back(i, all[i].size() - 1);
     }
   }
   FleetProgress progress(display, "snapshots", readable.size());
   std::size_t next = 0;
-  read_fleet(setup, readable, {options.fresh, options.jobs}, [&](MachineFacts facts) {
-    *places[next++] = std::move(facts);
+  read_fleet(setup, readable, {options.fresh, options.jobs}, [&](const MachineFacts& facts) {
+    const auto& [machine, snapshot] = places[next++];
+    all[machine][snapshot] = ask(facts);
     progress.advance();
   });
   return all;

@@ -14,13 +14,12 @@ bool is_further_behind(const report::Lag& a, const report::Lag& b) {
 }
 
 SnapshotLags::SnapshotLags(const Survey& survey, std::size_t machine, Unassessable& unassessable) {
-  const auto& facts = survey.snapshots(machine);
-  for (std::size_t i = 0; i < facts.size(); ++i) {
-    Entry entry{&survey.machines()[machine].machine.snapshots[i], std::nullopt};
-    const auto findings = survey.match(facts[i]);
-    if (findings) entry.lag = report::measure_lag(*findings, survey.now());
-    if (!findings) unassessable.add(facts[i].machine, findings.error());
-    entries_.push_back(entry);
+  const inventory::Machine& about = survey.machines()[machine].machine;
+  const auto& lags = survey.snapshots(machine);
+  for (std::size_t i = 0; i < lags.size(); ++i) {
+    const inventory::Snapshot& snapshot = about.snapshots[i];
+    entries_.push_back({&snapshot, lags[i] ? std::optional(*lags[i]) : std::nullopt});
+    if (!lags[i]) unassessable.add(inventory::at_snapshot(about, snapshot), lags[i].error());
   }
 }
 

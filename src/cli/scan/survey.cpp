@@ -53,19 +53,24 @@ Result<Survey> Survey::make(Context& context, const ScanOptions& options, const 
   advisory::Interest interest;
   interest.everything = wanted.everything;
   survey.machines_ = read_machines(*setup, machines, options, display, survey.now());
-  if (wanted.snapshots) survey.snapshots_ = read_snapshots(*setup, survey.machines_, options, display, survey.now());
   for (const MachineFacts& machine : survey.machines_) {
     if (machine.facts) interest.add(*machine.facts);
   }
-  for (const auto& of_machine : survey.snapshots_) {
-    for (const MachineFacts& snapshot : of_machine) {
-      if (snapshot.facts) interest.add(*snapshot.facts);
-    }
-  }
+  const bool asks_snapshots = wanted.snapshots && std::any_of(survey.machines_.begin(), survey.machines_.end(), [](const MachineFacts& machine) {
+    return !machine.machine.snapshots.empty();
+  });
+  // They are read once the feeds are there, and may have packages that no machine has now.
+  interest.everything = interest.everything || asks_snapshots;
   if (!files.empty()) {
     VMPATCH_TRY(auto feeds, load_feeds(files, std::move(interest), display));
     survey.head_.feeds = feeds.states;
     survey.feeds_ = std::move(feeds);
+  }
+  if (wanted.snapshots) {
+    survey.snapshots_ = ask_snapshots(*setup, survey.machines_, options, display, [&](const MachineFacts& facts) -> Result<report::Lag> {
+      VMPATCH_TRY(const auto findings, survey.match(facts));
+      return report::measure_lag(findings, survey.now());
+    });
   }
   return survey;
 }
@@ -93,7 +98,8 @@ Result<std::vector<Finding>> Survey::match(const MachineFacts& machine) const {
 report::MachineScan Survey::assess(const MachineFacts& machine, const report::StatusFilter& filter, advisory::Detail detail) const {
   report::MachineScan scan;
   scan.uuid = machine.machine.uuid;
-  scan.name = full_name(machine.machine);
+  scan.name = machine.machine.name;
+  scan.snapshot = machine.machine.at_snapshot;
   scan.host = machine.machine.host;
   if (machine.facts) {
     const guest::Facts& facts = *machine.facts;

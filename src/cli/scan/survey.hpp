@@ -17,7 +17,7 @@ enum class FeedNeed { none, if_named, required };
 
 struct SurveyOptions {
   FeedNeed feeds = FeedNeed::required;
-  bool snapshots = false;   ///< what the machines can be reverted to is read, too
+  bool snapshots = false;   ///< what the machines can be reverted to is assessed, too
   bool everything = false;  ///< vulnerabilities of packages that no machine has are kept, too
 };
 
@@ -28,8 +28,8 @@ class Survey {
 
   [[nodiscard]] Time now() const { return head_.time; }
   [[nodiscard]] const std::vector<MachineFacts>& machines() const { return machines_; }
-  /// What a machine of machines() would be at each of its snapshots, in their order. Only with SurveyOptions::snapshots.
-  [[nodiscard]] const std::vector<MachineFacts>& snapshots(std::size_t machine) const { return snapshots_.at(machine); }
+  /// How far behind a machine of machines() would be at each of its snapshots, in their order. Only with SurveyOptions::snapshots.
+  [[nodiscard]] const std::vector<Result<report::Lag>>& snapshots(std::size_t machine) const { return snapshots_.at(machine); }
   [[nodiscard]] const inventory::Inventory& inventory() const { return inventory_; }
   /// Time, feeds, and what keeps the answer from being whole.
   [[nodiscard]] const report::ScanHead& head() const { return head_; }
@@ -48,7 +48,7 @@ class Survey {
   report::ScanHead head_;
   unsigned jobs_ = 1;
   std::vector<MachineFacts> machines_;
-  std::vector<std::vector<MachineFacts>> snapshots_;
+  std::vector<std::vector<Result<report::Lag>>> snapshots_;
   inventory::Inventory inventory_;
   Starts starts_;
   std::optional<Feeds> feeds_;

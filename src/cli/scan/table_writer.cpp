@@ -67,10 +67,10 @@ class TableWriter final : public report::ScanWriter {
   void begin(const report::ScanHead& head) override { head_ = head; }
 
   void add(const MachineScan& machine) override {
-    const std::string name = escape_untrusted(machine.name);
+    const std::string name = escape_untrusted(machine.full_name());
     ++total_;
     if (machine.problem) {
-      unassessable_.push_back(report::format_problem(machine.name, *machine.problem));
+      unassessable_.push_back(report::format_problem(machine.full_name(), *machine.problem));
       return;
     }
     for (const RankedFinding& ranked : machine.findings) add_finding(keep(name), ranked);

@@ -16,15 +16,15 @@ Snapshot unreadable(std::string name, const Error& error) {
   return snapshot;
 }
 
-std::optional<Snapshot> load_snapshot(virDomain* domain, virDomainSnapshot* handle, const std::string& machine) {
+Snapshot load_snapshot(virDomain* domain, virDomainSnapshot* handle, const std::string& machine) {
   const char* name = virDomainSnapshotGetName(handle);
   const std::string shown = name == nullptr ? "" : name;
   const std::string what = machine + " at snapshot " + shown;
   const std::string text = take_string(virDomainSnapshotGetXMLDesc(handle, 0));
-  auto parsed = text.empty() ? Result<std::optional<Snapshot>>(last_error("read the definition of " + escape_untrusted(what)))
+  auto parsed = text.empty() ? Result<Snapshot>(last_error("read the definition of " + escape_untrusted(what)))
                              : parse_snapshot_xml(text, what);
   if (!parsed) return unreadable(shown, parsed.error());
-  if (*parsed) resolve_volumes(virDomainGetConnect(domain), (*parsed)->disks);
+  resolve_volumes(virDomainGetConnect(domain), parsed->disks);
   return std::move(*parsed);
 }
 
@@ -39,7 +39,7 @@ void load_snapshots(virDomain* domain, Machine& machine, Pulse& pulse) {
     return;
   }
   for (const auto& handle : take_handles<SnapshotPtr>(handles, count)) {
-    if (auto snapshot = load_snapshot(domain, handle.get(), machine.name)) machine.snapshots.push_back(std::move(*snapshot));
+    machine.snapshots.push_back(load_snapshot(domain, handle.get(), machine.name));
     pulse.beat();
   }
 }

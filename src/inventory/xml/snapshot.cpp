@@ -26,19 +26,20 @@ Time read_time(const xmlNode* node) {
 
 }  // namespace
 
-Result<std::optional<Snapshot>> parse_snapshot_xml(std::string_view bytes, std::string_view origin) {
+Result<Snapshot> parse_snapshot_xml(std::string_view bytes, std::string_view origin) {
   const std::string what = "snapshot XML of " + escape_untrusted(origin);
   VMPATCH_TRY(const auto document, xml::parse_document(bytes, what, "domainsnapshot"));
   const xmlNode* root = xmlDocGetRootElement(document.get());
-  if (!is_external(root)) return std::optional<Snapshot>();
   Snapshot snapshot;
-  snapshot.kind = Snapshot::Kind::external;
+  snapshot.kind = is_external(root) ? Snapshot::Kind::external : Snapshot::Kind::internal;
   snapshot.name = xml::text(xml::child(root, "name"));
   if (snapshot.name.empty()) return fail(Errc::failed, "{} has no <name>", what);
   snapshot.taken = read_time(xml::child(root, "creationTime"));
   snapshot.memory = xml::attribute_or(xml::child(root, "memory"), "snapshot", "no") != "no";
-  VMPATCH_TRY(snapshot.disks, xml::read_disks(xml::child(root, "domain"), what));
-  return std::optional(std::move(snapshot));
+  if (snapshot.kind == Snapshot::Kind::external) {
+    VMPATCH_TRY(snapshot.disks, xml::read_disks(xml::child(root, "domain"), what));
+  }
+  return snapshot;
 }
 
 }  // namespace vmpatch::inventory

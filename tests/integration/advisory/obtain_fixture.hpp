@@ -77,6 +77,13 @@ class Obtain : public testing::Test {
     ::unsetenv("all_proxy");
     options_.cache_dir = scratch_ / "feeds";
   }
+  /// Nothing but the files that are locked while somebody fetches.
+  [[nodiscard]] bool holds_no_copy() const {
+    for (const auto& entry : fs::directory_iterator(options_.cache_dir)) {
+      if (entry.path().extension() != ".lock") return false;
+    }
+    return true;
+  }
   Result<FeedFile> get(const std::string& location) { return obtain(location, options_, clock_, log_); }
   /// What the unprivileged account may enter, and with `writable` also change.
   fs::path open_folder(const std::string& name, bool writable = false) {
@@ -92,7 +99,7 @@ class Obtain : public testing::Test {
     std::size_t count = 0;
     for (const auto& entry : fs::directory_iterator(options_.cache_dir)) {
       const auto extension = entry.path().extension();
-      count += extension != ".data" && extension != ".json" ? 1U : 0U;
+      count += extension != ".data" && extension != ".json" && extension != ".lock" ? 1U : 0U;
     }
     return count;
   }

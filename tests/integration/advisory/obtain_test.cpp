@@ -1,4 +1,7 @@
 // obtain() with the real vm-patch-fetch against a server on loopback.
+#include <future>
+#include <thread>
+
 #include "integration/advisory/identity.hpp"
 #include "integration/advisory/obtain_fixture.hpp"
 
@@ -45,7 +48,7 @@ TEST_F(Obtain, TruncatedBodyIsNotKept) {
   const auto got = get(server_.url("/truncated"));
   ASSERT_FALSE(got.has_value());
   EXPECT_EQ(got.error().code, Errc::failed);
-  EXPECT_TRUE(fs::is_empty(options_.cache_dir));
+  EXPECT_TRUE(holds_no_copy());
 }
 
 TEST_F(Obtain, TruncatedUpdateLeavesTheOldCopyAndWarns) {
@@ -97,7 +100,7 @@ TEST_F(Obtain, AnnouncedSizeAboveTheLimitIsRefusedAtOnce) {
 TEST_F(Obtain, UnchangedWithoutACopyIsAnError) {
   const auto got = get(server_.url("/always-unchanged"));
   ASSERT_FALSE(got.has_value());
-  EXPECT_TRUE(fs::is_empty(options_.cache_dir));
+  EXPECT_TRUE(holds_no_copy());
 }
 
 TEST_F(Obtain, PinnedDigestIsChecked) {
@@ -148,6 +151,18 @@ TEST_F(Obtain, ContentWithoutWhatWasNotedOfItIsNoCopy) {
   const auto again = get(server_.url("/feed"));
   ASSERT_TRUE(again.has_value()) << again.error().message;
   EXPECT_EQ(text(*again), content);
+}
+
+TEST_F(Obtain, TwoAtOnceFetchOnceAndHaveTheSame) {
+  const auto first = std::async(std::launch::async, [&] { return get(server_.url("/halting")); });
+  while (server_.requests().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  auto second = std::async(std::launch::async, [&] { return get(server_.url("/halting")); });
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+  std::ofstream(scratch_ / "requests.go") << "go";
+  const auto got = second.get();
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  first.wait();
+  EXPECT_EQ(server_.requests().size(), 1U);
 }
 
 TEST_F(Obtain, OfflineUsesOnlyTheCache) {

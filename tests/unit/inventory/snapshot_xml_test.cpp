@@ -21,8 +21,8 @@ std::string snapshot_xml(const std::string& kind, const std::string& more = "", 
 
 TEST(SnapshotXml, external_one_has_the_disks_of_the_domain_within) {
   const auto parsed = parse_snapshot_xml(snapshot_xml("external", "<memory snapshot='external' file='/srv/web.memory'/>"), "web");
-  ASSERT_TRUE(parsed && *parsed) << parsed.error().message;
-  const Snapshot& snapshot = **parsed;
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const Snapshot& snapshot = *parsed;
   EXPECT_EQ(snapshot.name, "before");
   EXPECT_EQ(snapshot.kind, Snapshot::Kind::external);
   EXPECT_EQ(snapshot.taken, Time(std::chrono::seconds(1790000000)));
@@ -34,14 +34,16 @@ TEST(SnapshotXml, external_one_has_the_disks_of_the_domain_within) {
 }
 
 TEST(SnapshotXml, memory_that_was_not_saved_is_none) {
-  EXPECT_FALSE((*parse_snapshot_xml(snapshot_xml("external"), "web"))->memory);
-  EXPECT_FALSE((*parse_snapshot_xml(snapshot_xml("external", "<memory snapshot='no'/>"), "web"))->memory);
+  EXPECT_FALSE(parse_snapshot_xml(snapshot_xml("external"), "web")->memory);
+  EXPECT_FALSE(parse_snapshot_xml(snapshot_xml("external", "<memory snapshot='no'/>"), "web")->memory);
 }
 
-TEST(SnapshotXml, internal_one_is_left_to_the_images) {
+TEST(SnapshotXml, disks_of_an_internal_one_are_left_to_the_images) {
   const auto parsed = parse_snapshot_xml(snapshot_xml("internal"), "web");
   ASSERT_TRUE(parsed) << parsed.error().message;
-  EXPECT_FALSE(*parsed);
+  EXPECT_EQ(parsed->kind, Snapshot::Kind::internal);
+  EXPECT_EQ(parsed->name, "before");
+  EXPECT_THAT(parsed->disks, SizeIs(0));
 }
 
 TEST(SnapshotXml, bad_documents_are_errors_that_name_their_origin) {

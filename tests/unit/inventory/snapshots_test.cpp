@@ -80,6 +80,26 @@ TEST(Snapshots, one_name_on_several_disks_is_one_snapshot_and_other_disks_stay_a
   EXPECT_EQ(web.snapshots[2].disks[0].snapshot, "");
 }
 
+TEST(Snapshots, internal_one_that_libvirt_knows_and_no_image_holds_has_a_problem) {
+  Machine web = two_disks();
+  for (const char* name : {"here", "below"}) {
+    web.snapshots.emplace_back();
+    web.snapshots.back().name = name;
+  }
+  add_internal_snapshots(web, {{"vdb", {internal("7", "here", 10)}}});
+  ASSERT_THAT(web.snapshots, SizeIs(2));
+  EXPECT_EQ(web.snapshots[0].name, "below");
+  EXPECT_THAT(web.snapshots[0].problem, HasSubstr("no image that the machine writes holds it"));
+  EXPECT_EQ(web.snapshots[1].disks[1].snapshot, "7");
+  EXPECT_EQ(web.snapshots[1].problem, "");
+}
+
+TEST(Snapshots, one_without_an_id_is_not_taken_for_the_present_state) {
+  Machine web = machine("web", "/srv/a.qcow2");
+  add_internal_snapshots(web, {{"vda", {internal("", "x", 10)}}});
+  EXPECT_THAT(web.snapshots.at(0).problem, HasSubstr("no id"));
+}
+
 TEST(Snapshots, two_of_one_name_in_one_image_are_two) {
   Machine web = machine("web", "/srv/a.qcow2");
   add_internal_snapshots(web, {{"vda", {internal("1", "x", 10), internal("2", "x", 20)}}});
