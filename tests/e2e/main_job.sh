@@ -83,7 +83,9 @@ title 'a start during apply fails by the hook, and by the lock of QEMU without t
 vm-patch apply -d $machine -r "$WORK/web.vmpatch" --yes --json >"$WORK/report.json" 2>"$WORK/apply.log" &
 apply=$!
 at_end+=("kill $apply 2>/dev/null")
-wait_for 120 'the appliance' grep -q 'step 1 of' "$WORK/apply.log"
+# Its end, too, ends the wait: then the log tells why.
+wait_for 120 'the appliance' bash -c "grep -q 'step 1 of' '$WORK/apply.log' || ! kill -0 $apply"
+grep -q 'step 1 of' "$WORK/apply.log" || { cat "$WORK/apply.log" "$WORK/report.json"; failed 'apply ended before its first step'; }
 expect_exit 1 virsh start $machine
 expect_text "$ERR" 'being patched|run-unfinished'
 hook=$libvirt/etc/hooks/qemu.d/50-vm-patch
