@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <optional>
+#include <thread>
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
@@ -43,14 +45,13 @@ Result<Scratch> Scratch::make(const fs::path& place, const std::string& id) {
   VMPATCH_CHECK(make_dirs(place, 0711));
   VMPATCH_CHECK(check_own(place));
   const auto path = place / id;
-  // A sweep may remove the new folder before it is locked.
-  for (int attempt = 0; attempt < 5; ++attempt) {
+  // A sweep may lock the new folder before we do, and remove it.
+  for (int attempt = 0; attempt < 50; ++attempt) {
     VMPATCH_CHECK(make_dirs(path, 0711));
     auto lock = try_lock(path);
-    if (!lock && lock.error().code == Errc::not_found) continue;
-    if (!lock) return lock.error();
-    if (!*lock) break;
-    if (is_still_there(**lock, path)) return Scratch(path, std::move(**lock));
+    if (!lock && lock.error().code != Errc::not_found) return lock.error();
+    if (lock && *lock && is_still_there(**lock, path)) return Scratch(path, std::move(**lock));
+    if (lock && !*lock) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return fail(Errc::busy, "{} is used by another process; wait for it to end", path.string());
 }

@@ -1,0 +1,50 @@
+#include "engine/scratch.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "unit/core/scratch.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Scratch, NewFolderIsHadWhileOthersSweep) {
+  const test::Scratch place;
+  std::atomic<bool> done{false};
+  std::atomic<int> failed_sweeps{0};
+  const auto sweep = [&] {
+    while (!done) {
+      if (!remove_abandoned_scratch(place.path())) ++failed_sweeps;
+    }
+  };
+  {
+    std::jthread one(sweep);
+    std::jthread two(sweep);
+    for (int i = 0; i < 2000; ++i) {
+      const auto made = Scratch::make(place.path(), "run-" + std::to_string(i));
+      ASSERT_TRUE(made) << i << ": " << made.error().message;
+      EXPECT_TRUE(fs::is_directory(made->path())) << i;
+    }
+    done = true;
+  }
+  EXPECT_EQ(failed_sweeps, 0);
+}
+
+TEST(Scratch, FolderThatIsHeldIsBusyAndOneThatNobodyHoldsIsSwept) {
+  const test::Scratch place;
+  const auto held = Scratch::make(place.path(), "held");
+  ASSERT_TRUE(held) << held.error().message;
+  EXPECT_EQ(Scratch::make(place.path(), "held").error().code, Errc::busy);
+  fs::create_directories(place.path() / "left/below");
+  ASSERT_TRUE(remove_abandoned_scratch(place.path()));
+  EXPECT_TRUE(fs::exists(held->path()));
+  EXPECT_FALSE(fs::exists(place.path() / "left"));
+}
+
+}  // namespace
+}  // namespace vmpatch::engine
