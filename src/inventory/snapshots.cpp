@@ -56,7 +56,9 @@ void add_internal_snapshots(Machine& machine, const InternalSnapshots& found) {
       if (told.contains({target, one.id})) continue;
       if (machine.snapshots.size() > max_snapshots) return;
       machine.snapshots.push_back(make_internal(machine, found, target, one));
-      for (const Disk& disk : machine.snapshots.back().disks) told.insert({disk.target, disk.snapshot});
+      for (const Disk& disk : machine.snapshots.back().disks) {
+        if (!disk.snapshot.empty()) told.insert({disk.target, disk.snapshot});
+      }
     }
   }
 }

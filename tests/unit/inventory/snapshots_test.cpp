@@ -98,6 +98,11 @@ TEST(Snapshots, one_without_an_id_is_not_taken_for_the_present_state) {
   Machine web = machine("web", "/srv/a.qcow2");
   add_internal_snapshots(web, {{"vda", {internal("", "x", 10)}}});
   EXPECT_THAT(web.snapshots.at(0).problem, HasSubstr("no id"));
+  Machine two = two_disks();
+  add_internal_snapshots(two, {{"vda", {internal("1", "good", 10)}}, {"vdb", {internal("", "x", 20)}}});
+  ASSERT_THAT(two.snapshots, SizeIs(2));
+  EXPECT_EQ(two.snapshots[0].problem, "");
+  EXPECT_THAT(two.snapshots[1].problem, HasSubstr("no id"));
 }
 
 TEST(Snapshots, two_of_one_name_in_one_image_are_two) {
