@@ -351,6 +351,8 @@ expect_exit 0 vm-patch inspect -d outer --snapshot below --json
 json 'd["machines"][0]["machine"]["snapshot"] == "below" and any(p["name"] == "openssl" for p in by["outer"]["facts"]["packages"])'
 expect_exit 1 vm-patch inspect -d inner --snapshot 'befor'
 expect_text "$ERR" 'inner at snapshot befor: there is no such snapshot; it has before the patch, latest'
+expect_exit 4 vm-patch inspect -a "$images/broken.qcow2" --format qcow2 --snapshot latest
+expect_text "$ERR" 'broken.qcow2 at snapshot latest: .*outside the file'
 expect_exit 2 vm-patch inspect -d inner --snapshot ''
 expect_exit 2 vm-patch scan -d inner "${all_feeds[@]}" --snapshot latest --lag
 

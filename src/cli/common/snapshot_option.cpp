@@ -1,5 +1,6 @@
 #include "cli/common/snapshot_option.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "vmpatch/core/format.hpp"
@@ -32,6 +33,9 @@ Result<void> go_to_snapshot(std::vector<inventory::Machine>& machines, const std
     const auto is_wanted = [&](const inventory::Snapshot& snapshot) { return snapshot.name == name; };
     const auto found = std::find_if(machine.snapshots.begin(), machine.snapshots.end(), is_wanted);
     const std::string what = fmt::format("{} at snapshot {}", escape_untrusted(machine.name), escape_untrusted(name));
+    // Of an image that cannot be read it is not known what it holds.
+    const auto unread = std::find_if(machine.disks.begin(), machine.disks.end(), [](const inventory::Disk& disk) { return !disk.problem.empty(); });
+    if (found == machine.snapshots.end() && unread != machine.disks.end()) return fail(Errc::refused, "{}: {}", what, unread->problem);
     if (found == machine.snapshots.end()) return fail(Errc::not_found, "{}: there is no such snapshot; {}", what, list_snapshots(machine));
     if (!found->problem.empty()) return fail(Errc::refused, "{}: {}", what, found->problem);
     if (std::find_if(found + 1, machine.snapshots.end(), is_wanted) != machine.snapshots.end()) {
