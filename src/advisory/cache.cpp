@@ -8,6 +8,7 @@
 
 #include "advisory/json_view.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::advisory {
 

@@ -11,6 +11,7 @@
 #include "advisory/json_view.hpp"
 #include "advisory/vers.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::advisory {
 namespace {

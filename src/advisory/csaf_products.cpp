@@ -3,6 +3,7 @@
 #include "advisory/json_view.hpp"
 #include "advisory/rpm_name.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::advisory {
 namespace {

@@ -8,7 +8,8 @@
 
 #include "advisory/distribution.hpp"
 #include "advisory/purl.hpp"
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/json_fwd.hpp"
+#include "vmpatch/core/format.hpp"
 
 namespace vmpatch::advisory {
 

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/programs.hpp"
 #include "vmpatch/core/text.hpp"

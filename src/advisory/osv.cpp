@@ -8,6 +8,7 @@
 #include "advisory/evaluate.hpp"
 #include "advisory/json_elements.hpp"
 #include "advisory/json_view.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::advisory {
 namespace {

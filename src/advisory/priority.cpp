@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {

@@ -2,12 +2,15 @@
 // One line a verb. A registration adds its subcommand(s) to the application and sets callbacks that run the verb and
 // store the exit code; errors are returned through `Outcome`.
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 
 #include "vmpatch/cli/context.hpp"
 #include "vmpatch/core/result.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace vmpatch::cli {
 

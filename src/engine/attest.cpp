@@ -2,6 +2,7 @@
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/host.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/trust/keyring.hpp"
 
 namespace vmpatch::engine {

@@ -2,6 +2,7 @@
 
 #include "engine/disks.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/uuid.hpp"
 #include "vmpatch/engine/engine.hpp"
 

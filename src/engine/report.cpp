@@ -1,4 +1,6 @@
 #include "vmpatch/core/format.hpp"
+
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {

@@ -1,6 +1,7 @@
 #include "engine/run_record.hpp"
 
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::engine {
 

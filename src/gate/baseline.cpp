@@ -2,6 +2,7 @@
 
 #include "gate/rules.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::gate {
 namespace {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "gate/rules.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/gate/identities.hpp"
 

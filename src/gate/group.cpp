@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/gate/decision.hpp"
 

@@ -1,5 +1,6 @@
 #include "vmpatch/gate/identities.hpp"
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/inventory/source.hpp"
 

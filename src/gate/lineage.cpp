@@ -1,3 +1,4 @@
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/gate/decision.hpp"
 #include "vmpatch/gate/identities.hpp"

@@ -3,6 +3,7 @@
 #include "guest/json_bytes.hpp"
 #include "vmpatch/core/clock.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/guest/facts.hpp"
 
 namespace vmpatch::guest {

@@ -13,6 +13,7 @@
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/programs.hpp"
 #include "vmpatch/core/text.hpp"

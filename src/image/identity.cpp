@@ -12,6 +12,7 @@
 #include "image/qcow2_format.hpp"
 #include "image/snapshots.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::image {
 namespace {

@@ -1,5 +1,7 @@
 #include "vmpatch/inventory/machine.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::inventory {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "ledger/audit.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::ledger {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "vmpatch/policy/policy.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::policy {
 namespace {
 

@@ -1,6 +1,7 @@
 #include "report/sbom_parts.hpp"
 
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::report {
 

@@ -3,6 +3,7 @@
 
 #include "report/sbom_parts.hpp"
 #include "vmpatch/core/uuid.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::report {
 namespace {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::report {

@@ -9,6 +9,7 @@
 #include "guest/json_bytes.hpp"
 #include "guest/loader_entries.hpp"
 #include "guest/version_order.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace {
 

@@ -4,10 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 
 namespace vmpatch {
-
-using Json = nlohmann::ordered_json;
 
 /// Errc::failed with the byte offset; exceptions stay inside. Nesting deeper than 64 is an error.
 Result<Json> parse_json(std::string_view text, std::string_view name);

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/guest/guest.hpp"
 
 namespace vmpatch::guest {

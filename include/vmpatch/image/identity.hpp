@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "vmpatch/core/digest.hpp"
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 
 namespace vmpatch::image {
 

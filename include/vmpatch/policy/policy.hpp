@@ -35,7 +35,8 @@
 #include <vector>
 
 #include "vmpatch/core/clock.hpp"
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 
 namespace vmpatch::policy {
 

@@ -5,7 +5,8 @@
 #include <string_view>
 
 #include "vmpatch/core/clock.hpp"
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/guest/facts.hpp"
 
 namespace vmpatch::report {

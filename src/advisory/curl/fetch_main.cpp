@@ -6,6 +6,7 @@
 
 #include "advisory/curl/transfer.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/seccomp.hpp"
 
 namespace {

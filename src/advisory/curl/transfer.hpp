@@ -4,7 +4,8 @@
 #include <functional>
 #include <string>
 
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/json_fwd.hpp"
+#include "vmpatch/core/format.hpp"
 
 namespace vmpatch::advisory {
 

@@ -1,5 +1,7 @@
 #include "advisory/curl/transfer.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::advisory {
 namespace {
 

@@ -2,6 +2,7 @@
 
 #include "cli/audit/audit_verbs.hpp"
 #include "cli/common/output.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/ledger/store.hpp"

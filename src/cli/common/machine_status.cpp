@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vmpatch/core/host.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/gate/identities.hpp"
 #include "vmpatch/ledger/store.hpp"

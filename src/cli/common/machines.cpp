@@ -1,5 +1,6 @@
 #include "cli/common/machines.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
@@ -7,6 +8,7 @@
 
 #include "cli/common/snapshot_option.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/gate/decision.hpp"
 

@@ -1,7 +1,6 @@
 #pragma once
 // How every verb is told which machines to work on.
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -11,6 +10,10 @@
 #include "vmpatch/cli/context.hpp"
 #include "vmpatch/inventory/source.hpp"
 #include "vmpatch/policy/policy.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace vmpatch::cli {
 

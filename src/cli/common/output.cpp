@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/json_fwd.hpp"
+#include "vmpatch/core/format.hpp"
 
 namespace vmpatch::cli {
 

@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "cli/common/output.hpp"
 #include "cli/doctor/checks.hpp"
 #include "cli/verbs.hpp"

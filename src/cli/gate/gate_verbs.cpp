@@ -1,5 +1,7 @@
 #include "cli/gate/gate_verbs.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "cli/verbs.hpp"
 
 namespace vmpatch::cli {

@@ -7,6 +7,7 @@
 #include "cli/gate/hook_file.hpp"
 #include "cli/gate/proof.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 

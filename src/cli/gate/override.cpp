@@ -1,6 +1,7 @@
 #include "cli/common/ledger.hpp"
 #include "cli/common/output.hpp"
 #include "cli/gate/gate_verbs.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
 #include "vmpatch/gate/identities.hpp"

@@ -1,5 +1,6 @@
 #include "cli/common/output.hpp"
 #include "cli/gate/gate_verbs.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 

@@ -5,6 +5,7 @@
 #include "cli/gate/gate_verbs.hpp"
 #include "cli/gate/hook_file.hpp"
 #include "cli/gate/proof.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/ledger/store.hpp"

@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/common/snapshot_option.hpp"
@@ -5,6 +7,7 @@
 #include "cli/inspect/sbom_output.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -3,6 +3,7 @@
 #include "cli/common/output_target.hpp"
 #include "cli/common/plan_text.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {

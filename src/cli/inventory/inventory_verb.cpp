@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <set>
 
@@ -7,6 +8,7 @@
 #include "cli/inventory/machine_rows.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

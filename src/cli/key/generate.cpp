@@ -2,6 +2,7 @@
 #include "cli/key/key_verbs.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/trust/keys.hpp"
 
 namespace vmpatch::cli {

@@ -1,5 +1,7 @@
 #include "cli/key/key_verbs.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "cli/verbs.hpp"
 
 namespace vmpatch::cli {

@@ -4,6 +4,7 @@
 #include "cli/key/key_verbs.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/recipe/trust_file.hpp"
 

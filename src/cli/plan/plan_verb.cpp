@@ -1,8 +1,11 @@
+#include <CLI/CLI.hpp>
+
 #include "cli/common/engine_setup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/common/progress.hpp"
 #include "cli/verbs.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -3,6 +3,7 @@
 #include "cli/recipe/recipe_verbs.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/recipe/deb.hpp"
 
 namespace vmpatch::cli {

@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "vmpatch/cli/context.hpp"
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/recipe/recipe.hpp"
 

@@ -1,6 +1,7 @@
 #include "cli/common/output.hpp"
 #include "cli/recipe/recipe_verbs.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/recipe/bundle.hpp"
 #include "vmpatch/recipe/trust_file.hpp"

@@ -1,7 +1,10 @@
+#include <CLI/CLI.hpp>
+
 #include "cli/common/engine_setup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -2,6 +2,7 @@
 #include "cli/common/output_target.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 

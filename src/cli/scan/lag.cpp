@@ -4,6 +4,7 @@
 #include "cli/common/plan_text.hpp"
 #include "cli/scan/snapshot_lag.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -4,6 +4,7 @@
 #include "cli/scan/disk_use.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

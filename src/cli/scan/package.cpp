@@ -6,6 +6,7 @@
 #include "cli/scan/package_version.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -6,6 +6,7 @@
 #include "cli/scan/fleet_reading.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

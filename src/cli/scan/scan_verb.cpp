@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "cli/common/snapshot_option.hpp"
 #include "cli/scan/findings.hpp"
 #include "cli/scan/questions.hpp"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {

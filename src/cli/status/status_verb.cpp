@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 
@@ -5,6 +6,7 @@
 #include "cli/common/machines.hpp"
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/ledger/store.hpp"
 

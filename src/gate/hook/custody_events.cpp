@@ -1,5 +1,7 @@
 #include "gate/hook/hook.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::gate {
 namespace {
 

@@ -8,6 +8,7 @@
 #include "gate/rules.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/host.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/ledger/store.hpp"
 

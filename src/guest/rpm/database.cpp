@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::rpm {

@@ -10,6 +10,7 @@
 #include "guest/rpm/ndb.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::guest::rpm {
 namespace {

@@ -1,6 +1,7 @@
 #include "guest/worker/setup.hpp"
 
 #include "guest/worker/wire.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::guest::worker {
 namespace {

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/guest/opener.hpp"

@@ -12,6 +12,7 @@
 #include "guest/worker/start.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/programs.hpp"
 
 namespace vmpatch::guest::worker {

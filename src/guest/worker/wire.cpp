@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::guest::worker {
 namespace {
 

@@ -14,6 +14,7 @@
 #include "image/qemu/nodes.hpp"
 #include "image/qemu/socket_dir.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::image {

@@ -1,6 +1,7 @@
 #include "image/qemu/commit_job.hpp"
 
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::image {
 namespace {

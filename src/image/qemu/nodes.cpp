@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "image/open_file.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::image {
 

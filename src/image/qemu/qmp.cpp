@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::image {
 namespace {

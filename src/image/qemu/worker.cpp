@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::image {

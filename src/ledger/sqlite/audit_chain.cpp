@@ -1,6 +1,7 @@
 #include "ledger/sqlite/audit_chain.hpp"
 
 #include "ledger/audit.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::ledger {
 namespace {

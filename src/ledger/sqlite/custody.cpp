@@ -4,6 +4,7 @@
 #include "ledger/sqlite/audit_chain.hpp"
 #include "ledger/sqlite/migrate.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::ledger {
 namespace {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::ledger {

@@ -4,6 +4,7 @@
 
 #include "ledger/sqlite/migrate.hpp"
 #include "vmpatch/core/digest.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::ledger {
 namespace {

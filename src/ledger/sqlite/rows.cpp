@@ -1,5 +1,7 @@
 #include "ledger/sqlite/rows.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::ledger {
 
 Result<Run> read_run(const Statement& s) {

@@ -4,6 +4,7 @@
 #include "ledger/sqlite/audit_chain.hpp"
 #include "ledger/sqlite/migrate.hpp"
 #include "ledger/sqlite/rows.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/ledger/store.hpp"
 

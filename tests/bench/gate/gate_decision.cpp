@@ -17,6 +17,7 @@
 #include "ledger/sqlite/database.hpp"
 #include "ledger/sqlite/rows.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"

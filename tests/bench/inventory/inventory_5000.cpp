@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/inventory/source.hpp"
 

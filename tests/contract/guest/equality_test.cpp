@@ -4,6 +4,7 @@
 #include <random>
 
 #include "contract/guest/made_guests.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/log.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/text.hpp"

@@ -1,5 +1,7 @@
 #include "contract/ledger/fixture.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::ledger {
 namespace {
 

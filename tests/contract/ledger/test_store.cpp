@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "contract/ledger/fixture.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::ledger {
 namespace {

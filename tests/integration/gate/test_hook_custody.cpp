@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include "integration/gate/hook_test.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::gate {
 namespace {

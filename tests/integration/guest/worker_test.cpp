@@ -10,6 +10,7 @@
 
 #include "contract/guest/small_guest.hpp"
 #include "guest/worker/remote_guest.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/programs.hpp"
 #include "vmpatch/core/text.hpp"
 

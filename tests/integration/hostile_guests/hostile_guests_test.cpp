@@ -2,6 +2,7 @@
 #include <random>
 
 #include "integration/hostile_guests/inspect.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::guest::hostile {
 namespace {

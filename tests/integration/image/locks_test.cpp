@@ -12,6 +12,7 @@
 
 #include "image/qemu/qmp.hpp"
 #include "integration/image/qemu_tools.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::image {
 namespace {

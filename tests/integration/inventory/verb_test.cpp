@@ -5,6 +5,7 @@
 #include "cli/verbs.hpp"
 #include "unit/inventory/images.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::cli {
 namespace {

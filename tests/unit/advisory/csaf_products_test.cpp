@@ -5,6 +5,7 @@
 
 #include "advisory/rpm_name.hpp"
 #include "unit/advisory/feeds.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::advisory::test {
 namespace {

@@ -1,5 +1,7 @@
 #include "vmpatch/advisory/priority.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -1,6 +1,7 @@
 #include <functional>
 
 #include "unit/gate/scene.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::gate {
 namespace {

@@ -1,5 +1,7 @@
 #include "unit/gate/scene.hpp"
 
+#include "vmpatch/core/json.hpp"
+
 namespace vmpatch::gate {
 namespace {
 

@@ -4,6 +4,7 @@
 
 #include "guest/json_bytes.hpp"
 #include "vmpatch/guest/facts.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::guest {
 namespace {

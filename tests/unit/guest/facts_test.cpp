@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "memory_guest.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::guest {
 namespace {

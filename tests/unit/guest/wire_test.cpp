@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::guest::worker {

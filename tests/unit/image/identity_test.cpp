@@ -7,6 +7,7 @@
 
 #include "unit/image/qcow2_bytes.hpp"
 #include "unit/image/temp_dir.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::image {

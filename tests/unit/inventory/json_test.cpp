@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "vmpatch/inventory/machine.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::inventory {
 namespace {

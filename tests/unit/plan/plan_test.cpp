@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "unit/plan/samples.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::plan {
 namespace {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "vmpatch/policy/policy.hpp"
+#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::policy {
 namespace {

@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/uuid.hpp"
 #include "vmpatch/report/sbom.hpp"
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::report {

@@ -1,6 +1,7 @@
 #pragma once
 // Runs key and recipe verbs in this process, as the main program does.
 
+#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 
 #include "cli/verbs.hpp"
