@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/inventory/source.hpp"
 
 namespace vmpatch::cli {
