@@ -1,4 +1,5 @@
 // The verb and the choice of machines, on the test driver and on files, without a ledger.
+#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 
 #include "cli/common/machines.hpp"
