@@ -40,6 +40,20 @@ Finding check_kernel() {
   return {"kernel", Health::bad, "no readable kernel with modules in /boot for the appliance; install linux-image-amd64"};
 }
 
+/// Distributions pack the appliance's tools of XFS apart (libguestfs-xfs); its file names them in supermin.d.
+Finding check_xfs() {
+  const std::string what = "file systems";
+  std::error_code error;
+  std::vector<fs::path> libraries{"/usr/lib64"};
+  for (const auto& entry : fs::directory_iterator("/usr/lib", error)) libraries.push_back(entry.path());
+  for (const auto& library : libraries) {
+    for (const auto& entry : fs::directory_iterator(library / "guestfs/supermin.d", error)) {
+      if (entry.path().filename().string().ends_with("packages-xfs")) return {what, Health::good, "ext2, ext3, ext4, btrfs, XFS"};
+    }
+  }
+  return {what, Health::warning, "ext2, ext3, ext4, btrfs; the appliance cannot check XFS, so machines with it are not patched: install libguestfs-xfs"};
+}
+
 Finding check_helpers() {
   std::size_t found = 0;
   for (const char* name : {"vm-patch-guest", "vm-patch-appliance", "vm-patch-augeas", "vm-patch-rpmdb", "vm-patch-fetch",
@@ -99,6 +113,7 @@ std::vector<Finding> check_host(Context& context) {
   findings.push_back(check_helpers());
   findings.push_back(check_reading(context));
   findings.push_back(check_kernel());
+  findings.push_back(check_xfs());
   findings.push_back(check_accelerator(context));
   for (const auto& uri : context.options.connect) findings.push_back(check_connection(uri, context.log));
   findings.push_back(check_state(context));
