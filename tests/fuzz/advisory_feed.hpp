@@ -6,6 +6,7 @@
 
 #include "advisory/match.hpp"
 #include "advisory/store.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/guest/versions.hpp"
 
 namespace vmpatch::advisory::fuzz {
