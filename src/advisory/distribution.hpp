@@ -24,6 +24,19 @@ enum class Distribution : std::uint8_t {
 /// Whether a statement on `stated` may be meant for a machine of `machine`, which is not general.
 [[nodiscard]] bool fits(Distribution stated, Distribution machine);
 
+/// rpm: feeds of these distributions name versions without the epochs that their packages have.
+[[nodiscard]] constexpr bool drops_epochs(Distribution distribution) {
+  switch (distribution) {
+    case Distribution::openeuler:
+    case Distribution::mageia:
+    case Distribution::azurelinux:
+    case Distribution::photon:
+    case Distribution::opensuse:
+    case Distribution::suse: return true;
+    default: return false;
+  }
+}
+
 struct Scope {
   Distribution distribution = Distribution::any;
   std::string release;  ///< "12", "22.04", "3.18", "9", "leap 15.5"; "" = every release

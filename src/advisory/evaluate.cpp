@@ -1,19 +1,26 @@
 #include "advisory/evaluate.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace vmpatch::advisory {
-namespace {
 
-bool lists(const std::vector<Text>& sorted, const Version& version) {
-  return version.number && std::binary_search(sorted.begin(), sorted.end(), *version.number);
+int Evaluator::compare(const Version& version, const std::string& bound, const Statement& statement) const {
+  const bool leaves_out = drops_epochs(statement.distribution) && without_zero_epoch(bound).find(':') == std::string_view::npos;
+  if (scheme_ != guest::VersionScheme::rpm || (version.has_known_epoch && !leaves_out)) return compare(version.text, bound);
+  return compare(std::string(without_epoch(version.text)), std::string(without_epoch(bound)));
 }
 
-}  // namespace
-
-bool Evaluator::at_least(const Version& version, Text bound) const {
-  const std::string& text = texts_[bound];
-  return text == "0" || compare(version.text, text) >= 0;
+bool Evaluator::lists(const Statement& statement, const Version& version) const {
+  const auto has = [&](const std::optional<Text>& number) {
+    return number && std::binary_search(statement.versions.begin(), statement.versions.end(), *number);
+  };
+  if (has(version.number)) return true;
+  if (scheme_ != guest::VersionScheme::rpm) return false;
+  if (drops_epochs(statement.distribution) && has(version.number_without_epoch)) return true;
+  return !version.has_known_epoch && std::any_of(statement.versions.begin(), statement.versions.end(), [&](Text listed) {
+    return without_epoch(texts_[listed]) == version.text;
+  });
 }
 
 /// Before every version, also before "0~git1" which a distribution's order puts before "0".
@@ -21,7 +28,14 @@ bool Evaluator::is_beginning(const Event& event) const {
   return event.kind == Event::Kind::introduced && texts_[event.version] == "0";
 }
 
-bool Evaluator::in_range(const Event* begin, const Event* end, const Version& version) const {
+bool Evaluator::is_reached(const Event& event, const Statement& statement, const Version& version) const {
+  const std::string& bound = texts_[event.version];
+  if (is_beginning(event)) return true;
+  const int order = compare(version, bound, statement);
+  return event.kind == Event::Kind::last_affected ? order > 0 : order >= 0;
+}
+
+bool Evaluator::in_range(const Event* begin, const Event* end, const Statement& statement, const Version& version) const {
   bool limited = false;
   bool below_limit = false;
   bool vulnerable = false;
@@ -30,13 +44,10 @@ bool Evaluator::in_range(const Event* begin, const Event* end, const Version& ve
     const std::string& bound = texts_[event->version];
     if (event->kind == Event::Kind::limit) {
       limited = true;
-      below_limit = below_limit || bound == "*" || compare(version.text, bound) < 0;
+      below_limit = below_limit || bound == "*" || compare(version, bound, statement) < 0;
       continue;
     }
-    const bool reached = event->kind == Event::Kind::last_affected ? compare(version.text, bound) > 0
-                         : event->kind == Event::Kind::introduced  ? at_least(version, event->version)
-                                                                   : compare(version.text, bound) >= 0;
-    if (!reached) continue;
+    if (!is_reached(*event, statement, version)) continue;
     const bool later = last == nullptr || is_beginning(*last) || (!is_beginning(*event) && compare(bound, texts_[last->version]) >= 0);
     if (!later) continue;
     last = event;
@@ -49,7 +60,7 @@ bool Evaluator::in_ranges(const Statement& statement, const Version& version) co
   const Event* const end = statement.events.data() + statement.events.size();
   for (const Event* begin = statement.events.data(); begin != end;) {
     const Event* next = std::find_if(begin, end, [&](const Event& event) { return event.range != begin->range; });
-    if (in_range(begin, next, version)) return true;
+    if (in_range(begin, next, statement, version)) return true;
     begin = next;
   }
   return false;
@@ -70,37 +81,35 @@ Answer Evaluator::answer(const Statement& statement, const Version& version) con
 Answer Evaluator::answer_in_stream(const Statement& statement, const Version& version) const {
   switch (statement.claim) {
     case Claim::ranges:
-      if (lists(statement.versions, version) || in_ranges(statement, version)) return Answer::affected;
+      if (lists(statement, version) || in_ranges(statement, version)) return Answer::affected;
       return statement.partial ? Answer::investigating : Answer::not_affected;
     case Claim::inside:
-      return lists(statement.versions, version) || in_ranges(statement, version) ? Answer::affected : Answer::silent;
-    case Claim::fixed_in: return compare(version.text, texts_[statement.fixed]) < 0 ? Answer::affected : Answer::not_affected;
+      return lists(statement, version) || in_ranges(statement, version) ? Answer::affected : Answer::silent;
+    case Claim::fixed_in: return compare(version, texts_[statement.fixed], statement) < 0 ? Answer::affected : Answer::not_affected;
     case Claim::open:
-      return statement.fixed != 0 && compare(version.text, texts_[statement.fixed]) >= 0 ? Answer::not_affected : Answer::affected;
+      return statement.fixed != 0 && compare(version, texts_[statement.fixed], statement) >= 0 ? Answer::not_affected : Answer::affected;
     case Claim::investigating: return Answer::investigating;
     case Claim::not_affected:
       if (statement.versions.empty() && statement.events.empty()) return Answer::not_affected;
-      return lists(statement.versions, version) || in_ranges(statement, version) ? Answer::not_affected : Answer::silent;
+      return lists(statement, version) || in_ranges(statement, version) ? Answer::not_affected : Answer::silent;
     case Claim::withdrawn: return Answer::withdrawn;
   }
   return Answer::silent;
 }
 
 std::string Evaluator::lowest_fix(const std::vector<const Statement*>& statements, const Version& version) const {
-  std::vector<Text> candidates;
+  std::map<Text, const Statement*> candidates;
   for (const auto* statement : statements) {
-    if (statement->claim == Claim::fixed_in) candidates.push_back(statement->fixed);
+    if (statement->claim == Claim::fixed_in) candidates.emplace(statement->fixed, statement);
     if (statement->claim != Claim::ranges && statement->claim != Claim::inside) continue;
     for (const auto& event : statement->events) {
-      if (event.kind == Event::Kind::fixed) candidates.push_back(event.version);
+      if (event.kind == Event::Kind::fixed) candidates.emplace(event.version, statement);
     }
   }
-  std::sort(candidates.begin(), candidates.end());
-  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
   const std::string* best = nullptr;
-  for (const auto candidate : candidates) {
+  for (const auto& [candidate, source] : candidates) {
     const std::string& text = texts_[candidate];
-    if (compare(text, version.text) <= 0 || (best != nullptr && compare(text, *best) >= 0)) continue;
+    if (compare(version, text, *source) >= 0 || (best != nullptr && compare(text, *best) >= 0)) continue;
     Version possible = this->version(text);
     possible.stream = version.stream;
     const bool accepted = std::none_of(statements.begin(), statements.end(), [&](const Statement* statement) {
@@ -119,7 +128,7 @@ std::string Evaluator::why_not(const Statement& statement, const Version& versio
   const std::string* since = nullptr;
   for (const auto& event : statement.events) {
     const std::string& bound = texts_[event.version];
-    if (event.kind != Event::Kind::fixed || compare(version.text, bound) < 0) continue;
+    if (event.kind != Event::Kind::fixed || compare(version, bound, statement) < 0) continue;
     if (since == nullptr || compare(bound, *since) > 0) since = &bound;
   }
   return since == nullptr ? "outside of the affected versions" : "fixed since " + *since;
