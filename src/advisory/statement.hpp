@@ -2,6 +2,7 @@
 // What one record of one feed says of one package in one release: the common form that all feeds are read into.
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "advisory/distribution.hpp"

@@ -93,5 +93,17 @@ TEST(Epoch, PartOfASourceMayHaveAnEpochOfItsOwn) {
   EXPECT_EQ(alma({record}, core("2.4.57-8.el9")), Lines{"CVE-2024-38475 httpd 2.4.57-8.el9 affected_fixed 2.4.57-11.el9_4"});
 }
 
+TEST(RpmVersion, NameOfThePackageBeforeItIsTakenOff) {
+  const auto line = [](const std::string& fixed, const std::string& installed) {
+    return lines(findings({{FeedKind::osv, osv("MGASA-2024-0312", "Mageia:9", "gtk+2.0", fixed_in(fixed), R"("related":["CVE-2024-6655"])")}},
+                          mageia9({rpm("gtk+2.0", installed, "gtk+2.0", installed)})));
+  };
+  EXPECT_EQ(line("gtk+2.0-2.24.33-5.1.mga9", "2.24.33-1.mga9"), Lines{"CVE-2024-6655 gtk+2.0 2.24.33-1.mga9 affected_fixed 2.24.33-5.1.mga9"});
+  EXPECT_EQ(line("gtk+2.0-2.24.33-5.1.mga9", "2.24.33-5.1.mga9"), Lines{"CVE-2024-6655 gtk+2.0 2.24.33-5.1.mga9 not_affected -"});
+  for (const char* fixed : {"gtk+2.0-2.24.33", "gtk+2.0-libs-2.24.33-5.1", "gtk+2.0-", "gtk2-2.24.33-5.1.mga9", "2.24.33-"}) {
+    EXPECT_EQ(line(fixed, "2.24.33-9.mga9"), Lines{"CVE-2024-6655 gtk+2.0 2.24.33-9.mga9 under_investigation -"}) << fixed;
+  }
+}
+
 }  // namespace
 }  // namespace vmpatch::advisory::test
