@@ -68,10 +68,13 @@ bool Evaluator::in_ranges(const Statement& statement, const Version& version) co
 
 Answer Evaluator::answer(const Statement& statement, const Version& version) const {
   const Answer said = answer_in_stream(statement, version);
-  if (statement.module == 0 || said < Answer::not_affected) return said;
+  if (said < Answer::not_affected) return said;
+  if (statement.module == 0 && is_general(statement.distribution)) return said;
+  if (version.is_of_untold_stream()) return Answer::investigating;
+  if (statement.module == 0) return version.stream.empty() ? said : Answer::silent;
+  if (version.stream.empty()) return Answer::silent;
   const std::string& stream = texts_[statement.module];
-  // The build system of modules puts its name into every release: a package without is of no stream.
-  if (version.stream.empty()) return version.text.find(".module") == std::string::npos ? Answer::silent : Answer::investigating;
+  if (stream == untold_stream) return Answer::investigating;
   if (stream == version.stream) return said;
   // A module without a stream: any of its streams may be meant.
   const bool may_be = stream.find(':') == std::string::npos && version.stream.starts_with(stream + ":");

@@ -159,15 +159,28 @@ class Record {
     }
     const std::string& urgency = text_of(member(affected, "ecosystem_specific"), "urgency");
     if (!withdrawn_ && (urgency == "unimportant" || urgency == "end-of-life")) statement.note = intake_.store.texts.intern(urgency);
-    for (const auto number : numbers()) {
-      statement.advisory = number;
-      intake_.store.add(name, statement);
-    }
+    add(name, statement, versions.modular);
     used_ = true;
     rate(affected);
     rate_word("urgency", urgency);
     rate_word("severity", text_of(member(affected, "ecosystem_specific"), "severity"));
     rate_word("severity", text_of(member(affected, "database_specific"), "severity"));
+  }
+
+  void add(const std::string& name, Statement& statement, bool modular) {
+    std::vector<Text> streams{0};
+    if (modular) {
+      streams.clear();
+      for (const auto& stream : streams_in_title(text_of(record_, "summary"))) streams.push_back(intake_.store.texts.intern(stream));
+      if (streams.empty()) streams.push_back(intake_.store.texts.intern(untold_stream));
+    }
+    for (const auto number : numbers()) {
+      statement.advisory = number;
+      for (const auto stream : streams) {
+        statement.module = stream;
+        intake_.store.add(name, statement);
+      }
+    }
   }
 
   const Json& record_;

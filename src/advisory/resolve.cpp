@@ -69,7 +69,8 @@ class Explainer {
   }
 
   [[nodiscard]] Outcome investigating(const Said& said) const {
-    if (said.statement->module != 0 && said.statement->claim != Claim::investigating) {
+    if (said.statement->claim != Claim::investigating && is_of_unclear_stream(said)) return {Status::under_investigation, "", why_unclear(said)};
+    if (said.statement->module != 0 && said.statement->claim != Claim::investigating && said.version->stream != texts_[said.statement->module]) {
       const bool affected = evaluator_.answer_in_stream(*said.statement, *said.version) == Answer::affected;
       return {Status::under_investigation, "",
               fmt::format("{} if it is of the module stream {}, which the machine's package database does not tell", affected ? "affected" : "not affected",
@@ -86,6 +87,14 @@ class Explainer {
   }
 
  private:
+  [[nodiscard]] bool is_of_unclear_stream(const Said& said) const {
+    return texts_[said.statement->module] == untold_stream || (said.statement->module == 0 && said.version->is_of_untold_stream());
+  }
+  [[nodiscard]] std::string why_unclear(const Said& said) const {
+    if (said.statement->module == 0) return "the record is on packages of no module stream, and this one's release says that it is of one";
+    return "the record does not tell which module stream it is on";
+  }
+
   void name_contradiction(const std::vector<Said>& said, const Said& shown, Outcome& outcome) const {
     const auto* other = first_with(said, Answer::not_affected);
     if (other == nullptr || other->statement->record == shown.statement->record) return;

@@ -34,6 +34,9 @@ struct Event {
   Kind kind = Kind::introduced;
 };
 
+/// Statement::module of a record on a module whose stream it does not tell.
+constexpr std::string_view untold_stream = "*";
+
 struct Statement {
   std::uint32_t advisory = 0;
   Rank rank = Rank::osv;
@@ -44,7 +47,7 @@ struct Statement {
   Distribution distribution = Distribution::any;
   Text release = 0;  ///< normal form; 0 = every release
   Text record = 0;   ///< the feed's own id
-  Text module = 0;   ///< stream of an rpm module: "perl:5.32"; 0 = of none
+  Text module = 0;   ///< stream of an rpm module: "perl:5.32"; 0 = of none; untold_stream
   Text note = 0;     ///< in words, hostile text
   Text fixed = 0;
   std::vector<Event> events;

@@ -282,9 +282,11 @@ std::vector<std::string> affected_on_rhel8(const std::string& id, const std::str
 
 TEST(RedHat, AffectedComponentHasNoVersion) {
   const std::vector<std::string> open{"CVE-2022-36760 go-toolset 1.20-1 affected_unfixed -"};
+  const auto plain = rpm("go-toolset", "1.20-1");
   const auto go = rpm("go-toolset", "1.20-1", "go-toolset:rhel8:8080:x");
   EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@rhel8?arch=src&rpmmod=go-toolset:rhel8", go), open);
-  EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@1.19-5.el8dsrv?arch=src", go), open);
+  EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@1.19-5.el8dsrv?arch=src", plain), open);
+  EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@1.19-5.el8dsrv?arch=src", go), std::vector<std::string>{});
   EXPECT_EQ(affected_on_rhel8("go", "pkg:generic/go-toolset@1.19-5", go), std::vector<std::string>{});
   // A fix rules.
   Document document({leaf("p", "cpe:/o:redhat:enterprise_linux:8"), leaf("a", "pkg:rpm/redhat/httpd@2.4.30-1?arch=src"), leaf("f", "pkg:rpm/redhat/httpd@2.4.37-5?arch=src")},

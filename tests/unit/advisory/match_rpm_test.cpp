@@ -105,5 +105,69 @@ TEST(RpmVersion, NameOfThePackageBeforeItIsTakenOff) {
   }
 }
 
+// Module streams
+
+std::string nodejs(const std::string& id, const std::string& fixed, const std::string& title) {
+  return osv(id, "AlmaLinux:9", "nodejs", fixed_in(fixed), R"("related":["CVE-2024-22020"],"summary":")" + title + "\"");
+}
+const std::string nodejs_18 = nodejs("ALSA-2024:5815", "1:18.20.4-1.module_el9.4.0+1", "Moderate: nodejs:18 security update");
+const std::string nodejs_20 = nodejs("ALSA-2024:5814", "1:20.16.0-1.module_el9.4.0+2", "Moderate: nodejs:20 security update");
+const std::string label_18 = "nodejs:18:9040020240807131341:rhel9";
+
+guest::Package nodejs(const std::string& version, const std::string& module = "") { return rpm("nodejs", version, "nodejs", version, module); }
+
+TEST(OsvModule, ErratumIsAboutTheStreamInItsTitle) {
+  EXPECT_EQ(alma({nodejs_18, nodejs_20}, {nodejs("1:18.20.4-1.module_el9.4.0+1", label_18)}),
+            Lines{"CVE-2024-22020 nodejs 1:18.20.4-1.module_el9.4.0+1 not_affected -"});
+  EXPECT_EQ(alma({nodejs_18, nodejs_20}, {nodejs("1:18.20.2-1.module_el9.4.0+1", label_18)}),
+            Lines{"CVE-2024-22020 nodejs 1:18.20.2-1.module_el9.4.0+1 affected_fixed 1:18.20.4-1.module_el9.4.0+1"});
+  EXPECT_EQ(alma({nodejs_20}, {nodejs("1:18.20.2-1.module_el9.4.0+1", label_18)}), Lines{});
+}
+
+TEST(OsvModule, ErratumSaysNothingOfAPackageThatNoModuleBuilt) {
+  EXPECT_EQ(alma({nodejs_20}, {nodejs("1:16.20.2-8.el9_4")}), Lines{});
+  EXPECT_EQ(alma({nodejs("ALSA-1", "1:20.16.0-1.module_el9.4.0+2", "nodejs update")}, {nodejs("1:16.20.2-8.el9_4")}), Lines{});
+}
+
+TEST(OsvModule, StreamThatIsNotToldIsUnderInvestigation) {
+  const std::string untold = nodejs("ALSA-2024:5814", "1:20.16.0-1.module_el9.4.0+2", "Moderate: security update");
+  const std::string line = "CVE-2024-22020 nodejs 1:18.20.4-1.module_el9.4.0+1 under_investigation -";
+  EXPECT_EQ(alma({untold}, {nodejs("1:18.20.4-1.module_el9.4.0+1", label_18)}), Lines{line});
+  EXPECT_EQ(alma({untold}, {nodejs("1:18.20.4-1.module_el9.4.0+1")}), Lines{line});
+  EXPECT_EQ(alma({nodejs_18}, {nodejs("1:18.20.4-1.module_el9.4.0+1")}), Lines{line});
+}
+
+TEST(OsvModule, TitleMayNameSeveralStreams) {
+  const std::string record = osv("ALSA-1", "AlmaLinux:9", "libvirt", fixed_in("8.0.0-23.module_el9+1"),
+                                 R"("related":["CVE-2024-1000"],"summary":"Important: virt:rhel and virt-devel:rhel security update")");
+  for (const char* label : {"virt:rhel:9:x", "virt-devel:rhel:9:x"}) {
+    EXPECT_EQ(alma({record}, {rpm("libvirt", "8.0.0-22.module_el9+1", "libvirt", "8.0.0-22.module_el9+1", label)}),
+              Lines{"CVE-2024-1000 libvirt 8.0.0-22.module_el9+1 affected_fixed 8.0.0-23.module_el9+1"}) << label;
+  }
+  EXPECT_EQ(alma({record}, {rpm("libvirt", "8.0.0-22.module_el9+1", "libvirt", "8.0.0-22.module_el9+1", "virt:8.1:9:x")}), Lines{});
+}
+
+TEST(OsvModule, ErratumWithoutAModuleSaysNothingOfAPackageOfAStream) {
+  const std::string record = nodejs("ALSA-1", "1:16.20.2-8.el9_4", "Important: nodejs security update");
+  EXPECT_EQ(alma({record}, {nodejs("1:18.20.4-1.module_el9.4.0+1", label_18)}), Lines{});
+  EXPECT_EQ(alma({record}, {nodejs("1:18.20.4-1.module_el9.4.0+1")}), Lines{"CVE-2024-22020 nodejs 1:18.20.4-1.module_el9.4.0+1 under_investigation -"});
+}
+
+TEST(CsafModule, StatementWithoutAModuleSaysNothingOfAPackageOfAStream) {
+  const std::string stream = "ruby:3.3:9040020240507:9";
+  Document document({leaf("B", "cpe:/a:redhat:enterprise_linux:9::appstream"), leaf("r", "pkg:rpm/redhat/ruby?arch=src"),
+                     leaf("m", "pkg:rpm/redhat/ruby@3.3.1-2.module%2Bel9.4.0?arch=x86_64&rpmmod=" + stream)},
+                    {combination("B:r", "r", "B"), combination("B:m", "m", "B")}, "known_affected", {"B:r"});
+  document.vulnerability["product_status"]["fixed"] = {"B:m"};
+  const std::string version = "3.3.1-2.module+el9.4.0";
+  EXPECT_EQ(red_hat(document, {rpm("ruby", version, "ruby", version, stream)}), Lines{"CVE-2022-36760 ruby " + version + " not_affected -"});
+  EXPECT_EQ(red_hat(document, {rpm("ruby", version, "ruby", version)}), Lines{"CVE-2022-36760 ruby " + version + " under_investigation -"});
+  EXPECT_EQ(red_hat(document, {rpm("ruby", "3.0.4-160.el9", "ruby", "3.0.4-160.el9")}), Lines{"CVE-2022-36760 ruby 3.0.4-160.el9 affected_unfixed -"});
+  // A fix of the package that no module built.
+  const Document fixed({leaf("B", "cpe:/a:redhat:enterprise_linux:9::appstream"), leaf("r", "pkg:rpm/redhat/ruby@3.0.4-160.el9?arch=x86_64")},
+                       {combination("B:r", "r", "B")}, "fixed", {"B:r"});
+  EXPECT_EQ(red_hat(fixed, {rpm("ruby", version, "ruby", version, stream)}), Lines{});
+}
+
 }  // namespace
 }  // namespace vmpatch::advisory::test
