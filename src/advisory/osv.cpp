@@ -108,6 +108,7 @@ class Record {
   const std::vector<std::uint32_t>& numbers() {
     if (numbers_.empty()) {
       const RecordIds ids = osv_ids(record_);
+      cves_ = ids.cves;
       bundle_ = ids.cves.size() > 1;
       numbers_ = intake_.store.vulnerabilities(ids);
     }
@@ -159,7 +160,7 @@ class Record {
     }
     const std::string& urgency = text_of(member(affected, "ecosystem_specific"), "urgency");
     if (!withdrawn_ && (urgency == "unimportant" || urgency == "end-of-life")) statement.note = intake_.store.texts.intern(urgency);
-    add(name, statement, versions.modular);
+    add(name, statement, versions.modular, osv_release_cves(affected));
     used_ = true;
     rate(affected);
     rate_word("urgency", urgency);
@@ -167,15 +168,18 @@ class Record {
     rate_word("severity", text_of(member(affected, "database_specific"), "severity"));
   }
 
-  void add(const std::string& name, Statement& statement, bool modular) {
+  /// `cves`: those of the release; empty = all.
+  void add(const std::string& name, Statement& statement, bool modular, const std::vector<std::string>& cves) {
     std::vector<Text> streams{0};
     if (modular) {
       streams.clear();
       for (const auto& stream : streams_in_title(text_of(record_, "summary"))) streams.push_back(intake_.store.texts.intern(stream));
       if (streams.empty()) streams.push_back(intake_.store.texts.intern(untold_stream));
     }
-    for (const auto number : numbers()) {
-      statement.advisory = number;
+    const std::vector<std::uint32_t>& all = numbers();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!cves.empty() && all.size() > 1 && std::find(cves.begin(), cves.end(), cves_[i]) == cves.end()) continue;
+      statement.advisory = all[i];
       for (const auto stream : streams) {
         statement.module = stream;
         intake_.store.add(name, statement);
@@ -190,6 +194,7 @@ class Record {
   bool withdrawn_ = false;
   bool used_ = false;
   bool bundle_ = false;
+  std::vector<std::string> cves_;  ///< of numbers_, where there are several
   std::string note_;
   std::string dropped_;  ///< what is left out first, and why
   std::vector<std::uint32_t> numbers_;

@@ -247,6 +247,34 @@ TEST(OsvFinding, ManyPackagesOfOneSourceAreBounded) {
   EXPECT_TRUE(found[0].reason.ends_with("1.20-1 (affected, fix available) and 19979 more versions")) << found[0].reason;
 }
 
+/// A notice on git in two releases. `focal` and `jammy` are what Ubuntu says of each: which CVEs it is about.
+std::string notice(const std::string& focal, const std::string& jammy) {
+  const auto in_release = [](const std::string& release, const std::string& fixed, const std::string& cves) {
+    const std::string ecosystem = "Ubuntu:" + release + ":LTS";
+    return R"({"package":{"ecosystem":")" + ecosystem + R"(","name":"git"},)" + fixed_in(fixed) +
+           (cves.empty() ? "" : R"(,"database_specific":{"cves_map":{"ecosystem":")" + ecosystem + R"(","cves":)" + cves + "}}") + "}";
+  };
+  return R"({"id":"USN-6793-1","modified":"2026-01-01T00:00:00Z","upstream":["UBUNTU-CVE-2024-32002","UBUNTU-CVE-2024-32004"],"affected":[)" +
+         in_release("20.04", "1:2.25.1-1ubuntu3.12", focal) + "," + in_release("22.04", "1:2.34.1-1ubuntu1.11", jammy) + "]}";
+}
+
+TEST(OsvNotice, ReleaseIsAboutTheCvesThatItsMapNames) {
+  const auto focal = machine("ubuntu", "20.04", {package("git", "1:2.25.1-1ubuntu3.11")});
+  const auto jammy = machine("ubuntu", "22.04", {package("git", "1:2.34.1-1ubuntu1.10")});
+  const auto ids = [](const std::string& feed, const guest::Facts& facts) {
+    std::string text;
+    for (const auto& one : findings({{FeedKind::osv, feed}}, facts)) text += one.advisory->id.substr(9) + " ";
+    return text;
+  };
+  const std::string both = R"(["CVE-2024-32002","CVE-2024-32004"])";
+  EXPECT_EQ(ids(notice(R"(["CVE-2024-32004"])", both), focal), "32004 ");
+  EXPECT_EQ(ids(notice(R"(["CVE-2024-32004"])", both), jammy), "32002 32004 ");
+  EXPECT_EQ(ids(notice(R"([{"id":"CVE-2024-32004","severity":[{"type":"Ubuntu","score":"medium"}]}])", both), focal), "32004 ");
+  // A CVE that only a release names.
+  EXPECT_EQ(ids(notice(R"(["CVE-2024-32465"])", both), focal), "32465 ");
+  for (const char* none : {"", "[]", "[7]", R"("CVE-2024-32004")", "{}"}) EXPECT_EQ(ids(notice(none, both), focal), "32002 32004 ") << none;
+}
+
 TEST(OsvFinding, WithdrawnTellsWhenAndWhere) {
   const auto found = findings({{FeedKind::osv, on_openssl(affected, R"("withdrawn":"2026-02-03T04:05:06Z")")}}, openssl("3.0.9-1"));
   ASSERT_EQ(found.size(), 1U);
