@@ -100,6 +100,38 @@ Answer Evaluator::answer_in_stream(const Statement& statement, const Version& ve
   return Answer::silent;
 }
 
+namespace {
+
+/// "5.14.0-362.24.1.el9_3" is of "el9_3"; "" for a release without a minor number.
+std::string_view minor_release_of(std::string_view version) {
+  const auto dot = version.rfind(".el");
+  if (dot == std::string_view::npos) return {};
+  const auto digits_end = [&](std::size_t from) { return std::min(version.find_first_not_of("0123456789", from), version.size()); };
+  const auto major_end = digits_end(dot + 3);
+  if (major_end == dot + 3 || major_end == version.size() || version[major_end] != '_') return {};
+  const auto minor_end = digits_end(major_end + 1);
+  return minor_end == major_end + 1 ? std::string_view() : version.substr(dot + 1, minor_end - dot - 1);
+}
+
+}  // namespace
+
+bool Evaluator::settles(const Statement& fix, const Version& version) const {
+  if (fix.claim != Claim::fixed_in) return false;
+  const std::string& fixed = texts_[fix.fixed];
+  const int order = compare(version, fixed, fix);
+  const std::string_view minor = minor_release_of(version.text);
+  return order == 0 || (order > 0 && !minor.empty() && minor == minor_release_of(fixed));
+}
+
+bool Evaluator::is_affected(const std::vector<const Statement*>& statements, const Version& version) const {
+  return std::any_of(statements.begin(), statements.end(), [&](const Statement* statement) {
+    if (answer(*statement, version) != Answer::affected) return false;
+    return statement->claim != Claim::fixed_in || std::none_of(statements.begin(), statements.end(), [&](const Statement* other) {
+      return other->record == statement->record && other->module == statement->module && settles(*other, version);
+    });
+  });
+}
+
 std::string Evaluator::lowest_fix(const std::vector<const Statement*>& statements, const Version& version) const {
   std::map<Text, const Statement*> candidates;
   for (const auto* statement : statements) {
@@ -115,10 +147,8 @@ std::string Evaluator::lowest_fix(const std::vector<const Statement*>& statement
     if (compare(version, text, *source) >= 0 || (best != nullptr && compare(text, *best) >= 0)) continue;
     Version possible = this->version(text);
     possible.stream = version.stream;
-    const bool accepted = std::none_of(statements.begin(), statements.end(), [&](const Statement* statement) {
-      return answer(*statement, possible) == Answer::affected;
-    });
-    if (accepted) best = &text;
+    possible.has_known_epoch = version.has_known_epoch;
+    if (!is_affected(statements, possible)) best = &text;
   }
   return best == nullptr ? std::string() : *best;
 }

@@ -34,6 +34,19 @@ void prefer_exact(std::vector<Said>& said) {
   });
 }
 
+/// Of the fixed versions of a document, the one of the version's own minor release counts alone.
+void prefer_own_release(std::vector<Said>& said, const Evaluator& evaluator) {
+  std::vector<Said> settled;
+  for (const auto& one : said) {
+    if (evaluator.settles(*one.statement, *one.version)) settled.push_back(one);
+  }
+  std::erase_if(said, [&](const Said& one) {
+    return one.statement->claim == Claim::fixed_in && one.answer == Answer::affected && std::any_of(settled.begin(), settled.end(), [&](const Said& other) {
+      return other.statement->record == one.statement->record && other.statement->module == one.statement->module && other.version->text == one.version->text;
+    });
+  });
+}
+
 Answer worst_of(const std::vector<Said>& said) {
   Answer worst = Answer::silent;
   for (const auto& one : said) worst = std::max(worst, one.answer);
@@ -121,6 +134,7 @@ std::optional<Outcome> resolve(const std::vector<Application>& applications, con
   for (const Rank rank : std::array{Rank::vex, Rank::tracker, Rank::osv, Rank::general}) {
     std::vector<Said> said = of_rank(all, rank);
     prefer_exact(said);
+    prefer_own_release(said, evaluator);
     const Answer worst = worst_of(said);
     if (worst == Answer::affected) return explain.affected(said);
     // "Under investigation" does not settle it: a record of lower rank may know that it is affected.

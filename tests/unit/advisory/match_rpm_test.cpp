@@ -105,6 +105,32 @@ TEST(RpmVersion, NameOfThePackageBeforeItIsTakenOff) {
   }
 }
 
+// Fixed versions
+
+/// kernel-core is fixed for 9.3 and for 9.4.
+Document two_fixes() {
+  const std::string purl = "pkg:rpm/redhat/kernel-core@5.14.0-";
+  return {{leaf("B93", "cpe:/o:redhat:enterprise_linux:9::baseos"), leaf("B94", "cpe:/o:redhat:enterprise_linux:9::baseos"),
+           leaf("k3", purl + "362.24.1.el9_3?arch=x86_64"), leaf("k4", purl + "427.13.1.el9_4?arch=x86_64")},
+          {combination("B93:k3", "k3", "B93"), combination("B94:k4", "k4", "B94")}, "fixed", {"B93:k3", "B94:k4"}};
+}
+
+TEST(FixedVersion, OfTheOwnMinorReleaseCountsOfSeveral) {
+  const auto line = [](const std::string& release) {
+    const std::string version = "5.14.0-" + release;
+    const auto all = red_hat(two_fixes(), {rpm("kernel-core", version, "kernel", version)});
+    const std::string start = "CVE-2022-36760 kernel " + version + " ";
+    return all.size() == 1 && all[0].starts_with(start) ? all[0].substr(start.size()) : std::string("?");
+  };
+  EXPECT_EQ(line("362.24.1.el9_3"), "not_affected -");
+  EXPECT_EQ(line("362.24.2.el9_3"), "not_affected -");
+  EXPECT_EQ(line("362.18.1.el9_3"), "affected_fixed 5.14.0-362.24.1.el9_3");
+  EXPECT_EQ(line("427.13.1.el9_4"), "not_affected -");
+  EXPECT_EQ(line("503.1.1.el9_5"), "not_affected -");
+  EXPECT_EQ(line("427.1.1.el9_4"), "affected_fixed 5.14.0-427.13.1.el9_4");
+  EXPECT_EQ(line("400.el9"), "affected_fixed 5.14.0-427.13.1.el9_4");
+}
+
 // Module streams
 
 std::string nodejs(const std::string& id, const std::string& fixed, const std::string& title) {
