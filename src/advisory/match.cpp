@@ -167,7 +167,7 @@ class Matcher {
     Finding finding;
     finding.advisory = store_.advisory(advisory);
     finding.package = unit.name;
-    finding.installed = draft.subject->source_version.text;
+    finding.installed = draft.worst->compared.empty() ? draft.subject->source_version.text : std::move(draft.worst->compared);
     finding.status = draft.worst->status;
     finding.fixed = std::move(draft.worst->fixed);
     finding.reason = std::move(draft.worst->reason);

@@ -66,14 +66,18 @@ class Explainer {
     std::vector<const Statement*> statements;
     const Said* shown = nullptr;
     for (const auto& one : said) {
-      statements.push_back(one.statement);
       const bool better = shown == nullptr || (shown->statement->note == 0 && one.statement->note != 0);
       if (one.answer == Answer::affected && better) shown = &one;
     }
+    // Versions of source and binary packages may have nothing in common: bpftool 7.3.0 of kernel 5.14.0.
+    for (const auto& one : said) {
+      if (one.version->text == shown->version->text) statements.push_back(one.statement);
+    }
     Outcome outcome;
+    outcome.compared = shown->version->told();
     outcome.fixed = evaluator_.lowest_fix(statements, *shown->version);
     outcome.status = outcome.fixed.empty() ? Status::affected_unfixed : Status::affected_fixed;
-    outcome.reason = outcome.fixed.empty() ? "no fixed version is known" : fmt::format("{} is lower than {}", shown->version->text, outcome.fixed);
+    outcome.reason = outcome.fixed.empty() ? "no fixed version is known" : fmt::format("{} is lower than {}", shown->version->told(), outcome.fixed);
     if (shown->statement->note != 0) {
       outcome.reason = outcome.fixed.empty() ? texts_[shown->statement->note] : outcome.reason + "; " + texts_[shown->statement->note];
     }

@@ -107,6 +107,21 @@ TEST(RpmVersion, NameOfThePackageBeforeItIsTakenOff) {
 
 // Fixed versions
 
+TEST(FixedVersion, IsOneThatTheSamePackageWasComparedWith) {
+  const auto fixed_package = [](const char* name, const char* fixed) {
+    return R"({"package":{"ecosystem":"AlmaLinux:9","name":")" + std::string(name) + "\"}," + fixed_in(fixed) + "}";
+  };
+  const auto record = [](const std::string& affected) {
+    return R"({"id":"ALSA-2024:2394","modified":"2024-01-01T00:00:00Z","related":["CVE-2024-0003"],"affected":[)" + affected + "]}";
+  };
+  const auto bpftool = fixed_package("bpftool", "7.3.0-427.13.1.el9_4");
+  const auto kernel = fixed_package("kernel", "5.14.0-427.13.1.el9_4") + "," + fixed_package("kernel-core", "5.14.0-427.13.1.el9_4");
+  const std::vector installed{rpm("bpftool", "7.2.0-362.24.1.el9_3", "kernel", "5.14.0-362.24.1.el9_3"),
+                              rpm("kernel-core", "5.14.0-362.24.1.el9_3", "kernel", "5.14.0-362.24.1.el9_3")};
+  EXPECT_EQ(alma({record(bpftool + "," + kernel)}, installed), Lines{"CVE-2024-0003 kernel 5.14.0-362.24.1.el9_3 affected_fixed 5.14.0-427.13.1.el9_4"});
+  EXPECT_EQ(alma({record(bpftool)}, installed), Lines{"CVE-2024-0003 kernel 7.2.0-362.24.1.el9_3 affected_fixed 7.3.0-427.13.1.el9_4"});
+}
+
 /// kernel-core is fixed for 9.3 and for 9.4.
 Document two_fixes() {
   const std::string purl = "pkg:rpm/redhat/kernel-core@5.14.0-";
