@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "advisory/backport.hpp"
 #include "advisory/resolve.hpp"
 #include "advisory/units.hpp"
 #include "vmpatch/core/format.hpp"
@@ -118,7 +119,8 @@ class Matcher {
     applications_.clear();
     for (const auto& statement : on_source) {
       if (statement.naming == Naming::binary || !applies(statement) || is_left_over(statement, unit, subject)) continue;
-      applications_.push_back({&statement, &subject.source_version});
+      const Statement& judging = statement.kind == FeedKind::debian_tracker ? judging_statement(statement, on_source, subject, evaluator_, store_.texts) : statement;
+      applications_.push_back({&judging, &judging == &statement ? &subject.source_version : &subject.origin});
     }
     for (const auto& statement : on_package) {
       // Where both have one name, a statement on either has been taken above.

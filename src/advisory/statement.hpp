@@ -50,6 +50,7 @@ struct Statement {
   Text module = 0;   ///< stream of an rpm module: "perl:5.32"; 0 = of none; untold_stream
   Text note = 0;     ///< in words, hostile text
   Text fixed = 0;
+  Text ceiling = 0;  ///< Debian's tracker: the highest version that the release has; 0 = not told
   std::vector<Event> events;
   std::vector<Text> versions;
 };
