@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t most_binaries = 50;
 constexpr std::size_t most_versions_told = 20;
+// Some seconds. A machine with whole feeds needs a tenth of it.
+constexpr std::uint64_t most_comparisons = 10'000'000;
 
 class Matcher {
  public:
@@ -24,8 +26,12 @@ class Matcher {
     }
   }
 
-  std::vector<Finding> match(const guest::Facts& facts) {
-    for (const auto& unit : make_units(store_, evaluator_, facts)) match(unit);
+  Result<std::vector<Finding>> match(const guest::Facts& facts) {
+    const std::vector<Unit> units = make_units(store_, evaluator_, facts);
+    for (const auto& unit : units) {
+      match(unit);
+      if (comparisons_ > most_comparisons) return too_many(units);
+    }
     // Units come by name, so that their order settles the rest. Findings are large: numbers are sorted in their place.
     std::sort(order_.begin(), order_.end());
     std::vector<Finding> result;
@@ -35,6 +41,12 @@ class Matcher {
   }
 
  private:
+  static Error too_many(const std::vector<Unit>& units) {
+    const auto most = std::max_element(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return a.subjects.size() < b.subjects.size(); });
+    return fail(Errc::unsupported, "its packages are too many to be compared with these feeds: '{}' alone is installed {} times in different versions",
+                escape_untrusted(most->name.substr(0, 100)), most->subjects.size());
+  }
+
   [[nodiscard]] bool applies(const Statement& statement) const {
     if (!fits(statement.distribution, machine_.distribution)) return false;
     return statement.release == 0 || std::find(releases_.begin(), releases_.end(), statement.release) != releases_.end();
@@ -77,6 +89,7 @@ class Matcher {
     std::vector<Statements> own;
     for (const auto& subject : unit.subjects) own.push_back(subject.own);
     for (const auto advisory : vulnerabilities(unit)) {
+      if (comparisons_ > most_comparisons) return;
       const Statements on_source = take(shared, advisory);
       Draft draft;
       std::vector<Statements> on_packages;
@@ -127,6 +140,7 @@ class Matcher {
       const bool taken = statement.naming == Naming::either && subject.own_name == unit.name;
       if (statement.naming != Naming::source && !taken && applies(statement)) applications_.push_back({&statement, &subject.own_version});
     }
+    comparisons_ += 1 + applications_.size();
     if (applications_.empty()) return;
     auto outcome = resolve(applications_, evaluator_, store_.texts);
     if (!outcome) return;
@@ -185,6 +199,7 @@ class Matcher {
   Scope machine_;
   std::vector<Text> releases_;  ///< those that a statement may be for
   std::vector<Application> applications_;
+  std::uint64_t comparisons_ = 0;
   std::set<Text> mended_;  ///< records that name the fix of a package of the source
   std::set<Text> mended_by_name_;  ///< records that name a fix under the source's own name
   std::vector<Finding> findings_;

@@ -275,6 +275,21 @@ TEST(OsvNotice, ReleaseIsAboutTheCvesThatItsMapNames) {
   for (const char* none : {"", "[]", "[7]", R"("CVE-2024-32004")", "{}"}) EXPECT_EQ(ids(notice(none, both), focal), "32002 32004 ") << none;
 }
 
+TEST(OsvSubjects, MoreVersionsThanCanBeComparedAreNotAssessed) {
+  std::vector<guest::Package> packages;
+  for (int i = 0; i < 20'000; ++i) packages.push_back(package(fmt::format("p{}", i), fmt::format("6.1.{}-1", i), "linux"));
+  std::string feed = "[";
+  for (int i = 0; i < 2'000; ++i) feed += (i > 0 ? "," : "") + osv(fmt::format("CVE-2024-{:05}", 10'000 + i), "Debian:12", "linux", fixed_in("6.1.9-1"));
+  const auto facts = debian12(std::move(packages));
+  const Database loaded = database({{FeedKind::osv, feed + "]"}}, facts);
+  const auto start = std::chrono::steady_clock::now();
+  const auto found = loaded.match(facts);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  ASSERT_FALSE(found.has_value());
+  EXPECT_EQ(found.error().code, Errc::unsupported);
+  EXPECT_NE(found.error().message.find("'linux' alone is installed 20000 times in different versions"), std::string::npos) << found.error().message;
+}
+
 TEST(OsvFinding, WithdrawnTellsWhenAndWhere) {
   const auto found = findings({{FeedKind::osv, on_openssl(affected, R"("withdrawn":"2026-02-03T04:05:06Z")")}}, openssl("3.0.9-1"));
   ASSERT_EQ(found.size(), 1U);
