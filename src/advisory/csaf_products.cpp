@@ -218,7 +218,10 @@ CsafMeaning CsafProducts::understand(const Whole& whole) {
     if (!may_be_distribution(whole.platform_name)) meaning.kind = CsafMeaning::Kind::other;
     return meaning;
   }
-  return whole.component->purl ? from_purl(whole) : from_name(whole);
+  meaning = whole.component->purl ? from_purl(whole) : from_name(whole);
+  // A release in words that are not known may be the machine's.
+  if (meaning.kind == CsafMeaning::Kind::package && !is_known_release(meaning.package.scope)) meaning.kind = CsafMeaning::Kind::unknown;
+  return meaning;
 }
 
 const CsafMeaning& CsafProducts::meaning(const std::string& product_id) const {
