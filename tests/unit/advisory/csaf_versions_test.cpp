@@ -22,6 +22,15 @@ Answer ask(const Document& document, const guest::Facts& facts) {
 }
 
 guest::Facts jammy(const std::string& version = "3.0.2-0ubuntu1.10") { return machine("ubuntu", "22.04", {package("libssl3", version, "openssl")}); }
+guest::Facts bookworm(const std::string& version = "3.0.9-1") { return debian12({package("libssl3", version, "openssl")}); }
+
+/// A product in a branch of its own: "category" and "name" are the branch's.
+Json branch(const std::string& category, const std::string& name, const std::string& purl) {
+  Json made = leaf("p", purl);
+  made["category"] = category;
+  made["name"] = name;
+  return made;
+}
 
 // Releases
 
@@ -50,6 +59,39 @@ TEST(CsafRelease, OneThatIsNotUnderstoodCountsForAnInstalledPackage) {
   const Document platform({leaf("U", "cpe:/o:canonical:ubuntu_linux:jolly"), leaf("c", "pkg:deb/ubuntu/openssl@3.0.2?arch=source")}, {combination("U:c", "c", "U")},
                           "fixed", {"U:c"});
   EXPECT_EQ(ask(platform, jammy()).skipped, 1U);
+}
+
+// Versions
+
+TEST(CsafVersion, NameOfABranchIsTheVersion) {
+  const std::string purl = "pkg:deb/debian/openssl?distro=debian-12";
+  const auto found = [&](const std::string& status, const std::string& name) { return ask(Document({branch("product_version", name, purl)}, {}, status, {"p"}), bookworm()).found; };
+  EXPECT_EQ(found("known_not_affected", "3.0.11-1"), Lines{});
+  EXPECT_EQ(found("known_not_affected", "3.0.9-1"), Lines{"CVE-2022-36760 openssl 3.0.9-1 not_affected -"});
+  EXPECT_EQ(found("fixed", "3.0.11-1"), Lines{"CVE-2022-36760 openssl 3.0.9-1 affected_fixed 3.0.11-1"});
+  EXPECT_EQ(found("known_affected", "3.0.8-1"), Lines{});
+  // Red Hat writes the package's name there.
+  EXPECT_EQ(found("known_affected", "openssl"), Lines{"CVE-2022-36760 openssl 3.0.9-1 affected_unfixed -"});
+}
+
+TEST(CsafVersion, BranchOfAnArchitectureHasThatOfTheBranchAbove) {
+  Json architecture = branch("architecture", "amd64", "pkg:deb/debian/libssl3?distro=debian-12&arch=amd64");
+  const Json version{{"category", "product_version"}, {"name", "3.0.11-1"}, {"branches", {architecture}}};
+  EXPECT_EQ(ask(Document({version}, {}, "fixed", {"p"}), bookworm()).found, Lines{"CVE-2022-36760 openssl 3.0.9-1 affected_fixed 3.0.11-1"});
+}
+
+TEST(CsafVersion, NameOfABranchMayBeThatOfAnRpmFile) {
+  const auto facts = machine("rhel", "9.4", {package("openssl", "1:3.0.7-24.el9")}, "rpm");
+  Json product = leaf("c", "pkg:rpm/redhat/openssl");
+  product["name"] = "openssl-1:3.0.7-27.el9.src";
+  const Document document({leaf("B", "cpe:/o:redhat:enterprise_linux:9::baseos"), product}, {combination("B:c", "c", "B")}, "fixed", {"B:c"});
+  EXPECT_EQ(lines(findings({{FeedKind::csaf, document.text()}}, facts)), Lines{"CVE-2022-36760 openssl 1:3.0.7-24.el9 affected_fixed 1:3.0.7-27.el9"});
+  // A package whose name begins with a figure.
+  const auto ds = machine("rhel", "9.4", {package("389-ds-base", "2.4.5-1.el9")}, "rpm");
+  Json component = leaf("c", "pkg:rpm/redhat/389-ds-base?arch=src");
+  component["name"] = "389-ds-base";
+  const Document open({leaf("B", "cpe:/o:redhat:enterprise_linux:9::baseos"), component}, {combination("B:c", "c", "B")}, "known_not_affected", {"B:c"});
+  EXPECT_EQ(lines(findings({{FeedKind::csaf, open.text()}}, ds)), Lines{"CVE-2022-36760 389-ds-base 2.4.5-1.el9 not_affected -"});
 }
 
 }  // namespace
