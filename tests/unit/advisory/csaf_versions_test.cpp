@@ -94,5 +94,62 @@ TEST(CsafVersion, NameOfABranchMayBeThatOfAnRpmFile) {
   EXPECT_EQ(lines(findings({{FeedKind::csaf, open.text()}}, ds)), Lines{"CVE-2022-36760 389-ds-base 2.4.5-1.el9 not_affected -"});
 }
 
+TEST(CsafVersion, WhatIsNotUnderstoodIsUnderInvestigationAndCounts) {
+  const std::string purl = "pkg:deb/debian/openssl?distro=debian-12";
+  for (const auto& [category, name] : {std::pair("product_version", "3.0.11 and later"), std::pair("product_version_range", "< 3.0.11")}) {
+    const Document document({branch(category, name, purl)}, {}, "known_not_affected", {"p"});
+    const auto answer = ask(document, bookworm());
+    EXPECT_EQ(answer.found, Lines{"CVE-2022-36760 openssl 3.0.9-1 under_investigation -"}) << name;
+    EXPECT_EQ(answer.skipped, 1U) << name;
+    EXPECT_EQ(answer.problem, "RHSA-1 vulnerability 1: version range '" + std::string(name) + "' is not understood");
+    EXPECT_EQ(ask(document, debian12({package("nginx", "1-1")})).skipped, 0U) << name;
+  }
+}
+
+TEST(CsafVersion, MoreThanAreKeptAreUnderInvestigationAndCount) {
+  const auto document = [](int count, const std::string& status) {
+    std::vector<Json> products;
+    std::vector<std::string> ids;
+    for (int i = 0; i < count; ++i) {
+      ids.push_back(fmt::format("p{}", i));
+      products.push_back(leaf(ids.back(), fmt::format("pkg:deb/debian/openssl@1.{}-1?distro=debian-12", i)));
+    }
+    return Document(products, {}, status, ids);
+  };
+  const auto many = document(10'100, "known_affected");
+  EXPECT_EQ(ask(many, bookworm("1.10099-1")).found, Lines{"CVE-2022-36760 openssl 1.10099-1 under_investigation -"});
+  EXPECT_EQ(ask(many, bookworm("1.10099-1")).skipped, 1U);
+  EXPECT_EQ(ask(many, bookworm("1.5-1")).found, Lines{"CVE-2022-36760 openssl 1.5-1 affected_unfixed -"});
+  const auto all = document(10'000, "known_affected");
+  EXPECT_EQ(ask(all, bookworm("1.9999-1")).found, Lines{"CVE-2022-36760 openssl 1.9999-1 affected_unfixed -"});
+  EXPECT_EQ(ask(all, bookworm("1.9999-1")).skipped, 0U);
+  const auto fixes = ask(document(10'000, "fixed"), bookworm("1.5-1"));
+  EXPECT_EQ(fixes.found, Lines{"CVE-2022-36760 openssl 1.5-1 under_investigation -"});
+  EXPECT_EQ(fixes.skipped, 1U);
+}
+
+// Records of other feeds, of which a part is not understood
+
+TEST(PartlyUnderstood, RecordCountsWhereThePackageIsInstalled) {
+  const auto skipped = [](const std::string& feed, const guest::Facts& facts) {
+    std::vector<FeedState> states;
+    static_cast<void>(database({{FeedKind::automatic, feed}}, facts, &states));
+    return states.back().skipped;
+  };
+  const auto other = debian12({package("nginx", "1-1")});
+  const std::string parts[] = {
+      ranges(R"({"introduced":"0","fixed":"9"})"),
+      R"("ranges":[{"type":"NEW","events":[{"introduced":"0"}]},{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1"}]}])",
+      R"("versions":["1",7])"};
+  for (const auto& part : parts) {
+    const std::string record = osv("CVE-2024-1234", "Debian:12", "openssl", part);
+    EXPECT_EQ(skipped(record, bookworm()), 1U) << part;
+    EXPECT_EQ(skipped(record, other), 0U) << part;
+  }
+  const std::string odd = tracker("openssl", "CVE-2024-1234", "bookworm", R"({"status":"new"})");
+  EXPECT_EQ(skipped(odd, bookworm()), 1U);
+  EXPECT_EQ(skipped(odd, other), 0U);
+}
+
 }  // namespace
 }  // namespace vmpatch::advisory::test
