@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <tuple>
 
 #include "advisory/csaf_collected.hpp"
@@ -52,8 +53,8 @@ bool may_be_installed(std::string_view text, const Store& store) {
 
 class Document {
  public:
-  Document(const Json& json, const CsafProducts& products, Intake& intake)
-      : json_(json), products_(products), intake_(intake), remarks_(member(json, "product_tree")),
+  Document(const Json& json, const CsafProducts& products, CopyNumber copy, Intake& intake)
+      : json_(json), products_(products), copy_(copy), intake_(intake), remarks_(member(json, "product_tree")),
         id_(text_of(member(member(json, "document"), "tracking"), "id")) {}
 
   void load() {
@@ -210,6 +211,7 @@ class Document {
     base.distribution = scope.distribution;
     base.release = intake_.store.texts.intern(scope.release);
     base.record = intake_.store.texts.intern(id_);
+    base.copy = copy_;
     const auto add = [&](Claim claim, const std::string& note, VersionRange range = {}, Text fixed = 0) {
       Statement statement = base;
       statement.claim = claim;
@@ -235,6 +237,7 @@ class Document {
 
   const Json& json_;
   const CsafProducts& products_;
+  CopyNumber copy_;
   Intake& intake_;
   CsafRemarks remarks_;
   std::string id_;
@@ -244,6 +247,22 @@ class Document {
   std::string unread_;    ///< the first part of a product that matters and is not understood
   std::map<Scope, std::string> modules_;  ///< the first one of each release that is named as a whole
 };
+
+const std::string& publisher_of(const Json& document) {
+  const Json& publisher = member(document, "publisher");
+  const std::string& name_space = text_of(publisher, "namespace");
+  return name_space.empty() ? text_of(publisher, "name") : name_space;
+}
+
+/// Section 3.1.11: "7", or "1.2.3".
+std::array<std::uint32_t, 3> version_of(std::string_view text) {
+  std::array<std::uint32_t, 3> version{};
+  const auto parts = split(text.substr(0, std::min(text.find_first_of("-+"), std::size_t{64})), '.');
+  for (std::size_t i = 0; i < parts.size() && i < version.size(); ++i) {
+    static_cast<void>(std::from_chars(parts[i].data(), parts[i].data() + parts[i].size(), version[i]));
+  }
+  return version;
+}
 
 }  // namespace
 
@@ -257,7 +276,12 @@ Result<void> load_csaf(std::string_view text, Intake& intake) {
   const auto released = feed_time(text_of(tracking, "current_release_date"));
   if (released && (!intake.state.issued || *released > *intake.state.issued)) intake.state.issued = released;
   VMPATCH_TRY(const CsafProducts products, CsafProducts::read(member(json, "product_tree")));
-  Document(json, products, intake).load();
+  const auto copy = intake.store.begin(FeedKind::csaf, publisher_of(document), text_of(tracking, "id"), {released, version_of(text_of(tracking, "version"))});
+  if (copy) {
+    Document(json, products, *copy, intake).load();
+  } else {
+    intake.state.records += items_of(json, "vulnerabilities").size();
+  }
   return {};
 }
 

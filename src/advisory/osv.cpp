@@ -58,6 +58,16 @@ bool is_interesting(std::string_view text, const Store& store) {
   return found;
 }
 
+/// Whether a copy of the record may be in, which this one replaces although it is about nothing that is asked for.
+bool may_replace(std::string_view text, const Store& store) {
+  bool found = false;
+  each_value_of(text, "\"id\"", [&](std::string_view id) {
+    found = store.has_copy(FeedKind::osv, "", id);
+    return !found;
+  });
+  return found;
+}
+
 /// Errata of Red Hat and its kin that mend bugs (RHBA) or add something (RHEA): AlmaLinux publishes them as records, too.
 bool is_no_security_erratum(std::string_view id) {
   constexpr std::array<std::string_view, 8> kinds{"RHBA-", "RHEA-", "ALBA-", "ALEA-", "RLBA-", "RLEA-", "ELBA-", "ELEA-"};
@@ -80,6 +90,9 @@ class Record {
     if (!affected.is_array() && !affected.is_null()) return may_be_ours_ ? intake_.skip(where_, "\"affected\" is no array") : void();
     if (affected.size() > most_affected) return may_be_ours_ ? intake_.skip(where_, "too many packages") : void();
     if (is_no_security_erratum(id) && osv_ids(record_).cves.empty()) return;
+    const auto copy = intake_.store.begin(FeedKind::osv, publisher(id), id, {feed_time(text_of(record_, "modified")), {}});
+    if (!copy) return;
+    copy_ = *copy;
     read_withdrawn();
     for (const auto& one : items_of(affected)) read_affected(one);
     if (!dropped_.empty() && !withdrawn_) intake_.skip(where_, dropped_);
@@ -96,6 +109,16 @@ class Record {
   }
 
  private:
+  /// Other ids are of one database; records with the CVE's own name are made by many.
+  [[nodiscard]] std::string publisher(const std::string& id) const {
+    if (!is_cve(id)) return {};
+    for (const auto& one : items_of(record_, "affected")) {
+      const std::string& ecosystem = text_of(member(one, "package"), "ecosystem");
+      if (scope_of_ecosystem(ecosystem)) return ecosystem.substr(0, ecosystem.find(':'));
+    }
+    return "none";
+  }
+
   void read_withdrawn() {
     const Json& value = member(record_, "withdrawn");
     if (value.is_null()) return;
@@ -151,6 +174,7 @@ class Record {
     statement.distribution = scope->distribution;
     statement.release = intake_.store.texts.intern(scope->release);
     statement.record = intake_.store.texts.intern(osv_id(record_));
+    statement.copy = copy_;
     statement.note = intake_.store.texts.intern(note_);
     OsvVersions versions;
     if (!withdrawn_) {
@@ -194,6 +218,7 @@ class Record {
   bool withdrawn_ = false;
   bool used_ = false;
   bool bundle_ = false;
+  CopyNumber copy_ = no_copy;
   std::vector<std::string> cves_;  ///< of numbers_, where there are several
   std::string note_;
   std::string dropped_;  ///< what is left out first, and why
@@ -205,7 +230,7 @@ class Record {
 void load_osv_record(std::string_view text, std::string_view where, Intake& intake) {
   ++intake.state.records;
   cover(text, intake);
-  if (!is_interesting(text, intake.store)) {
+  if (!is_interesting(text, intake.store) && !may_replace(text, intake.store)) {
     if (text.find("\"withdrawn\"") != std::string_view::npos) ++intake.state.withdrawn;
     return;
   }

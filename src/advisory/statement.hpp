@@ -27,6 +27,10 @@ enum class Claim : std::uint8_t {
   withdrawn
 };
 
+/// One copy of a record; see Store::begin().
+using CopyNumber = std::uint32_t;
+constexpr CopyNumber no_copy = 0;
+
 struct Event {
   enum class Kind : std::uint8_t { introduced, fixed, last_affected, limit };
   Text version = 0;
@@ -47,6 +51,7 @@ struct Statement {
   Distribution distribution = Distribution::any;
   Text release = 0;  ///< normal form; 0 = every release
   Text record = 0;   ///< the feed's own id
+  CopyNumber copy = no_copy;
   Text module = 0;   ///< stream of an rpm module: "perl:5.32"; 0 = of none; untold_stream
   Text note = 0;     ///< in words, hostile text
   Text fixed = 0;
