@@ -19,10 +19,11 @@ int rank_of(const std::string& release) {
   return error == std::errc() && end == release.data() + release.size() && number > 0 && number < unnamed ? number : unnamed;
 }
 
+std::string_view upstream_of(std::string_view version) { return version.substr(0, version.rfind('-')); }
+
 /// "6.1.124-1" and "6.1.119-1" are of one branch of upstream's, "6.1".
 std::vector<std::string_view> branch_of(std::string_view version) {
-  version = version.substr(0, version.rfind('-'));
-  auto parts = split(version, '.');
+  auto parts = split(upstream_of(version), '.');
   parts.pop_back();
   return parts;
 }
@@ -36,6 +37,7 @@ bool is_of_release(const Statement& own, const Subject& subject, const Evaluator
   if (evaluator.compare(version, ceiling) <= 0) return true;
   if (is_backport) return false;
   if (version.find("deb" + texts[own.release] + "u") != std::string::npos) return true;
+  if (upstream_of(version) == upstream_of(ceiling)) return true;
   const auto branch = branch_of(version);
   return branch.size() >= 2 && branch == branch_of(ceiling);
 }

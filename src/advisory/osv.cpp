@@ -68,6 +68,30 @@ bool may_replace(std::string_view text, const Store& store) {
   return found;
 }
 
+/// Of a record that begins with its id, as nearly all do: another "id" may be that of something in it.
+std::string_view leading_id(std::string_view text) {
+  const auto key = text.find("\"id\"");
+  const auto brace = text.find('{');
+  if (key == std::string_view::npos || brace == std::string_view::npos || text.substr(brace + 1, key - brace - 1).find_first_of("{[") != std::string_view::npos) return {};
+  std::string_view id;
+  each_value_of(text.substr(key), "\"id\"", [&](std::string_view value) {
+    id = value;
+    return false;
+  });
+  return id;
+}
+
+/// Remembers how new it is. Names of CVEs are given by many databases.
+void pass_over(std::string_view text, Intake& intake) {
+  if (text.find("\"withdrawn\"") != std::string_view::npos) ++intake.state.withdrawn;
+  const std::string_view id = leading_id(text);
+  if (!is_record_id(id) || is_cve(id)) return;
+  each_value_of(text, "\"modified\"", [&](std::string_view modified) {
+    if (const auto time = feed_time(modified)) intake.store.pass_over(id, *time);
+    return false;
+  });
+}
+
 /// Errata of Red Hat and its kin that mend bugs (RHBA) or add something (RHEA): AlmaLinux publishes them as records, too.
 bool is_no_security_erratum(std::string_view id) {
   constexpr std::array<std::string_view, 8> kinds{"RHBA-", "RHEA-", "ALBA-", "ALEA-", "RLBA-", "RLEA-", "ELBA-", "ELEA-"};
@@ -230,10 +254,7 @@ class Record {
 void load_osv_record(std::string_view text, std::string_view where, Intake& intake) {
   ++intake.state.records;
   cover(text, intake);
-  if (!is_interesting(text, intake.store) && !may_replace(text, intake.store)) {
-    if (text.find("\"withdrawn\"") != std::string_view::npos) ++intake.state.withdrawn;
-    return;
-  }
+  if (!is_interesting(text, intake.store) && !may_replace(text, intake.store)) return pass_over(text, intake);
   const bool ours = may_be_ours(text);
   const auto json = parse_json(text, where);
   if (!json) return ours ? intake.skip(where, json.error().message) : void();

@@ -166,6 +166,7 @@ std::string copy_key(FeedKind kind, std::string_view publisher, std::string_view
 
 std::optional<CopyNumber> Store::begin(FeedKind kind, std::string_view publisher, std::string_view id, const Stamp& stamp) {
   if (stamp == Stamp()) return no_copy;
+  if (const auto newer = passed_over_.find(Hash()(copy_key(kind, publisher, id))); newer != passed_over_.end() && stamp.changed < newer->second) return std::nullopt;
   const auto [found, is_new] = copies_.try_emplace(copy_key(kind, publisher, id));
   Copy& copy = found->second;
   if (!is_new && stamp < copy.stamp) return std::nullopt;
@@ -174,6 +175,11 @@ std::optional<CopyNumber> Store::begin(FeedKind kind, std::string_view publisher
   copy = {stamp, static_cast<CopyNumber>(is_replaced_.size())};
   is_replaced_.push_back(false);
   return copy.number;
+}
+
+void Store::pass_over(std::string_view id, Time changed) {
+  Time& newest = passed_over_.try_emplace(Hash()(copy_key(FeedKind::osv, "", id)), changed).first->second;
+  newest = std::max(newest, changed);
 }
 
 bool Store::has_copy(FeedKind kind, std::string_view publisher, std::string_view id) const {

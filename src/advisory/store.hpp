@@ -77,6 +77,8 @@ class Store {
   /// whichever comes first. Nothing: a newer copy is here, this one says nothing. Copies of one age, and those that do not tell
   /// theirs, stand side by side.
   [[nodiscard]] std::optional<CopyNumber> begin(FeedKind kind, std::string_view publisher, std::string_view id, const Stamp& stamp);
+  /// A record of OSV's that is about nothing that is asked for, and is not read further: it replaces older copies all the same.
+  void pass_over(std::string_view id, Time changed);
   [[nodiscard]] bool has_copy(FeedKind kind, std::string_view publisher, std::string_view id) const;
 
   void add(std::string_view package, Statement statement);
@@ -130,6 +132,7 @@ class Store {
   std::set<Scope> covered_;
   std::set<std::string, std::less<>> unsorted_;
   Map<Copy> copies_;
+  std::unordered_map<std::size_t, Time> passed_over_;  ///< by a hash of the id: most records of a feed are passed over
   std::vector<bool> is_replaced_{false};  ///< by number of the copy
   bool replaced_ = false;                 ///< some statements are to be dropped
   std::map<std::string, Exploitation> exploited_;

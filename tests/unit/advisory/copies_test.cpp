@@ -35,10 +35,17 @@ TEST(Copies, NewestOfARecordReplacesTheOthersInAnyOrder) {
   EXPECT_EQ(lines(findings({{FeedKind::osv, "[" + withdrawn + "," + older + "]"}}, openssl)), gone);
 }
 
-TEST(Copies, NewerOneThatNoLongerNamesThePackageReplacesAnOlderOne) {
+TEST(Copies, NewerOneThatNoLongerNamesThePackageReplacesOlderOnesInAnyOrder) {
   const std::string older = copy_of("2026-01-01T00:00:00Z", "openssl", fixed_in("9"));
   const std::string newer = copy_of("2026-02-02T00:00:00Z", "nginx", fixed_in("9"));
-  EXPECT_EQ(both_ways(older, newer).first, Lines{});
+  EXPECT_EQ(both_ways(older, newer), std::pair(Lines{}, Lines{}));
+  // What is older is not.
+  const std::string newest = copy_of("2026-03-03T00:00:00Z", "openssl", fixed_in("9"));
+  const Lines open{"CVE-2024-0002 openssl 3.0.9-1 affected_fixed 9"};
+  EXPECT_EQ(both_ways(newest, newer), std::pair(open, open));
+  // Nor is what has the id of something in it.
+  const std::string other = R"({"modified":"2026-04-04T00:00:00Z","affected":[{"package":{"ecosystem":"Debian:12","name":"nginx"},"x":{"id":"DSA-1-1"}}],"id":"DSA-2-1"})";
+  EXPECT_EQ(both_ways(newest, other), std::pair(open, open));
 }
 
 TEST(Copies, OfOneAgeOrOfNoneStandSideBySide) {

@@ -100,7 +100,11 @@ TEST(Tracker, UpdateThatTheFeedDoesNotKnowYetIsOfTheOwnRelease) {
                                R"("fixed_version":"6.1.119-1"},)" + resolved("sid", "6.12.3-1", "6.11.7-1") + "}";
   EXPECT_EQ(kernel(releases, "6.1.119-1"), std::vector<std::string>{"CVE-2024-50264 linux 6.1.119-1 not_affected -"});
   EXPECT_EQ(kernel(releases, "6.1.124-1"), std::vector<std::string>{"CVE-2024-50264 linux 6.1.124-1 not_affected -"});
+  EXPECT_EQ(kernel(releases, "6.1.119-1+local1"), std::vector<std::string>{"CVE-2024-50264 linux 6.1.119-1+local1 not_affected -"});
   EXPECT_EQ(kernel(releases, "6.5.3-1+deb12u1"), std::vector<std::string>{"CVE-2024-50264 linux 6.5.3-1+deb12u1 not_affected -"});
+  const std::string short_version = "{" + resolved("bookworm", "7-2", "7-2") + "," + resolved("sid", "9-1", "8-1") + "}";
+  EXPECT_EQ(kernel(short_version, "7-2.1"), std::vector<std::string>{"CVE-2024-50264 linux 7-2.1 not_affected -"});
+  EXPECT_EQ(kernel(short_version, "7.5-1"), std::vector<std::string>{"CVE-2024-50264 linux 7.5-1 affected_fixed 8-1"});
   EXPECT_EQ(kernel("{" + resolved("bookworm", "6.1.119-1", "6.1.119-1") + "}", "6.5.3-1"),
             std::vector<std::string>{"CVE-2024-50264 linux 6.5.3-1 not_affected -"});
 }
