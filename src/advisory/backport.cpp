@@ -28,6 +28,12 @@ std::vector<std::string_view> branch_of(std::string_view version) {
   return parts;
 }
 
+bool has_fix_in(const std::vector<std::string_view>& branch, const Statement& statement, const TextPool& texts) {
+  return branch.size() >= 2 && std::any_of(statement.events.begin(), statement.events.end(), [&](const Event& event) {
+    return event.kind == Event::Kind::fixed && branch_of(texts[event.version]) == branch;
+  });
+}
+
 /// Not above what the release has; or above it because the feed is older than the machine.
 bool is_of_release(const Statement& own, const Subject& subject, const Evaluator& evaluator, const TextPool& texts) {
   const std::string& version = subject.source_version.text;
@@ -45,6 +51,7 @@ bool is_of_release(const Statement& own, const Subject& subject, const Evaluator
 }  // namespace
 
 const Statement& judging_statement(const Statement& own, Statements on_source, const Subject& subject, const Evaluator& evaluator, const TextPool& texts) {
+  if (own.kind != FeedKind::debian_tracker && (own.kind != FeedKind::osv || own.distribution != Distribution::debian)) return own;
   if (is_of_release(own, subject, evaluator, texts)) return own;
   std::vector<std::pair<int, const Statement*>> newer;
   for (const auto& statement : on_source) {
@@ -56,6 +63,10 @@ const Statement& judging_statement(const Statement& own, Statements on_source, c
   std::stable_sort(newer.begin(), newer.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [rank, statement] : newer) {
     if (statement->ceiling != 0 && evaluator.compare(subject.origin.text, texts[statement->ceiling]) <= 0) return *statement;
+  }
+  const auto branch = branch_of(subject.origin.text);
+  for (const auto& [rank, statement] : newer) {
+    if (has_fix_in(branch, *statement, texts)) return *statement;
   }
   return *newer.back().second;
 }

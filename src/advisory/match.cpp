@@ -132,7 +132,7 @@ class Matcher {
     applications_.clear();
     for (const auto& statement : on_source) {
       if (statement.naming == Naming::binary || !applies(statement) || is_left_over(statement, unit, subject)) continue;
-      const Statement& judging = statement.kind == FeedKind::debian_tracker ? judging_statement(statement, on_source, subject, evaluator_, store_.texts) : statement;
+      const Statement& judging = judging_statement(statement, on_source, subject, evaluator_, store_.texts);
       applications_.push_back({&judging, &judging == &statement ? &subject.source_version : &subject.origin});
     }
     for (const auto& statement : on_package) {

@@ -247,6 +247,21 @@ TEST(OsvFinding, ManyPackagesOfOneSourceAreBounded) {
   EXPECT_TRUE(found[0].reason.ends_with("1.20-1 (affected, fix available) and 19979 more versions")) << found[0].reason;
 }
 
+TEST(OsvBackport, PackageIsJudgedByTheNewerReleaseOfTheRecord) {
+  const auto release = [](int number, const std::string& fixed) {
+    return fmt::format(R"({{"package":{{"ecosystem":"Debian:{}","name":"linux"}},{}}})", number, fixed_in(fixed));
+  };
+  const std::string feed = R"({"id":"DEBIAN-CVE-2024-50264","modified":"2026-01-01T00:00:00Z","affected":[)" + release(12, "6.1.119-1") + "," +
+                           release(14, "6.16.3-1") + "," + release(13, "6.12.38-1") + "]}";
+  const auto line = [&](const std::string& installed) { return lines(findings({{FeedKind::osv, feed}}, debian12({package("linux-image", installed, "linux")}))); };
+  const std::string start = "CVE-2024-50264 linux ";
+  EXPECT_EQ(line("6.12.38-1~bpo12+1"), std::vector<std::string>{start + "6.12.38-1~bpo12+1 not_affected -"});
+  EXPECT_EQ(line("6.12.30-1~bpo12+1"), std::vector<std::string>{start + "6.12.30-1~bpo12+1 affected_fixed 6.12.38-1"});
+  EXPECT_EQ(line("6.13.1-1~bpo12+1"), std::vector<std::string>{start + "6.13.1-1~bpo12+1 affected_fixed 6.16.3-1"});
+  EXPECT_EQ(line("6.1.124-1"), std::vector<std::string>{start + "6.1.124-1 not_affected -"});
+  EXPECT_EQ(line("6.1.112-1"), std::vector<std::string>{start + "6.1.112-1 affected_fixed 6.1.119-1"});
+}
+
 /// A notice on git in two releases. `focal` and `jammy` are what Ubuntu says of each: which CVEs it is about.
 std::string notice(const std::string& focal, const std::string& jammy) {
   const auto in_release = [](const std::string& release, const std::string& fixed, const std::string& cves) {
