@@ -3,21 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <tuple>
 
+#include "advisory/csaf_collected.hpp"
 #include "advisory/csaf_products.hpp"
+#include "advisory/csaf_remarks.hpp"
 #include "advisory/cvss.hpp"
 #include "advisory/evaluate.hpp"
 #include "advisory/json_view.hpp"
-#include "advisory/vers.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
 
 namespace vmpatch::advisory {
 namespace {
 
-constexpr std::size_t most_versions = 10'000;
-constexpr std::size_t longest_note = 300;
 
 enum class Word : std::uint8_t { affected, first_affected, last_affected, fixed, recommended, not_affected, investigating };
 
@@ -31,78 +31,8 @@ constexpr std::array<std::pair<const char*, Word>, 8> status_lists{{{"known_affe
                                                                     {"known_not_affected", Word::not_affected},
                                                                     {"under_investigation", Word::investigating}}};
 
-/// All that one vulnerability's lists say of one package name of one release.
-struct Collected {
-  bool every_affected = false;
-  bool every_not_affected = false;
-  bool investigating = false;
-  bool fixed_without_version = false;
-  bool recommended = false;  ///< a version, of which nothing says that it holds the fix
-  VersionRange affected, not_affected;
-  std::vector<Text> first, last;  ///< affected versions
-  std::vector<Text> fixed;
-  std::string affected_note, not_affected_note;
-};
-
 /// Scope, name, kind, module stream, general.
 using Key = std::tuple<Scope, std::string, CsafPackage::Kind, std::string, bool>;
-
-/// Texts that a vulnerability attaches to products: justifications, remediations.
-class Remarks {
- public:
-  explicit Remarks(const Json& product_tree) {
-    for (const auto& group : items_of(product_tree, "product_groups")) {
-      groups_.emplace(text_of(group, "group_id"), &items_of(group, "product_ids"));
-    }
-  }
-
-  void read(const Json& vulnerability) {
-    not_affected_.clear();
-    affected_.clear();
-    mended_.clear();
-    for (const auto& flag : items_of(vulnerability, "flags")) add(flag, text_of(flag, "label"), not_affected_);
-    for (const auto& threat : items_of(vulnerability, "threats")) {
-      if (text_of(threat, "category") == "impact") add(threat, text_of(threat, "details"), not_affected_);
-    }
-    for (const auto& remediation : items_of(vulnerability, "remediations")) {
-      const std::string& category = text_of(remediation, "category");
-      if (category == "vendor_fix") add(remediation, category, mended_);
-      if (category != "no_fix_planned" && category != "none_available" && category != "fix_planned") continue;
-      std::string text = category;
-      std::replace(text.begin(), text.end(), '_', ' ');
-      const std::string& details = text_of(remediation, "details");
-      if (!details.empty()) text += ": " + details.substr(0, details.find_first_of("\r\n"));
-      add(remediation, text, affected_);
-    }
-  }
-
-  [[nodiscard]] const std::string& not_affected(const std::string& product) const { return find(not_affected_, product); }
-  [[nodiscard]] const std::string& affected(const std::string& product) const { return find(affected_, product); }
-  [[nodiscard]] bool has_vendor_fix(const std::string& product) const { return mended_.find(product) != mended_.end(); }
-
- private:
-  using Notes = std::map<std::string, std::string, std::less<>>;
-
-  void add(const Json& holder, const std::string& text, Notes& notes) const {
-    if (text.empty()) return;
-    const std::string note = text.substr(0, std::min(longest_note, text.find_first_of("\r\n")));
-    for (const auto& id : items_of(holder, "product_ids")) notes.emplace(text_of(id), note);
-    for (const auto& group : items_of(holder, "group_ids")) {
-      const auto found = groups_.find(text_of(group));
-      if (found == groups_.end()) continue;
-      for (const auto& id : *found->second) notes.emplace(text_of(id), note);
-    }
-  }
-
-  static const std::string& find(const Notes& notes, const std::string& product) {
-    static const std::string none;
-    const auto found = notes.find(product);
-    return found == notes.end() ? none : found->second;
-  }
-
-  std::map<std::string, const Json*> groups_;
-  Notes not_affected_, affected_, mended_;
-};
 
 /// Whether what calls itself so may be an installed package: "AppStream-8:httpd-0:2.4.37-51.x86_64", "OpenSSL 3.0".
 bool may_be_installed(std::string_view text, const Store& store) {
@@ -123,8 +53,8 @@ bool may_be_installed(std::string_view text, const Store& store) {
 
 class Document {
  public:
-  Document(const Json& json, const CsafProducts& products, Intake& intake)
-      : json_(json), products_(products), intake_(intake), remarks_(member(json, "product_tree")),
+  Document(const Json& json, const CsafProducts& products, CopyNumber copy, Intake& intake)
+      : json_(json), products_(products), copy_(copy), intake_(intake), remarks_(member(json, "product_tree")),
         id_(text_of(member(member(json, "document"), "tracking"), "id")) {}
 
   void load() {
@@ -146,12 +76,18 @@ class Document {
     remarks_.read(vulnerability);
     collected_.clear();
     puzzling_.clear();
+    unread_.clear();
     modules_.clear();
     for (const auto& [list, word] : status_lists) {
-      for (const auto& product : items_of(member(vulnerability, "product_status"), list)) collect(text_of(product), word, where);
+      for (const auto& product : items_of(member(vulnerability, "product_status"), list)) collect(text_of(product), word);
     }
     find_missing_modules();
+    for (auto& [key, what] : collected_) {
+      what.finish(intake_.store.texts);
+      if (what.is_cut_off && unread_.empty() && intake_.store.is_installed(std::get<1>(key))) unread_ = "names too many versions";
+    }
     if (!puzzling_.empty()) intake_.skip(where, "the product '" + puzzling_ + "' is not understood");
+    else if (!unread_.empty()) intake_.skip(where, unread_);
     if (collected_.empty()) return;
     if (!is_record_id(name)) {
       if (puzzling_.empty()) intake_.skip(where, "neither \"cve\" nor a usable id");
@@ -207,21 +143,21 @@ class Document {
     }
   }
 
-  void collect(const std::string& product, Word word, const std::string& where) {
+  void collect(const std::string& product, Word word) {
     const CsafMeaning& meaning = products_.meaning(product);
     if (meaning.kind != CsafMeaning::Kind::package) return puzzle(meaning, product);
     const CsafPackage* package = &meaning.package;
     // Without a release it is too little to call any release looked after.
     if (!package->general && !package->scope.release.empty()) intake_.store.cover(package->scope);
     if (!intake_.store.interesting(package->name)) return;
-    Collected& what = collected_[{package->scope, package->name, package->kind, package->module_stream, package->general}];
+    CsafCollected& what = collected_[{package->scope, package->name, package->kind, package->module_stream, package->general}];
     std::optional<VersionRange> range;
     if (!package->version.empty()) {
       range = VersionRange{{}, {intake_.store.texts.intern(without_zero_epoch(package->version))}};
     } else if (!package->range.empty()) {
       range = parse_vers(package->range, intake_.store.texts);
       if (!range) {
-        intake_.complain(where, "version range '" + package->range + "' is not understood");
+        if (unread_.empty() && intake_.store.is_installed(package->name)) unread_ = "version range '" + package->range + "' is not understood";
         what.investigating = true;
         return;
       }
@@ -233,18 +169,20 @@ class Document {
         if (what.affected_note.empty()) what.affected_note = remarks_.affected(product);
         // Red Hat gives components without a fix versions that are none: go-toolset@rhel8, 389-ds-base@3.2.0-5.el10dsrv.
         if (!range || (!package->version.empty() && !package->general && package->scope.distribution == Distribution::redhat)) what.every_affected = true;
-        else if (word == Word::affected || !range->events.empty()) append(what.affected, *range);
-        else add_bounds(word == Word::first_affected ? what.first : what.last, *range);
+        else if (word == Word::affected || !range->events.empty()) what.append(what.affected, *range);
+        else add(word == Word::first_affected ? what.first : what.last, range->versions);
         break;
       case Word::not_affected:
         if (what.not_affected_note.empty()) what.not_affected_note = remarks_.not_affected(product);
-        range ? append(what.not_affected, *range) : void(what.every_not_affected = true);
+        range ? what.append(what.not_affected, *range) : void(what.every_not_affected = true);
         break;
-      case Word::fixed: add_fixed(what, range); break;
-      case Word::recommended: remarks_.has_vendor_fix(product) ? add_fixed(what, range) : void(what.recommended = true); break;
+      case Word::fixed: what.add_fixed(range); break;
+      case Word::recommended: remarks_.has_vendor_fix(product) ? what.add_fixed(range) : void(what.recommended = true); break;
       case Word::investigating: what.investigating = true; break;
     }
   }
+
+  static void add(std::vector<Text>& all, const std::vector<Text>& more) { all.insert(all.end(), more.begin(), more.end()); }
 
   /// Remembers what may be a package of a machine and is left out.
   void puzzle(const CsafMeaning& meaning, const std::string& product) {
@@ -260,54 +198,7 @@ class Document {
     else puzzling_ = std::move(told);
   }
 
-  /// Several products' ranges stay several ranges.
-  static void append(VersionRange& all, const VersionRange& more) {
-    const auto number = static_cast<std::uint16_t>(all.events.empty() ? 0 : all.events.back().range + 1);
-    if (all.versions.size() + all.events.size() > most_versions) return;
-    for (Event event : more.events) {
-      event.range = number;
-      all.events.push_back(event);
-    }
-    all.versions.insert(all.versions.end(), more.versions.begin(), more.versions.end());
-  }
-
-  static void add_bounds(std::vector<Text>& bounds, const VersionRange& range) {
-    bounds.insert(bounds.end(), range.versions.begin(), range.versions.end());
-  }
-
-  /// From a first affected version (or 0) to the last one (or a fix). As many firsts as lasts are pairs, of other numbers each last
-  /// one bounds a range of its own: rather too wide than too narrow.
-  static void append_bounded(Collected& what, Text zero) {
-    if (what.first.empty() && what.last.empty()) return;
-    const bool pairs = what.first.size() == what.last.size();
-    const std::size_t ranges = pairs || what.last.empty() ? 1 : what.last.size();
-    if (ranges * (what.first.size() + what.last.size() + what.fixed.size() + 1) > most_versions) {
-      what.investigating = true;
-      return;
-    }
-    for (std::size_t i = 0; i < ranges; ++i) {
-      VersionRange range;
-      for (const auto version : what.first) range.events.push_back({version, 0, Event::Kind::introduced});
-      if (what.first.empty()) range.events.push_back({zero, 0, Event::Kind::introduced});
-      for (std::size_t j = 0; j < what.last.size(); ++j) {
-        if (pairs || i == j) range.events.push_back({what.last[j], 0, Event::Kind::last_affected});
-      }
-      for (const auto version : what.fixed) range.events.push_back({version, 0, Event::Kind::fixed});
-      append(what.affected, range);
-    }
-  }
-
-  static void add_fixed(Collected& what, const std::optional<VersionRange>& range) {
-    if (range && range->events.empty()) {
-      what.fixed.insert(what.fixed.end(), range->versions.begin(), range->versions.end());
-    } else if (range && range->events.size() == 1 && range->events[0].kind == Event::Kind::introduced) {
-      what.fixed.push_back(range->events[0].version);
-    } else {
-      what.fixed_without_version = true;
-    }
-  }
-
-  void state(const Key& key, Collected& what) {
+  void state(const Key& key, CsafCollected& what) {
     const auto& scope = std::get<0>(key);
     const auto& name = std::get<1>(key);  // clang 14 cannot capture a structured binding
     const auto kind = std::get<2>(key);
@@ -320,6 +211,7 @@ class Document {
     base.distribution = scope.distribution;
     base.release = intake_.store.texts.intern(scope.release);
     base.record = intake_.store.texts.intern(id_);
+    base.copy = copy_;
     const auto add = [&](Claim claim, const std::string& note, VersionRange range = {}, Text fixed = 0) {
       Statement statement = base;
       statement.claim = claim;
@@ -330,33 +222,47 @@ class Document {
       std::sort(statement.versions.begin(), statement.versions.end());
       intake_.store.add(name, std::move(statement));
     };
+    const bool says_nothing = what.says_nothing();
     const auto given = [](const VersionRange& range) { return !range.events.empty() || !range.versions.empty(); };
-    const bool says_nothing = !what.every_affected && !what.every_not_affected && what.fixed.empty() && !what.fixed_without_version &&
-                              !given(what.affected) && !given(what.not_affected);
-    std::sort(what.fixed.begin(), what.fixed.end());
-    what.fixed.erase(std::unique(what.fixed.begin(), what.fixed.end()), what.fixed.end());
-    append_bounded(what, intake_.store.texts.intern("0"));
     for (const auto fixed : what.fixed) add(Claim::fixed_in, "", {}, fixed);
     // With a fixed version "affected" means what is older than it.
-    if (what.every_affected && what.fixed.empty()) add(Claim::open, what.affected_note);
+    if (what.every_affected && !what.is_fixed) add(Claim::open, what.affected_note);
     if (given(what.affected)) add(Claim::inside, what.affected_note, std::move(what.affected));
     if (what.every_not_affected) add(Claim::not_affected, what.not_affected_note);
     if (given(what.not_affected)) add(Claim::not_affected, what.not_affected_note, std::move(what.not_affected));
-    if (what.investigating) add(Claim::investigating, "under investigation by the vendor");
+    if (what.investigating) add(Claim::investigating, what.is_cut_off ? "the document names too many versions" : "under investigation by the vendor");
     if (what.recommended && says_nothing) add(Claim::investigating, "a version is recommended, but no remediation says that it holds the fix");
-    if (what.fixed_without_version && what.fixed.empty()) add(Claim::investigating, "fixed, but the document names no version");
+    if (what.fixed_without_version && !what.is_fixed) add(Claim::investigating, "fixed, but the document names no version");
   }
 
   const Json& json_;
   const CsafProducts& products_;
+  CopyNumber copy_;
   Intake& intake_;
-  Remarks remarks_;
+  CsafRemarks remarks_;
   std::string id_;
-  std::map<Key, Collected> collected_;
+  std::map<Key, CsafCollected> collected_;
   std::uint32_t number_ = 0;
   std::string puzzling_;  ///< the first product that matters and is not understood
+  std::string unread_;    ///< the first part of a product that matters and is not understood
   std::map<Scope, std::string> modules_;  ///< the first one of each release that is named as a whole
 };
+
+const std::string& publisher_of(const Json& document) {
+  const Json& publisher = member(document, "publisher");
+  const std::string& name_space = text_of(publisher, "namespace");
+  return name_space.empty() ? text_of(publisher, "name") : name_space;
+}
+
+/// Section 3.1.11: "7", or "1.2.3".
+std::array<std::uint32_t, 3> version_of(std::string_view text) {
+  std::array<std::uint32_t, 3> version{};
+  const auto parts = split(text.substr(0, std::min(text.find_first_of("-+"), std::size_t{64})), '.');
+  for (std::size_t i = 0; i < parts.size() && i < version.size(); ++i) {
+    static_cast<void>(std::from_chars(parts[i].data(), parts[i].data() + parts[i].size(), version[i]));
+  }
+  return version;
+}
 
 }  // namespace
 
@@ -370,7 +276,12 @@ Result<void> load_csaf(std::string_view text, Intake& intake) {
   const auto released = feed_time(text_of(tracking, "current_release_date"));
   if (released && (!intake.state.issued || *released > *intake.state.issued)) intake.state.issued = released;
   VMPATCH_TRY(const CsafProducts products, CsafProducts::read(member(json, "product_tree")));
-  Document(json, products, intake).load();
+  const auto copy = intake.store.begin(FeedKind::csaf, publisher_of(document), text_of(tracking, "id"), {released, version_of(text_of(tracking, "version"))});
+  if (copy) {
+    Document(json, products, *copy, intake).load();
+  } else {
+    intake.state.records += items_of(json, "vulnerabilities").size();
+  }
   return {};
 }
 

@@ -43,6 +43,22 @@ std::string module_stream(std::string_view module) {
   return parts.size() < 2 ? std::string(module.substr(0, longest_version)) : std::string(parts[0]) + ":" + std::string(parts[1]);
 }
 
+/// The name of a product_version branch: a version, "NAME-VERSION-RELEASE.ARCHITECTURE", or (Red Hat) the package's name alone.
+void CsafProducts::read_version(const std::string& branch_name, Product& product) {
+  PackageUrl& purl = *product.purl;
+  const std::string_view text = trim(branch_name);
+  const bool has_figure = !text.empty() && text[0] >= '0' && text[0] <= '9';
+  if (text.empty() || text.size() > longest_version || text == purl.name || text.ends_with("/" + purl.name)) return;
+  if (const auto parts = parse_rpm_name(text); parts && parts->name == purl.name) {
+    purl.version = parts->version;
+  } else if (has_figure && text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+~^:_-") == std::string_view::npos) {
+    purl.version = text;
+  } else if (has_figure) {
+    // "3.0.11 and later": of which versions it speaks is not understood.
+    product.range = text;
+  }
+}
+
 CsafProducts::Product CsafProducts::read_product(const Json& json, std::string_view branch_category, const std::string& branch_name) {
   Product product;
   product.name = text_of(json, "name").substr(0, longest_name);
@@ -54,6 +70,7 @@ CsafProducts::Product CsafProducts::read_product(const Json& json, std::string_v
   product.has_cpe = !cpe.empty();
   product.platform = product.has_cpe ? scope_of_cpe(cpe) : scope_of_name(product.name);
   if (branch_category == "product_version_range") product.range = branch_name.substr(0, longest_version);
+  if (branch_category == "product_version" && product.purl && product.purl->version.empty() && !is_module(*product.purl)) read_version(branch_name, product);
   return product;
 }
 
@@ -64,19 +81,22 @@ Result<void> CsafProducts::add(Product product, const std::string& id, std::map<
   return {};
 }
 
-Result<void> CsafProducts::read_branches(const Json& branches, std::size_t depth, std::map<std::string, Product, std::less<>>& products) {
+Result<void> CsafProducts::read_branches(const Json& branches, const Json& above, std::size_t depth, std::map<std::string, Product, std::less<>>& products) {
   if (depth > deepest_branch) return fail(Errc::failed, "has branches deeper than {} levels", deepest_branch);
   for (const auto& branch : items_of(branches)) {
     const Json& product = member(branch, "product");
-    VMPATCH_CHECK(add(read_product(product, text_of(branch, "category"), text_of(branch, "name")), text_of(product, "product_id"), products));
-    VMPATCH_CHECK(read_branches(member(branch, "branches"), depth + 1, products));
+    // A version's branch may hold one of an architecture, which holds the product.
+    const bool is_version = text_of(branch, "category").starts_with("product_version");
+    const Json& version = is_version ? branch : above;
+    VMPATCH_CHECK(add(read_product(product, text_of(version, "category"), text_of(version, "name")), text_of(product, "product_id"), products));
+    VMPATCH_CHECK(read_branches(member(branch, "branches"), version, depth + 1, products));
   }
   return {};
 }
 
 Result<CsafProducts> CsafProducts::read(const Json& product_tree) {
   CsafProducts result;
-  VMPATCH_CHECK(read_branches(member(product_tree, "branches"), 0, result.products_));
+  VMPATCH_CHECK(read_branches(member(product_tree, "branches"), Json(), 0, result.products_));
   for (const auto& product : items_of(product_tree, "full_product_names")) {
     VMPATCH_CHECK(add(read_product(product, "", ""), text_of(product, "product_id"), result.products_));
   }
@@ -218,7 +238,10 @@ CsafMeaning CsafProducts::understand(const Whole& whole) {
     if (!may_be_distribution(whole.platform_name)) meaning.kind = CsafMeaning::Kind::other;
     return meaning;
   }
-  return whole.component->purl ? from_purl(whole) : from_name(whole);
+  meaning = whole.component->purl ? from_purl(whole) : from_name(whole);
+  // A release in words that are not known may be the machine's.
+  if (meaning.kind == CsafMeaning::Kind::package && !is_known_release(meaning.package.scope)) meaning.kind = CsafMeaning::Kind::unknown;
+  return meaning;
 }
 
 const CsafMeaning& CsafProducts::meaning(const std::string& product_id) const {

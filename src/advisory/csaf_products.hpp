@@ -73,7 +73,9 @@ class CsafProducts {
 
   static Product read_product(const Json& json, std::string_view branch_category, const std::string& branch_name);
   static Result<void> add(Product product, const std::string& id, std::map<std::string, Product, std::less<>>& products);
-  static Result<void> read_branches(const Json& branches, std::size_t depth, std::map<std::string, Product, std::less<>>& products);
+  static void read_version(const std::string& branch_name, Product& product);
+  /// `above`: the branch of a version that these are in.
+  static Result<void> read_branches(const Json& branches, const Json& above, std::size_t depth, std::map<std::string, Product, std::less<>>& products);
   /// `steps`: how many more products may be looked at, so that branching references stay cheap.
   [[nodiscard]] Whole resolve(const Product& product, std::size_t depth, std::size_t& steps) const;
   [[nodiscard]] static CsafMeaning understand(const Whole& whole);

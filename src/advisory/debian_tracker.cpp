@@ -1,8 +1,11 @@
 #include "advisory/debian_tracker.hpp"
 
+#include <utility>
+
 #include "advisory/json_elements.hpp"
 #include "advisory/json_view.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/guest/versions.hpp"
 
 namespace vmpatch::advisory {
 namespace {
@@ -48,7 +51,9 @@ class TrackerRecord {
     const std::string& fixed = text_of(release, "fixed_version");
     std::string urgency = text_of(release, "urgency");
     while (urgency.ends_with('*')) urgency.pop_back();
+    statement.ceiling = ceiling(codename, release);
     if (fixed.size() > longest_text) {
+      puzzled(codename, "unusable fixed version");
       investigate(statement, "the tracker's fixed version is not understood");
     } else if (status == "resolved") {
       resolved(statement, fixed, urgency);
@@ -57,11 +62,30 @@ class TrackerRecord {
     } else if (status == "undetermined") {
       investigate(statement, "undetermined in Debian's tracker");
     } else {
-      intake_.complain(where() + " " + codename, "unknown status");
+      puzzled(codename, "unknown status");
       investigate(statement, "the tracker's status is not understood");
     }
     intake_.store.add(package_, std::move(statement));
     rate(urgency);
+  }
+
+  /// The record counts once.
+  void puzzled(const std::string& codename, std::string_view why) {
+    if (!std::exchange(is_puzzling_, true)) skip(intake_, package_, where() + " " + codename, why);
+  }
+
+  /// {"bookworm": "6.1.119-1", "bookworm-security": "6.1.123-1"}: what the release has now.
+  [[nodiscard]] Text ceiling(const std::string& codename, const Json& release) {
+    const std::string* highest = nullptr;
+    const Json& repositories = member(release, "repositories");
+    if (!repositories.is_object() || repositories.size() > most_releases) return 0;
+    for (const auto& [repository, json] : repositories.items()) {
+      const std::string& version = text_of(json);
+      const bool is_its_own = repository == codename || (repository.starts_with(codename + "-") && repository.find("backports") == std::string::npos);
+      if (!is_its_own || version.empty() || version.size() > longest_text) continue;
+      if (highest == nullptr || guest::compare_versions(guest::VersionScheme::deb, version, *highest) > 0) highest = &version;
+    }
+    return highest == nullptr ? 0 : intern(*highest);
   }
 
   void investigate(Statement& statement, std::string_view why) {
@@ -115,6 +139,7 @@ class TrackerRecord {
   const Json& record_;
   Intake& intake_;
   std::uint32_t number_ = 0;
+  bool is_puzzling_ = false;
 };
 
 /// What the feed speaks of, whether anybody asks for the package or not.

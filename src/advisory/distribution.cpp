@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "advisory/releases.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
@@ -48,17 +49,6 @@ constexpr std::array rows{
     Row{Distribution::arch, "Arch Linux", "arch", "", "alpm", "arch", "archlinux:arch_linux", Releases::none, true},
 };
 
-// distro-info-data, debian.csv.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> debian_releases{{{"8", "jessie"},
-                                                                                       {"9", "stretch"},
-                                                                                       {"10", "buster"},
-                                                                                       {"11", "bullseye"},
-                                                                                       {"12", "bookworm"},
-                                                                                       {"13", "trixie"},
-                                                                                       {"14", "forky"},
-                                                                                       {"15", "duke"},
-                                                                                       {"sid", "unstable"}}};
-
 constexpr std::array<std::pair<std::string_view, Distribution>, 4> general_types{
     {{"deb", Distribution::any_deb}, {"rpm", Distribution::any_rpm}, {"apk", Distribution::any_apk}, {"alpm", Distribution::any_alpm}}};
 
@@ -72,44 +62,10 @@ const Row& row_of(Distribution distribution) {
   return *find_row([&](const Row& row) { return row.distribution == distribution; });
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text.substr(0, 200));
-  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 std::string join(const std::vector<std::string_view>& parts, std::size_t from) {
   std::string result;
   for (std::size_t i = from; i < parts.size(); ++i) result.append(i > from ? " " : "").append(parts[i]);
   return result;
-}
-
-std::string alpine_release(std::string_view text) {
-  if (text.starts_with('v')) text.remove_prefix(1);
-  if (text.find("_alpha") != std::string_view::npos) return "edge";  // what an edge machine calls itself
-  const auto parts = split(text, '.');
-  return parts.size() < 2 ? std::string(text) : std::string(parts[0]) + "." + std::string(parts[1]);
-}
-
-/// "15.5", "15-SP5" and "linux enterprise server 15 sp5" are one release.
-std::string suse_release(std::string_view text) {
-  std::string all = lower(text);
-  std::replace(all.begin(), all.end(), '-', ' ');
-  const auto words = split(all, ' ');
-  std::string base;
-  std::string pack;
-  for (const auto word : words) {
-    if (word.starts_with("sp") && word.size() > 2 && std::isdigit(static_cast<unsigned char>(word[2])) != 0) pack = word.substr(2);
-    else if (!word.empty() && std::isdigit(static_cast<unsigned char>(word[0])) != 0) base = word;
-  }
-  if (base.ends_with(".0") && base.find('.') == base.size() - 2 && pack.empty() && base < "16") base.resize(base.size() - 2);
-  return pack.empty() || base.find('.') != std::string::npos ? base : base + "." + pack;
-}
-
-/// Modules of SLE 12 belong to every service pack.
-std::string suse_module_release(std::string_view text) {
-  std::string release = suse_release(text);
-  return release == "12" ? "12.x" : release;
 }
 
 std::string normal_release(const Row& row, std::string_view text) {
@@ -118,13 +74,12 @@ std::string normal_release(const Row& row, std::string_view text) {
     case Distribution::alpine: return alpine_release(text);
     case Distribution::suse: return suse_release(text);
     case Distribution::debian:
-      for (const auto& [number, name] : debian_releases) {
-        if (text == name) return std::string(number);
-      }
+      if (const auto number = debian_number(lower_case(text)); !number.empty()) return std::string(number);
       break;
+    case Distribution::ubuntu: return ubuntu_release(text);
     default: break;
   }
-  std::string release = lower(text);
+  std::string release = lower_case(text);
   if (row.releases == Releases::major && !release.empty() && std::isdigit(static_cast<unsigned char>(release[0])) != 0) {
     release = release.substr(0, release.find('.'));
   }
@@ -137,7 +92,7 @@ std::optional<Scope> redhat_stream(std::string_view suffix) {
   return Scope{Distribution::redhat, normal_release(row_of(Distribution::redhat), parts[1])};
 }
 
-std::optional<Scope> ubuntu_release(std::string_view suffix) {
+std::optional<Scope> ubuntu_ecosystem(std::string_view suffix) {
   auto parts = split(suffix, ':');
   if (!parts.empty() && parts.back() == "LTS") parts.pop_back();
   if (parts.size() == 2 && parts[0] == "Pro") parts.erase(parts.begin());
@@ -147,7 +102,7 @@ std::optional<Scope> ubuntu_release(std::string_view suffix) {
 
 /// Products of SUSE that make up a server: the base system, its modules and its long-term support (15 SP3-LTSS).
 std::optional<Scope> suse_product(std::string_view suffix) {
-  const std::string name = lower(suffix);
+  const std::string name = lower_case(suffix);
   const bool is_module = name.starts_with("linux enterprise module ");
   const bool is_server = name.starts_with("linux enterprise server ") || name.starts_with("linux enterprise software development kit ");
   // Hardware and purposes of their own, which may have the CPE of the server.
@@ -177,7 +132,7 @@ std::optional<Scope> scope_of_ecosystem(std::string_view ecosystem) {
   if (suffix.empty()) return Scope{row->distribution, ""};
   switch (row->distribution) {
     case Distribution::redhat: return redhat_stream(suffix);
-    case Distribution::ubuntu: return ubuntu_release(suffix);
+    case Distribution::ubuntu: return ubuntu_ecosystem(suffix);
     case Distribution::suse: return suse_product(suffix);
     default: return Scope{row->distribution, normal_release(*row, suffix)};
   }
@@ -193,11 +148,11 @@ std::optional<Scope> scope_of_purl(std::string_view type, std::string_view name_
     const auto found = std::find_if(general_types.begin(), general_types.end(), [&](const auto& one) { return one.first == type; });
     return found == general_types.end() ? std::nullopt : std::optional(Scope{found->second, ""});
   }
-  std::string space = lower(name_space);
+  std::string space = lower_case(name_space);
   if (space == "rocky-linux" || space == "rockylinux") space = "rocky";
   const Row* row = find_row([&](const Row& r) { return r.purl_type == type && r.purl_namespace == space; });
   if (row == nullptr) return std::nullopt;
-  std::string release = lower(distro);
+  std::string release = lower_case(distro);
   // "debian-12", "rhel-9.3", "opensuse-leap-15.5", or the release alone.
   for (const auto prefix : {row->os_id, row->purl_namespace}) {
     if (release.starts_with(prefix) && release.size() > prefix.size() && (release[prefix.size()] == '-' || release[prefix.size()] == ' ')) {
@@ -205,6 +160,12 @@ std::optional<Scope> scope_of_purl(std::string_view type, std::string_view name_
       break;
     }
   }
+  if (row->distribution == Distribution::ubuntu) {
+    const auto archive = ubuntu_archive(release);
+    if (!archive) return std::nullopt;
+    release = *archive;
+  }
+  if (row->purl_type == "rpm" && release.starts_with("el") && release.size() > 2 && row->releases == Releases::major) release.erase(0, 2);
   if (row->distribution == Distribution::opensuse) std::replace(release.begin(), release.end(), '-', ' ');
   return Scope{row->distribution, normal_release(*row, release)};
 }
@@ -219,7 +180,7 @@ std::optional<Scope> scope_of_cpe(std::string_view cpe) {
   }
   // Red Hat gives its repositories part "a": cpe:/a:redhat:enterprise_linux:9::appstream.
   if (parts.size() < 3 || (parts[0] != "o" && parts[0] != "a")) return std::nullopt;
-  std::string product = lower(parts[1]) + ":" + lower(parts[2]);
+  std::string product = lower_case(parts[1]) + ":" + lower_case(parts[2]);
   // zypper's products: "suse_sles" until 11, modules and the development kit of their own.
   const bool is_module = product.starts_with("suse:sle-module-");
   for (const std::string_view server : {"suse:sles-ltss", "suse:suse_sles", "suse:suse_sles_ltss", "suse:sle-sdk"}) {
@@ -244,29 +205,44 @@ std::optional<Scope> scope_of_name(std::string_view name) {
     if (!name.starts_with(row.name) || row.releases == Releases::none) continue;
     std::string release;
     bool plain = true;
-    for (const auto word : split(name.substr(row.name.size()), ' ')) {
-      if (word.empty() || word == "Linux" || word == "GNU/Linux" || word == "LTS" || word.starts_with('(')) continue;
+    const std::string_view rest = name.substr(row.name.size());
+    for (const auto word : split(rest.substr(0, rest.find('(')), ' ')) {
+      if (word.empty() || word == "Linux" || word == "GNU/Linux" || word == "LTS") continue;
       plain = plain && release.empty();
       release = word;
     }
-    const std::size_t figure = release.starts_with('v') ? 1 : 0;
-    if (plain && release.size() > figure && std::isdigit(static_cast<unsigned char>(release[figure])) != 0) {
-      return Scope{row.distribution, normal_release(row, release)};
-    }
+    const Scope scope{row.distribution, normal_release(row, release)};
+    if (plain && !release.empty() && is_known_release(scope)) return scope;
   }
   return scope_of_ecosystem(name);
 }
 
+bool is_known_release(const Scope& scope) {
+  const std::string& release = scope.release;
+  if (release.empty() || is_general(scope.distribution)) return true;
+  const auto starts_with_figure = [](std::string_view text) { return !text.empty() && std::isdigit(static_cast<unsigned char>(text[0])) != 0; };
+  const auto all_of = [](std::string_view text, std::string_view characters) { return text.find_first_not_of(characters) == std::string_view::npos; };
+  const Row& row = row_of(scope.distribution);
+  switch (scope.distribution) {
+    case Distribution::debian: return release == "sid" || all_of(release, "0123456789");
+    case Distribution::ubuntu: return starts_with_figure(release) && all_of(release, "0123456789.");
+    case Distribution::alpine: return release == "edge" || (starts_with_figure(release) && all_of(release, "0123456789."));
+    case Distribution::opensuse: return release == "tumbleweed" || starts_with_figure(release) || (release.starts_with("leap ") && starts_with_figure(release.substr(5)));
+    case Distribution::fedora: return release == "rawhide" || all_of(release, "0123456789");
+    default: return row.releases == Releases::major ? all_of(release, "0123456789") : starts_with_figure(release);
+  }
+}
+
 bool may_be_distribution(std::string_view name) {
-  const std::string text = lower(name);
+  const std::string text = lower_case(name);
   return text.empty() || std::any_of(rows.begin(), rows.end(), [&](const Row& row) {
     const bool by_cpe = row.distribution == Distribution::redhat || row.distribution == Distribution::suse || row.distribution == Distribution::opensuse;
-    return !by_cpe && text.starts_with(lower(row.name));
+    return !by_cpe && text.starts_with(lower_case(row.name));
   });
 }
 
 std::optional<Scope> scope_of_machine(const guest::OsRelease& os) {
-  std::string id = lower(os.id);
+  std::string id = lower_case(os.id);
   if (id.starts_with("opensuse")) id = "opensuse";  // opensuse-leap, opensuse-tumbleweed
   const Row* row = find_row([&](const Row& r) { return r.os_id == id; });
   if (row == nullptr) return std::nullopt;
@@ -283,7 +259,7 @@ std::optional<Scope> scope_of_machine(const guest::OsRelease& os) {
     }
     case Distribution::openeuler: {
       // "openEuler 22.03 (LTS-SP1)" is OSV's "22.03-LTS-SP1".
-      std::string text = lower(os.pretty_name);
+      std::string text = lower_case(os.pretty_name);
       std::erase_if(text, [](char c) { return c == '(' || c == ')'; });
       const auto words = split(text, ' ');
       if (words.size() == 3) return Scope{row->distribution, std::string(words[1]) + "-" + std::string(words[2])};

@@ -24,6 +24,19 @@ enum class Distribution : std::uint8_t {
 /// Whether a statement on `stated` may be meant for a machine of `machine`, which is not general.
 [[nodiscard]] bool fits(Distribution stated, Distribution machine);
 
+/// rpm: feeds of these distributions name versions without the epochs that their packages have.
+[[nodiscard]] constexpr bool drops_epochs(Distribution distribution) {
+  switch (distribution) {
+    case Distribution::openeuler:
+    case Distribution::mageia:
+    case Distribution::azurelinux:
+    case Distribution::photon:
+    case Distribution::opensuse:
+    case Distribution::suse: return true;
+    default: return false;
+  }
+}
+
 struct Scope {
   Distribution distribution = Distribution::any;
   std::string release;  ///< "12", "22.04", "3.18", "9", "leap 15.5"; "" = every release
@@ -41,14 +54,19 @@ std::optional<Scope> scope_of_ecosystem(std::string_view ecosystem);
 /// Debian's tracker: the release's code name.
 Scope scope_of_codename(std::string_view codename);
 
-/// Package URL: type and namespace, with the qualifier "distro" (may be empty): "deb", "debian", "debian-12" or "bookworm".
+/// Package URL: type and namespace, with the qualifier "distro" (may be empty): "deb", "debian", "debian-12" or "bookworm";
+/// Ubuntu's archives: "jammy", "esm-infra/xenial", "trusty/esm". Nothing for another distribution, and for another product of one.
 std::optional<Scope> scope_of_purl(std::string_view type, std::string_view name_space, std::string_view distro);
 
 /// CPE 2.2 or 2.3 of an operating system: "cpe:/o:redhat:enterprise_linux:9::baseos".
 std::optional<Scope> scope_of_cpe(std::string_view cpe);
 
-/// A product's name: "Debian GNU/Linux 12 (bookworm)", "Ubuntu 22.04 LTS", "SUSE Linux Enterprise Server 15 SP5", or as in OSV.
+/// A product's name: "Debian GNU/Linux 12 (bookworm)", "Ubuntu 22.04.3 LTS", "SUSE Linux Enterprise Server 15 SP5", or as in OSV.
 std::optional<Scope> scope_of_name(std::string_view name);
+
+/// Whether the release is written as this program knows releases of the distribution; "" is every one. What is not is meant for some
+/// machine all the same.
+[[nodiscard]] bool is_known_release(const Scope& scope);
 
 /// Whether a product's name that scope_of_name() does not understand may still mean a distribution's own release: "Debian twelve".
 /// Red Hat's and SUSE's many products are told apart by their CPE.

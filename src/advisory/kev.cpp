@@ -10,16 +10,10 @@ namespace {
 void read_entry(const Json& entry, const std::string& where, Intake& intake) {
   const std::string& cve = text_of(entry, "cveID");
   if (!is_cve(cve)) return intake.skip(where, "no usable \"cveID\"");
-  Advisory* advisory = intake.store.known(cve);
-  if (advisory == nullptr) return;
+  const Exploitation exploitation{feed_time(text_of(entry, "dateAdded")), text_of(entry, "knownRansomwareCampaignUse") == "Known"};
+  if (!intake.store.exploit(cve, exploitation)) return;
   ++intake.state.relevant;
-  advisory->exploited = true;
-  if (const auto added = feed_time(text_of(entry, "dateAdded")); added) {
-    if (!advisory->exploited_since || *added < *advisory->exploited_since) advisory->exploited_since = added;
-  } else {
-    intake.complain(where + " (" + cve + ")", "no usable \"dateAdded\"");
-  }
-  if (text_of(entry, "knownRansomwareCampaignUse") == "Known") advisory->ransomware = true;
+  if (!exploitation.since) intake.complain(where + " (" + cve + ")", "no usable \"dateAdded\"");
 }
 
 }  // namespace

@@ -1,49 +1,21 @@
 #include "advisory/match.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
-#include <tuple>
 
-#include "advisory/csaf_products.hpp"
+#include "advisory/backport.hpp"
 #include "advisory/resolve.hpp"
+#include "advisory/units.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
 namespace {
 
-using Statements = std::span<const Statement>;
-
 constexpr std::size_t most_binaries = 50;
 constexpr std::size_t most_versions_told = 20;
-
-/// Installed packages of one source package that are compared alike.
-struct Subject {
-  Version source_version;
-  Version own_version;
-  Statements own;  ///< on the binary package's name
-  std::string own_name;
-  std::vector<std::string> binaries;
-};
-
-struct Unit {
-  std::string name;
-  Statements statements;
-  std::vector<Subject> subjects;  ///< lowest version first
-  std::map<std::tuple<std::string, std::string, std::string, std::string>, std::size_t> places;  ///< source version, stream, own name and version; until sorted
-};
-
-std::string describe(const guest::Package& package) {
-  return fmt::format("{} {} {}", package.name, package.arch, package.version);
-}
-
-/// rpm: a source package's file name has no epoch, its packages have.
-std::string with_epoch_of(const std::string& version, const std::string& package) {
-  const auto colon = package.find(':');
-  if (colon == std::string::npos || version.find(':') != std::string::npos) return version;
-  return package.substr(0, colon + 1) + version;
-}
+// Some seconds. A machine with whole feeds needs a tenth of it.
+constexpr std::uint64_t most_comparisons = 10'000'000;
 
 class Matcher {
  public:
@@ -54,8 +26,12 @@ class Matcher {
     }
   }
 
-  std::vector<Finding> match(const guest::Facts& facts) {
-    for (const auto& unit : units(facts)) match(unit);
+  Result<std::vector<Finding>> match(const guest::Facts& facts) {
+    const std::vector<Unit> units = make_units(store_, evaluator_, facts);
+    for (const auto& unit : units) {
+      match(unit);
+      if (comparisons_ > most_comparisons) return too_many(units);
+    }
     // Units come by name, so that their order settles the rest. Findings are large: numbers are sorted in their place.
     std::sort(order_.begin(), order_.end());
     std::vector<Finding> result;
@@ -65,50 +41,10 @@ class Matcher {
   }
 
  private:
-  [[nodiscard]] std::vector<Unit> units(const guest::Facts& facts) const {
-    std::map<std::string, Unit> by_name;
-    for (const auto& package : facts.packages) {
-      if (!package.on_disk()) continue;
-      SourcePackage source = source_of(package);
-      if (facts.package_manager == "rpm") source.version = with_epoch_of(source.version, package.version);
-      Statements own;
-      if (names_packages(package.name)) own = store_.statements(package.name);
-      Unit& unit = by_name[source.name];
-      if (unit.name.empty()) {
-        unit.name = source.name;
-        unit.statements = store_.statements(source.name);
-      }
-      if (unit.statements.empty() && own.empty()) continue;
-      add(unit, package, source.version, own);
-    }
-    std::vector<Unit> units;
-    for (auto& [name, unit] : by_name) {
-      if (unit.subjects.empty()) continue;
-      std::stable_sort(unit.subjects.begin(), unit.subjects.end(), [&](const Subject& a, const Subject& b) {
-        return evaluator_.compare(a.source_version.text, b.source_version.text) < 0;
-      });
-      units.push_back(std::move(unit));
-    }
-    return units;
-  }
-
-  /// Whether a statement is on the binary package of this name.
-  [[nodiscard]] bool names_packages(const std::string& name) const {
-    const auto all = store_.statements(name);
-    return std::any_of(all.begin(), all.end(), [](const Statement& s) { return s.naming != Naming::source; });
-  }
-
-  void add(Unit& unit, const guest::Package& package, const std::string& source_version, Statements own) const {
-    const std::string stream = module_stream(package.module);
-    auto key = own.empty() ? std::tuple(source_version, stream, std::string(), std::string()) : std::tuple(source_version, stream, package.name, package.version);
-    const auto [place, is_new] = unit.places.try_emplace(std::move(key), unit.subjects.size());
-    if (is_new) {
-      Subject subject{evaluator_.version(source_version), evaluator_.version(package.version), own, package.name, {}};
-      subject.source_version.stream = stream;
-      subject.own_version.stream = stream;
-      unit.subjects.push_back(std::move(subject));
-    }
-    unit.subjects[place->second].binaries.push_back(describe(package));
+  static Error too_many(const std::vector<Unit>& units) {
+    const auto most = std::max_element(units.begin(), units.end(), [](const Unit& a, const Unit& b) { return a.subjects.size() < b.subjects.size(); });
+    return fail(Errc::unsupported, "its packages are too many to be compared with these feeds: '{}' alone is installed {} times in different versions",
+                escape_untrusted(most->name.substr(0, 100)), most->subjects.size());
   }
 
   [[nodiscard]] bool applies(const Statement& statement) const {
@@ -126,7 +62,10 @@ class Matcher {
     };
     collect(unit.statements);
     const std::size_t ordered = all.size();
-    for (const auto& subject : unit.subjects) collect(subject.own);
+    std::set<std::string_view> names;
+    for (const auto& subject : unit.subjects) {
+      if (names.insert(subject.own_name).second) collect(subject.own);
+    }
     if (all.size() > ordered) {
       std::sort(all.begin(), all.end());
       all.erase(std::unique(all.begin(), all.end()), all.end());
@@ -150,6 +89,7 @@ class Matcher {
     std::vector<Statements> own;
     for (const auto& subject : unit.subjects) own.push_back(subject.own);
     for (const auto advisory : vulnerabilities(unit)) {
+      if (comparisons_ > most_comparisons) return;
       const Statements on_source = take(shared, advisory);
       Draft draft;
       std::vector<Statements> on_packages;
@@ -191,13 +131,16 @@ class Matcher {
   void judge(const Unit& unit, const Subject& subject, Statements on_source, Statements on_package, Draft& draft) {
     applications_.clear();
     for (const auto& statement : on_source) {
-      if (statement.naming != Naming::binary && applies(statement) && !is_left_over(statement, unit, subject)) applications_.push_back({&statement, &subject.source_version});
+      if (statement.naming == Naming::binary || !applies(statement) || is_left_over(statement, unit, subject)) continue;
+      const Statement& judging = judging_statement(statement, on_source, subject, evaluator_, store_.texts);
+      applications_.push_back({&judging, &judging == &statement ? &subject.source_version : &subject.origin});
     }
     for (const auto& statement : on_package) {
       // Where both have one name, a statement on either has been taken above.
       const bool taken = statement.naming == Naming::either && subject.own_name == unit.name;
       if (statement.naming != Naming::source && !taken && applies(statement)) applications_.push_back({&statement, &subject.own_version});
     }
+    comparisons_ += 1 + applications_.size();
     if (applications_.empty()) return;
     auto outcome = resolve(applications_, evaluator_, store_.texts);
     if (!outcome) return;
@@ -208,15 +151,17 @@ class Matcher {
     draft.subject = &subject;
   }
 
-  static std::string other_versions(const std::string& installed, const Draft& draft) {
+  static std::string other_versions(const Unit& unit, const Draft& draft) {
     std::string text;
-    std::set<std::string_view> told{installed};
+    std::vector<bool> told(unit.subjects.size(), false);
+    told[draft.subject->version_group] = true;
+    std::size_t others = 0;
     for (const auto& [subject, status] : draft.judged) {
-      const std::string& version = subject->source_version.text;
-      if (!told.insert(version).second || told.size() > most_versions_told + 1) continue;
-      text += fmt::format("{}{} ({})", text.empty() ? "; also installed: " : ", ", version, to_string(status));
+      if (told[subject->version_group]) continue;
+      told[subject->version_group] = true;
+      if (++others > most_versions_told) continue;
+      text += fmt::format("{}{} ({})", text.empty() ? "; also installed: " : ", ", subject->source_version.text, to_string(status));
     }
-    const std::size_t others = told.size() - 1;
     return others > most_versions_told ? fmt::format("{} and {} more versions", text, others - most_versions_told) : text;
   }
 
@@ -238,11 +183,11 @@ class Matcher {
     Finding finding;
     finding.advisory = store_.advisory(advisory);
     finding.package = unit.name;
-    finding.installed = draft.subject->source_version.text;
+    finding.installed = draft.worst->compared.empty() ? draft.subject->source_version.text : std::move(draft.worst->compared);
     finding.status = draft.worst->status;
     finding.fixed = std::move(draft.worst->fixed);
     finding.reason = std::move(draft.worst->reason);
-    finding.reason += other_versions(finding.installed, draft);
+    finding.reason += other_versions(unit, draft);
     finding.binaries = binaries_of(draft);
     for (const auto& [kind, record] : draft.sources) finding.sources.push_back(std::string(to_string(kind)) + ":" + store_.texts[record]);
     std::sort(finding.sources.begin(), finding.sources.end());
@@ -254,6 +199,7 @@ class Matcher {
   Scope machine_;
   std::vector<Text> releases_;  ///< those that a statement may be for
   std::vector<Application> applications_;
+  std::uint64_t comparisons_ = 0;
   std::set<Text> mended_;  ///< records that name the fix of a package of the source
   std::set<Text> mended_by_name_;  ///< records that name a fix under the source's own name
   std::vector<Finding> findings_;

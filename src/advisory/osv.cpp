@@ -2,23 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
-#include "advisory/cvss.hpp"
-#include "advisory/evaluate.hpp"
 #include "advisory/json_elements.hpp"
 #include "advisory/json_view.hpp"
+#include "advisory/osv_names.hpp"
+#include "advisory/osv_versions.hpp"
 #include "vmpatch/core/json.hpp"
 
 namespace vmpatch::advisory {
 namespace {
 
 constexpr std::size_t most_affected = 20'000;
-constexpr std::size_t most_events = 1'000;
-constexpr std::size_t most_versions = 100'000;
-constexpr std::size_t most_cves = 2'000;
 constexpr std::size_t longest_name = 256;
-constexpr std::size_t longest_version = 256;
 
 /// The text values of a key, wherever it stands: a look before the record is parsed. False from `see` ends it.
 template <class See>
@@ -63,72 +58,38 @@ bool is_interesting(std::string_view text, const Store& store) {
   return found;
 }
 
-/// "DEBIAN-CVE-2024-1" → "CVE-2024-1": databases that make one record for each CVE name it after it.
-std::string_view cve_in(std::string_view id) {
-  const auto at = id.find("CVE-");
-  if (at == std::string_view::npos || (at > 0 && id[at - 1] != '-')) return {};
-  return is_cve(id.substr(at)) ? id.substr(at) : std::string_view();
+/// Whether a copy of the record may be in, which this one replaces although it is about nothing that is asked for.
+bool may_replace(std::string_view text, const Store& store) {
+  bool found = false;
+  each_value_of(text, "\"id\"", [&](std::string_view id) {
+    found = store.has_copy(FeedKind::osv, "", id);
+    return !found;
+  });
+  return found;
 }
 
-void add_cves(const Json& list, std::vector<std::string>& cves) {
-  for (const auto& item : list) {
-    const auto cve = cve_in(text_of(item));
-    if (cve.empty() || cves.size() >= most_cves) continue;
-    if (std::find(cves.begin(), cves.end(), cve) == cves.end()) cves.emplace_back(cve);
-  }
-}
-
-/// "SUSE-SU-403 Forbidden-1" is a record of SUSE's.
-std::string id_of(const Json& record) {
-  std::string id = text_of(record, "id");
-  std::replace(id.begin(), id.end(), ' ', '_');
+/// Of a record that begins with its id, as nearly all do: another "id" may be that of something in it.
+std::string_view leading_id(std::string_view text) {
+  const auto key = text.find("\"id\"");
+  const auto brace = text.find('{');
+  if (key == std::string_view::npos || brace == std::string_view::npos || text.substr(brace + 1, key - brace - 1).find_first_of("{[") != std::string_view::npos) return {};
+  std::string_view id;
+  each_value_of(text.substr(key), "\"id\"", [&](std::string_view value) {
+    id = value;
+    return false;
+  });
   return id;
 }
 
-RecordIds ids_of(const Json& record) {
-  RecordIds ids;
-  ids.record = id_of(record);
-  if (const auto cve = cve_in(ids.record); !cve.empty()) ids.cves.emplace_back(cve);
-  if (ids.cves.empty()) add_cves(items_of(record, "aliases"), ids.cves);
-  if (ids.cves.empty()) add_cves(items_of(record, "upstream"), ids.cves);
-  // Errata of AlmaLinux, Rocky and SUSE, and older ones of Debian, name theirs as related.
-  if (ids.cves.empty()) add_cves(items_of(record, "related"), ids.cves);
-  for (const auto& alias : items_of(record, "aliases")) {
-    if (is_record_id(text_of(alias)) && ids.aliases.size() < most_cves) ids.aliases.push_back(text_of(alias));
-  }
-  return ids;
-}
-
-std::optional<Rating> rating_of(const Json& severity) {
-  const std::string& type = text_of(severity, "type");
-  const std::string& score = text_of(severity, "score");
-  Rating rating;
-  if (type == "Ubuntu") {
-    rating.grade = Rating::Grade::word;
-    rating.severity = parse_severity(score).value_or(Severity::unknown);
-    rating.source = "priority " + score + " (osv)";
-    return rating;
-  }
-  rating.grade = Rating::Grade::cvss;
-  if (const auto base = base_score(score); base) {
-    rating.severity = base->severity;
-    rating.score = base->score;
-    rating.source = fmt::format("CVSS {} {:.1f} (osv)", base->version, base->score);
-    return rating;
-  }
-  double number = 0;
-  const auto [end, error] = std::from_chars(score.data(), score.data() + score.size(), number);
-  if (error != std::errc() || end != score.data() + score.size() || !(number >= 0 && number <= 10)) return std::nullopt;
-  rating.severity = severity_of_score(number, type == "CVSS_V2" ? "2" : "3");
-  rating.score = number;
-  rating.source = fmt::format("CVSS {:.1f} (osv)", number);
-  return rating;
-}
-
-std::optional<Rating> word_rating(std::string_view what, const std::string& word) {
-  const auto severity = word.empty() ? Result<Severity>(Severity::unknown) : parse_severity(word);
-  if (!severity || *severity == Severity::unknown) return std::nullopt;
-  return Rating{Rating::Grade::word, *severity, 0, fmt::format("{} {} (osv)", what, word)};
+/// Remembers how new it is. Names of CVEs are given by many databases.
+void pass_over(std::string_view text, Intake& intake) {
+  if (text.find("\"withdrawn\"") != std::string_view::npos) ++intake.state.withdrawn;
+  const std::string_view id = leading_id(text);
+  if (!is_record_id(id) || is_cve(id)) return;
+  each_value_of(text, "\"modified\"", [&](std::string_view modified) {
+    if (const auto time = feed_time(modified)) intake.store.pass_over(id, *time);
+    return false;
+  });
 }
 
 /// Errata of Red Hat and its kin that mend bugs (RHBA) or add something (RHEA): AlmaLinux publishes them as records, too.
@@ -143,7 +104,7 @@ class Record {
       : record_(record), where_(where), may_be_ours_(may_be_ours), intake_(intake) {}
 
   void load() {
-    const std::string id = id_of(record_);
+    const std::string id = osv_id(record_);
     const Json& affected = member(record_, "affected");
     if (!is_record_id(id)) {
       const bool matters = affected.is_array() ? std::any_of(affected.begin(), affected.end(), [&](const Json& one) { return concerns(one); }) : may_be_ours_;
@@ -152,7 +113,10 @@ class Record {
     where_ = fmt::format("{} ({})", where_, id);
     if (!affected.is_array() && !affected.is_null()) return may_be_ours_ ? intake_.skip(where_, "\"affected\" is no array") : void();
     if (affected.size() > most_affected) return may_be_ours_ ? intake_.skip(where_, "too many packages") : void();
-    if (is_no_security_erratum(id) && ids_of(record_).cves.empty()) return;
+    if (is_no_security_erratum(id) && osv_ids(record_).cves.empty()) return;
+    const auto copy = intake_.store.begin(FeedKind::osv, publisher(id), id, {feed_time(text_of(record_, "modified")), {}});
+    if (!copy) return;
+    copy_ = *copy;
     read_withdrawn();
     for (const auto& one : items_of(affected)) read_affected(one);
     if (!dropped_.empty() && !withdrawn_) intake_.skip(where_, dropped_);
@@ -169,6 +133,16 @@ class Record {
   }
 
  private:
+  /// Other ids are of one database; records with the CVE's own name are made by many.
+  [[nodiscard]] std::string publisher(const std::string& id) const {
+    if (!is_cve(id)) return {};
+    for (const auto& one : items_of(record_, "affected")) {
+      const std::string& ecosystem = text_of(member(one, "package"), "ecosystem");
+      if (scope_of_ecosystem(ecosystem)) return ecosystem.substr(0, ecosystem.find(':'));
+    }
+    return "none";
+  }
+
   void read_withdrawn() {
     const Json& value = member(record_, "withdrawn");
     if (value.is_null()) return;
@@ -180,7 +154,8 @@ class Record {
   /// Only once something of the record is used.
   const std::vector<std::uint32_t>& numbers() {
     if (numbers_.empty()) {
-      const RecordIds ids = ids_of(record_);
+      const RecordIds ids = osv_ids(record_);
+      cves_ = ids.cves;
       bundle_ = ids.cves.size() > 1;
       numbers_ = intake_.store.vulnerabilities(ids);
     }
@@ -188,9 +163,9 @@ class Record {
   }
 
   void rate(const Json& holder) {
-    for (const auto& severity : items_of(holder, "severity")) apply(rating_of(severity));
+    for (const auto& severity : items_of(holder, "severity")) apply(osv_rating(severity));
   }
-  void rate_word(std::string_view what, const std::string& word) { apply(word_rating(what, word)); }
+  void rate_word(std::string_view what, const std::string& word) { apply(osv_word_rating(what, word)); }
   void apply(std::optional<Rating> rating) {
     if (!rating || withdrawn_) return;
     // The rating of an erratum is that of the worst it mends, not of each.
@@ -222,15 +197,18 @@ class Record {
     statement.claim = withdrawn_ ? Claim::withdrawn : Claim::ranges;
     statement.distribution = scope->distribution;
     statement.release = intake_.store.texts.intern(scope->release);
-    statement.record = intake_.store.texts.intern(id_of(record_));
+    statement.record = intake_.store.texts.intern(osv_id(record_));
+    statement.copy = copy_;
     statement.note = intake_.store.texts.intern(note_);
-    if (!withdrawn_ && !read_versions(affected, statement)) return drop(affected, "neither versions nor a range of the distribution's versions");
+    OsvVersions versions;
+    if (!withdrawn_) {
+      versions = read_osv_versions(affected, name, intake_.store.texts, statement);
+      if (!versions.understood && !statement.partial) return drop(affected, "neither versions nor a range of the distribution's versions");
+      if (!versions.puzzle.empty()) drop(affected, versions.puzzle);
+    }
     const std::string& urgency = text_of(member(affected, "ecosystem_specific"), "urgency");
     if (!withdrawn_ && (urgency == "unimportant" || urgency == "end-of-life")) statement.note = intake_.store.texts.intern(urgency);
-    for (const auto number : numbers()) {
-      statement.advisory = number;
-      intake_.store.add(name, statement);
-    }
+    add(name, statement, versions.modular, osv_release_cves(affected));
     used_ = true;
     rate(affected);
     rate_word("urgency", urgency);
@@ -238,75 +216,23 @@ class Record {
     rate_word("severity", text_of(member(affected, "database_specific"), "severity"));
   }
 
-  /// False when it holds nothing that can be compared: then nothing is said of the package.
-  bool read_versions(const Json& affected, Statement& statement) {
-    bool understood = false;
-    const auto puzzled = [&](std::string_view why) {
-      intake_.complain(where_, why);
-      statement.partial = true;
-    };
-    std::uint16_t number = 0;
-    for (const auto& range : items_of(affected, "ranges")) {
-      const std::string& type = text_of(range, "type");
-      if (type != "ECOSYSTEM") {
-        if (type != "GIT" && type != "SEMVER") puzzled("a range of unknown type");
-        continue;
-      }
-      const bool fits = number < most_events;
-      if (fits && read_range(range, number, statement)) {
-        understood = true;
-        ++number;
-      } else {
-        puzzled(fits ? "a range that is not understood" : "too many ranges");
+  /// `cves`: those of the release; empty = all.
+  void add(const std::string& name, Statement& statement, bool modular, const std::vector<std::string>& cves) {
+    std::vector<Text> streams{0};
+    if (modular) {
+      streams.clear();
+      for (const auto& stream : streams_in_title(text_of(record_, "summary"))) streams.push_back(intake_.store.texts.intern(stream));
+      if (streams.empty()) streams.push_back(intake_.store.texts.intern(untold_stream));
+    }
+    const std::vector<std::uint32_t>& all = numbers();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!cves.empty() && all.size() > 1 && std::find(cves.begin(), cves.end(), cves_[i]) == cves.end()) continue;
+      statement.advisory = all[i];
+      for (const auto stream : streams) {
+        statement.module = stream;
+        intake_.store.add(name, statement);
       }
     }
-    for (const auto& version : items_of(affected, "versions")) {
-      const std::string& text = text_of(version);
-      if (text.empty() || text.size() > longest_version || statement.versions.size() >= most_versions) {
-        puzzled("a version that is not understood");
-        continue;
-      }
-      statement.versions.push_back(intake_.store.texts.intern(without_zero_epoch(text)));
-      understood = true;
-    }
-    std::sort(statement.versions.begin(), statement.versions.end());
-    if (!understood && statement.partial) {
-      statement.claim = Claim::investigating;
-      statement.note = intake_.store.texts.intern("the record's versions are not understood");
-    }
-    return understood || statement.partial;
-  }
-
-  bool read_range(const Json& range, std::uint16_t number, Statement& statement) {
-    const std::size_t before = statement.events.size();
-    bool introduced = false;
-    for (const auto& json : items_of(range, "events")) {
-      Event event;
-      event.range = number;
-      if (!read_event(json, event) || statement.events.size() - before >= most_events) {
-        statement.events.resize(before);
-        return false;
-      }
-      introduced = introduced || event.kind == Event::Kind::introduced;
-      statement.events.push_back(event);
-    }
-    if (!introduced) statement.events.resize(before);
-    return introduced;
-  }
-
-  bool read_event(const Json& json, Event& event) {
-    if (!json.is_object() || json.size() != 1) return false;
-    const auto entry = json.begin();
-    const std::string& key = entry.key();
-    const std::string& version = text_of(entry.value());
-    if (key == "introduced") event.kind = Event::Kind::introduced;
-    else if (key == "fixed") event.kind = Event::Kind::fixed;
-    else if (key == "last_affected") event.kind = Event::Kind::last_affected;
-    else if (key == "limit") event.kind = Event::Kind::limit;
-    else return false;
-    if (version.empty() || version.size() > longest_version) return false;
-    event.version = intake_.store.texts.intern(version);
-    return true;
   }
 
   const Json& record_;
@@ -316,6 +242,8 @@ class Record {
   bool withdrawn_ = false;
   bool used_ = false;
   bool bundle_ = false;
+  CopyNumber copy_ = no_copy;
+  std::vector<std::string> cves_;  ///< of numbers_, where there are several
   std::string note_;
   std::string dropped_;  ///< what is left out first, and why
   std::vector<std::uint32_t> numbers_;
@@ -326,10 +254,7 @@ class Record {
 void load_osv_record(std::string_view text, std::string_view where, Intake& intake) {
   ++intake.state.records;
   cover(text, intake);
-  if (!is_interesting(text, intake.store)) {
-    if (text.find("\"withdrawn\"") != std::string_view::npos) ++intake.state.withdrawn;
-    return;
-  }
+  if (!is_interesting(text, intake.store) && !may_replace(text, intake.store)) return pass_over(text, intake);
   const bool ours = may_be_ours(text);
   const auto json = parse_json(text, where);
   if (!json) return ours ? intake.skip(where, json.error().message) : void();

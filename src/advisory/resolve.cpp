@@ -34,6 +34,19 @@ void prefer_exact(std::vector<Said>& said) {
   });
 }
 
+/// Of the fixed versions of a document, the one of the version's own minor release counts alone.
+void prefer_own_release(std::vector<Said>& said, const Evaluator& evaluator) {
+  std::vector<Said> settled;
+  for (const auto& one : said) {
+    if (evaluator.settles(*one.statement, *one.version)) settled.push_back(one);
+  }
+  std::erase_if(said, [&](const Said& one) {
+    return one.statement->claim == Claim::fixed_in && one.answer == Answer::affected && std::any_of(settled.begin(), settled.end(), [&](const Said& other) {
+      return other.statement->record == one.statement->record && other.statement->module == one.statement->module && other.version->text == one.version->text;
+    });
+  });
+}
+
 Answer worst_of(const std::vector<Said>& said) {
   Answer worst = Answer::silent;
   for (const auto& one : said) worst = std::max(worst, one.answer);
@@ -53,14 +66,18 @@ class Explainer {
     std::vector<const Statement*> statements;
     const Said* shown = nullptr;
     for (const auto& one : said) {
-      statements.push_back(one.statement);
       const bool better = shown == nullptr || (shown->statement->note == 0 && one.statement->note != 0);
       if (one.answer == Answer::affected && better) shown = &one;
     }
+    // Versions of source and binary packages may have nothing in common: bpftool 7.3.0 of kernel 5.14.0.
+    for (const auto& one : said) {
+      if (one.version->text == shown->version->text) statements.push_back(one.statement);
+    }
     Outcome outcome;
+    outcome.compared = shown->version->told();
     outcome.fixed = evaluator_.lowest_fix(statements, *shown->version);
     outcome.status = outcome.fixed.empty() ? Status::affected_unfixed : Status::affected_fixed;
-    outcome.reason = outcome.fixed.empty() ? "no fixed version is known" : fmt::format("{} is lower than {}", shown->version->text, outcome.fixed);
+    outcome.reason = outcome.fixed.empty() ? "no fixed version is known" : fmt::format("{} is lower than {}", shown->version->told(), outcome.fixed);
     if (shown->statement->note != 0) {
       outcome.reason = outcome.fixed.empty() ? texts_[shown->statement->note] : outcome.reason + "; " + texts_[shown->statement->note];
     }
@@ -69,7 +86,8 @@ class Explainer {
   }
 
   [[nodiscard]] Outcome investigating(const Said& said) const {
-    if (said.statement->module != 0 && said.statement->claim != Claim::investigating) {
+    if (said.statement->claim != Claim::investigating && is_of_unclear_stream(said)) return {Status::under_investigation, "", why_unclear(said)};
+    if (said.statement->module != 0 && said.statement->claim != Claim::investigating && said.version->stream != texts_[said.statement->module]) {
       const bool affected = evaluator_.answer_in_stream(*said.statement, *said.version) == Answer::affected;
       return {Status::under_investigation, "",
               fmt::format("{} if it is of the module stream {}, which the machine's package database does not tell", affected ? "affected" : "not affected",
@@ -86,6 +104,14 @@ class Explainer {
   }
 
  private:
+  [[nodiscard]] bool is_of_unclear_stream(const Said& said) const {
+    return texts_[said.statement->module] == untold_stream || (said.statement->module == 0 && said.version->is_of_untold_stream());
+  }
+  [[nodiscard]] std::string why_unclear(const Said& said) const {
+    if (said.statement->module == 0) return "the record is on packages of no module stream, and this one's release says that it is of one";
+    return "the record does not tell which module stream it is on";
+  }
+
   void name_contradiction(const std::vector<Said>& said, const Said& shown, Outcome& outcome) const {
     const auto* other = first_with(said, Answer::not_affected);
     if (other == nullptr || other->statement->record == shown.statement->record) return;
@@ -112,6 +138,7 @@ std::optional<Outcome> resolve(const std::vector<Application>& applications, con
   for (const Rank rank : std::array{Rank::vex, Rank::tracker, Rank::osv, Rank::general}) {
     std::vector<Said> said = of_rank(all, rank);
     prefer_exact(said);
+    prefer_own_release(said, evaluator);
     const Answer worst = worst_of(said);
     if (worst == Answer::affected) return explain.affected(said);
     // "Under investigation" does not settle it: a record of lower rank may know that it is affected.

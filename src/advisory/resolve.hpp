@@ -13,6 +13,7 @@ struct Outcome {
   Status status = Status::under_investigation;
   std::string fixed;
   std::string reason;
+  std::string compared{};  ///< the version that is affected
 };
 
 /// A statement with the version that it is to be compared with: source and binary packages may differ.

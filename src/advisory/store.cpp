@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
@@ -13,6 +14,7 @@ namespace {
 constexpr std::size_t most_aliases = 64;
 constexpr std::size_t longest_summary = 300;
 constexpr std::size_t most_problems = 20;
+constexpr std::size_t most_exploited = 100'000;
 
 bool digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -154,6 +156,58 @@ std::vector<std::shared_ptr<const Advisory>> Store::find_all(std::string_view id
   return all;
 }
 
+namespace {
+
+std::string copy_key(FeedKind kind, std::string_view publisher, std::string_view id) {
+  return fmt::format("{}\n{}\n{}", to_string(kind), publisher, id);
+}
+
+}  // namespace
+
+std::optional<CopyNumber> Store::begin(FeedKind kind, std::string_view publisher, std::string_view id, const Stamp& stamp) {
+  if (stamp == Stamp()) return no_copy;
+  if (const auto newer = passed_over_.find(Hash()(copy_key(kind, publisher, id))); newer != passed_over_.end() && stamp.changed < newer->second) return std::nullopt;
+  const auto [found, is_new] = copies_.try_emplace(copy_key(kind, publisher, id));
+  Copy& copy = found->second;
+  if (!is_new && stamp < copy.stamp) return std::nullopt;
+  if (!is_new && stamp == copy.stamp) return copy.number;
+  if (!is_new) replaced_ = is_replaced_[copy.number] = true;
+  copy = {stamp, static_cast<CopyNumber>(is_replaced_.size())};
+  is_replaced_.push_back(false);
+  return copy.number;
+}
+
+void Store::pass_over(std::string_view id, Time changed) {
+  Time& newest = passed_over_.try_emplace(Hash()(copy_key(FeedKind::osv, "", id)), changed).first->second;
+  newest = std::max(newest, changed);
+}
+
+bool Store::has_copy(FeedKind kind, std::string_view publisher, std::string_view id) const {
+  return copies_.find(copy_key(kind, publisher, id)) != copies_.end();
+}
+
+void Store::drop_replaced() {
+  if (!std::exchange(replaced_, false)) return;
+  for (auto& [package, statements] : packages_) {
+    std::erase_if(statements, [&](const Statement& statement) { return is_replaced_[statement.copy]; });
+  }
+}
+
+void Store::exploit(Advisory& advisory, const Exploitation& exploitation) {
+  advisory.exploited = true;
+  advisory.ransomware = advisory.ransomware || exploitation.ransomware;
+  if (exploitation.since && (!advisory.exploited_since || *exploitation.since < *advisory.exploited_since)) advisory.exploited_since = exploitation.since;
+}
+
+bool Store::exploit(const std::string& cve, const Exploitation& exploitation) {
+  if (Advisory* advisory = known(cve)) {
+    exploit(*advisory, exploitation);
+    return true;
+  }
+  if (exploited_.size() < most_exploited) exploited_[cve] = exploitation;
+  return false;
+}
+
 void Store::add(std::string_view package, Statement statement) {
   auto found = packages_.find(package);
   if (found == packages_.end()) found = packages_.emplace(std::string(package), std::vector<Statement>()).first;
@@ -162,6 +216,8 @@ void Store::add(std::string_view package, Statement statement) {
 }
 
 void Store::finish() {
+  drop_replaced();
+  std::erase_if(exploited_, [&](const auto& one) { return known(one.first) != nullptr && exploit(one.first, one.second); });
   if (std::exchange(joined_, false)) {
     for (const auto& [package, statements] : packages_) unsorted_.insert(package);
   }

@@ -1,7 +1,10 @@
 #pragma once
 // Everything that was loaded: vulnerabilities, joined by id and alias, and the statements on each package name.
 
+#include <array>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -27,6 +30,19 @@ struct RecordIds {
   std::string record;                ///< its own
   std::vector<std::string> cves;     ///< every CVE that it is about
   std::vector<std::string> aliases;  ///< further names of the same vulnerability
+};
+
+/// When a copy of a record was made. Later is greater.
+struct Stamp {
+  std::optional<Time> changed;
+  std::array<std::uint32_t, 3> version{};  ///< "1.2.3", "7"; zeros where there is none
+  auto operator<=>(const Stamp&) const = default;
+};
+
+/// What KEV says of a vulnerability.
+struct Exploitation {
+  std::optional<Time> since;
+  bool ransomware = false;
 };
 
 [[nodiscard]] bool is_cve(std::string_view text);
@@ -57,7 +73,17 @@ class Store {
   /// Database::find_all().
   [[nodiscard]] std::vector<std::shared_ptr<const Advisory>> find_all(std::string_view id) const;
 
+  /// Before the statements of a record, whatever it is about: the newest copy of one kind, publisher and id replaces all others,
+  /// whichever comes first. Nothing: a newer copy is here, this one says nothing. Copies of one age, and those that do not tell
+  /// theirs, stand side by side.
+  [[nodiscard]] std::optional<CopyNumber> begin(FeedKind kind, std::string_view publisher, std::string_view id, const Stamp& stamp);
+  /// A record of OSV's that is about nothing that is asked for, and is not read further: it replaces older copies all the same.
+  void pass_over(std::string_view id, Time changed);
+  [[nodiscard]] bool has_copy(FeedKind kind, std::string_view publisher, std::string_view id) const;
+
   void add(std::string_view package, Statement statement);
+  /// Kept for vulnerabilities that come later, too. True when it is known already.
+  bool exploit(const std::string& cve, const Exploitation& exploitation);
   void cover(const Scope& scope) { covered_.insert(scope); }
 
   /// After each feed: orders the statements of each package by vulnerability.
@@ -84,6 +110,13 @@ class Store {
   template <class Value>
   using Map = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
 
+  struct Copy {
+    Stamp stamp;
+    CopyNumber number = no_copy;
+  };
+  static void exploit(Advisory& advisory, const Exploitation& exploitation);
+  void drop_replaced();
+
   [[nodiscard]] std::uint32_t root(std::uint32_t number) const;
   std::uint32_t node(const std::string& id);
   void add_alias(std::uint32_t number, const std::string& alias);
@@ -98,6 +131,11 @@ class Store {
   Map<std::vector<Statement>> packages_;
   std::set<Scope> covered_;
   std::set<std::string, std::less<>> unsorted_;
+  Map<Copy> copies_;
+  std::unordered_map<std::size_t, Time> passed_over_;  ///< by a hash of the id: most records of a feed are passed over
+  std::vector<bool> is_replaced_{false};  ///< by number of the copy
+  bool replaced_ = false;                 ///< some statements are to be dropped
+  std::map<std::string, Exploitation> exploited_;
   bool joined_ = false;  ///< two vulnerabilities turned out to be one
 };
 

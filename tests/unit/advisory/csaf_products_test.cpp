@@ -4,39 +4,11 @@
 #include <chrono>
 
 #include "advisory/rpm_name.hpp"
+#include "unit/advisory/csaf_documents.hpp"
 #include "unit/advisory/feeds.hpp"
-#include "vmpatch/core/json.hpp"
 
 namespace vmpatch::advisory::test {
 namespace {
-
-Json leaf(const std::string& id, const std::string& helper, const std::string& name = "") {
-  Json product{{"product_id", id}, {"name", name.empty() ? id : name}};
-  if (!helper.empty()) product["product_identification_helper"] = {{helper.starts_with("pkg:") ? "purl" : "cpe", helper}};
-  return {{"category", "product_version"}, {"name", id}, {"product", product}};
-}
-
-Json combination(const std::string& id, const std::string& component, const std::string& base) {
-  return {{"category", "default_component_of"}, {"full_product_name", {{"name", component + " as a component of " + base}, {"product_id", id}}},
-          {"product_reference", component}, {"relates_to_product_reference", base}};
-}
-
-struct Document {
-  Json leaves = Json::array();
-  Json relationships = Json::array();
-  Json vulnerability;
-
-  Document(std::vector<Json> products, std::vector<Json> combinations, const std::string& status, std::vector<std::string> ids) {
-    for (auto& one : products) leaves.push_back(std::move(one));
-    for (auto& one : combinations) relationships.push_back(std::move(one));
-    vulnerability = {{"cve", "CVE-2022-36760"}, {"product_status", {{status, ids}}}};
-  }
-  [[nodiscard]] std::string text() const {
-    return dump_json({{"document", {{"csaf_version", "2.0"}, {"tracking", {{"id", "RHSA-1"}}}}},
-                      {"product_tree", {{"branches", {{{"category", "vendor"}, {"name", "V"}, {"branches", leaves}}}}, {"relationships", relationships}}},
-                      {"vulnerabilities", {vulnerability}}});
-  }
-};
 
 guest::Package rpm(const std::string& name, const std::string& version, const std::string& module = "") {
   auto made = package(name, version);
@@ -310,9 +282,11 @@ std::vector<std::string> affected_on_rhel8(const std::string& id, const std::str
 
 TEST(RedHat, AffectedComponentHasNoVersion) {
   const std::vector<std::string> open{"CVE-2022-36760 go-toolset 1.20-1 affected_unfixed -"};
+  const auto plain = rpm("go-toolset", "1.20-1");
   const auto go = rpm("go-toolset", "1.20-1", "go-toolset:rhel8:8080:x");
   EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@rhel8?arch=src&rpmmod=go-toolset:rhel8", go), open);
-  EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@1.19-5.el8dsrv?arch=src", go), open);
+  EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@1.19-5.el8dsrv?arch=src", plain), open);
+  EXPECT_EQ(affected_on_rhel8("go", "pkg:rpm/redhat/go-toolset@1.19-5.el8dsrv?arch=src", go), std::vector<std::string>{});
   EXPECT_EQ(affected_on_rhel8("go", "pkg:generic/go-toolset@1.19-5", go), std::vector<std::string>{});
   // A fix rules.
   Document document({leaf("p", "cpe:/o:redhat:enterprise_linux:8"), leaf("a", "pkg:rpm/redhat/httpd@2.4.30-1?arch=src"), leaf("f", "pkg:rpm/redhat/httpd@2.4.37-5?arch=src")},

@@ -247,6 +247,64 @@ TEST(OsvFinding, ManyPackagesOfOneSourceAreBounded) {
   EXPECT_TRUE(found[0].reason.ends_with("1.20-1 (affected, fix available) and 19979 more versions")) << found[0].reason;
 }
 
+TEST(OsvBackport, PackageIsJudgedByTheNewerReleaseOfTheRecord) {
+  const auto release = [](int number, const std::string& fixed) {
+    return fmt::format(R"({{"package":{{"ecosystem":"Debian:{}","name":"linux"}},{}}})", number, fixed_in(fixed));
+  };
+  const std::string feed = R"({"id":"DEBIAN-CVE-2024-50264","modified":"2026-01-01T00:00:00Z","affected":[)" + release(12, "6.1.119-1") + "," +
+                           release(14, "6.16.3-1") + "," + release(13, "6.12.38-1") + "]}";
+  const auto line = [&](const std::string& installed) { return lines(findings({{FeedKind::osv, feed}}, debian12({package("linux-image", installed, "linux")}))); };
+  const std::string start = "CVE-2024-50264 linux ";
+  EXPECT_EQ(line("6.12.38-1~bpo12+1"), std::vector<std::string>{start + "6.12.38-1~bpo12+1 not_affected -"});
+  EXPECT_EQ(line("6.12.30-1~bpo12+1"), std::vector<std::string>{start + "6.12.30-1~bpo12+1 affected_fixed 6.12.38-1"});
+  EXPECT_EQ(line("6.13.1-1~bpo12+1"), std::vector<std::string>{start + "6.13.1-1~bpo12+1 affected_fixed 6.16.3-1"});
+  EXPECT_EQ(line("6.1.124-1"), std::vector<std::string>{start + "6.1.124-1 not_affected -"});
+  EXPECT_EQ(line("6.1.112-1"), std::vector<std::string>{start + "6.1.112-1 affected_fixed 6.1.119-1"});
+}
+
+/// A notice on git in two releases. `focal` and `jammy` are what Ubuntu says of each: which CVEs it is about.
+std::string notice(const std::string& focal, const std::string& jammy) {
+  const auto in_release = [](const std::string& release, const std::string& fixed, const std::string& cves) {
+    const std::string ecosystem = "Ubuntu:" + release + ":LTS";
+    return R"({"package":{"ecosystem":")" + ecosystem + R"(","name":"git"},)" + fixed_in(fixed) +
+           (cves.empty() ? "" : R"(,"database_specific":{"cves_map":{"ecosystem":")" + ecosystem + R"(","cves":)" + cves + "}}") + "}";
+  };
+  return R"({"id":"USN-6793-1","modified":"2026-01-01T00:00:00Z","upstream":["UBUNTU-CVE-2024-32002","UBUNTU-CVE-2024-32004"],"affected":[)" +
+         in_release("20.04", "1:2.25.1-1ubuntu3.12", focal) + "," + in_release("22.04", "1:2.34.1-1ubuntu1.11", jammy) + "]}";
+}
+
+TEST(OsvNotice, ReleaseIsAboutTheCvesThatItsMapNames) {
+  const auto focal = machine("ubuntu", "20.04", {package("git", "1:2.25.1-1ubuntu3.11")});
+  const auto jammy = machine("ubuntu", "22.04", {package("git", "1:2.34.1-1ubuntu1.10")});
+  const auto ids = [](const std::string& feed, const guest::Facts& facts) {
+    std::string text;
+    for (const auto& one : findings({{FeedKind::osv, feed}}, facts)) text += one.advisory->id.substr(9) + " ";
+    return text;
+  };
+  const std::string both = R"(["CVE-2024-32002","CVE-2024-32004"])";
+  EXPECT_EQ(ids(notice(R"(["CVE-2024-32004"])", both), focal), "32004 ");
+  EXPECT_EQ(ids(notice(R"(["CVE-2024-32004"])", both), jammy), "32002 32004 ");
+  EXPECT_EQ(ids(notice(R"([{"id":"CVE-2024-32004","severity":[{"type":"Ubuntu","score":"medium"}]}])", both), focal), "32004 ");
+  // A CVE that only a release names.
+  EXPECT_EQ(ids(notice(R"(["CVE-2024-32465"])", both), focal), "32465 ");
+  for (const char* none : {"", "[]", "[7]", R"("CVE-2024-32004")", "{}"}) EXPECT_EQ(ids(notice(none, both), focal), "32002 32004 ") << none;
+}
+
+TEST(OsvSubjects, MoreVersionsThanCanBeComparedAreNotAssessed) {
+  std::vector<guest::Package> packages;
+  for (int i = 0; i < 20'000; ++i) packages.push_back(package(fmt::format("p{}", i), fmt::format("6.1.{}-1", i), "linux"));
+  std::string feed = "[";
+  for (int i = 0; i < 2'000; ++i) feed += (i > 0 ? "," : "") + osv(fmt::format("CVE-2024-{:05}", 10'000 + i), "Debian:12", "linux", fixed_in("6.1.9-1"));
+  const auto facts = debian12(std::move(packages));
+  const Database loaded = database({{FeedKind::osv, feed + "]"}}, facts);
+  const auto start = std::chrono::steady_clock::now();
+  const auto found = loaded.match(facts);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  ASSERT_FALSE(found.has_value());
+  EXPECT_EQ(found.error().code, Errc::unsupported);
+  EXPECT_NE(found.error().message.find("'linux' alone is installed 20000 times in different versions"), std::string::npos) << found.error().message;
+}
+
 TEST(OsvFinding, WithdrawnTellsWhenAndWhere) {
   const auto found = findings({{FeedKind::osv, on_openssl(affected, R"("withdrawn":"2026-02-03T04:05:06Z")")}}, openssl("3.0.9-1"));
   ASSERT_EQ(found.size(), 1U);

@@ -65,6 +65,50 @@ TEST(Tracker, FixInDevelopmentCountsForABackport) {
   EXPECT_EQ(lines(older), std::vector<std::string>{"CVE-2023-5363 openssl 3.0.9-1 affected_unfixed -"});
 }
 
+/// linux in bookworm and in newer releases, as the tracker has them: `releases` is the object of that name.
+std::vector<std::string> kernel(const std::string& releases, const std::string& installed) {
+  return lines(findings({{FeedKind::debian_tracker, R"({"linux":{"CVE-2024-50264":{"releases":)" + releases + "}}}"}},
+                        debian12({package("linux-image", installed, "linux")})));
+}
+
+std::string resolved(const std::string& codename, const std::string& has, const std::string& fixed) {
+  return fmt::format(R"("{}":{{"status":"resolved","repositories":{{"{}":"{}"}},"fixed_version":"{}"}})", codename, codename, has, fixed);
+}
+
+TEST(Tracker, PackageOfANewerReleaseIsJudgedByThat) {
+  const std::string fixed = "{" + resolved("bookworm", "6.1.119-1", "6.1.119-1") + "," + resolved("sid", "6.12.3-1", "6.11.7-1") + "}";
+  EXPECT_EQ(kernel(fixed, "6.11.5-1~bpo12+1"), std::vector<std::string>{"CVE-2024-50264 linux 6.11.5-1~bpo12+1 affected_fixed 6.11.7-1"});
+  EXPECT_EQ(kernel(fixed, "6.11.7-1~bpo12+1"), std::vector<std::string>{"CVE-2024-50264 linux 6.11.7-1~bpo12+1 not_affected -"});
+  EXPECT_EQ(kernel(fixed, "6.11.5-1"), std::vector<std::string>{"CVE-2024-50264 linux 6.11.5-1 affected_fixed 6.11.7-1"});
+  const std::string never = "{" + resolved("bookworm", "6.1.119-1", "0") + "," + resolved("sid", "6.12.3-1", "6.12.3-1") + "}";
+  EXPECT_EQ(kernel(never, "6.11.5-1~bpo12+1"), std::vector<std::string>{"CVE-2024-50264 linux 6.11.5-1~bpo12+1 affected_fixed 6.12.3-1"});
+  EXPECT_EQ(kernel(never, "6.1.112-1"), std::vector<std::string>{"CVE-2024-50264 linux 6.1.112-1 not_affected -"});
+  const std::string open = R"({)" + resolved("bookworm", "6.1.119-1", "6.1.119-1") + R"(,"sid":{"status":"open","repositories":{"sid":"6.12.3-1"}}})";
+  EXPECT_EQ(kernel(open, "6.11.5-1~bpo12+1"), std::vector<std::string>{"CVE-2024-50264 linux 6.11.5-1~bpo12+1 affected_unfixed -"});
+}
+
+TEST(Tracker, PackageOfANewerReleaseIsJudgedByTheLowestThatHasIt) {
+  const std::string releases = "{" + resolved("bookworm", "6.1.119-1", "6.1.119-1") + "," + resolved("sid", "6.16.3-1", "6.13.2-1") + "," +
+                               resolved("trixie", "6.12.38-1", "6.12.12-1") + "}";
+  EXPECT_EQ(kernel(releases, "6.12.12-1~bpo12+1"), std::vector<std::string>{"CVE-2024-50264 linux 6.12.12-1~bpo12+1 not_affected -"});
+  EXPECT_EQ(kernel(releases, "6.12.9-1~bpo12+1"), std::vector<std::string>{"CVE-2024-50264 linux 6.12.9-1~bpo12+1 affected_fixed 6.12.12-1"});
+  EXPECT_EQ(kernel(releases, "6.13.1-1~bpo12+1"), std::vector<std::string>{"CVE-2024-50264 linux 6.13.1-1~bpo12+1 affected_fixed 6.13.2-1"});
+}
+
+TEST(Tracker, UpdateThatTheFeedDoesNotKnowYetIsOfTheOwnRelease) {
+  const std::string releases = R"({"bookworm":{"status":"resolved","repositories":{"bookworm":"6.1.115-1","bookworm-security":"6.1.119-1"},)"
+                               R"("fixed_version":"6.1.119-1"},)" + resolved("sid", "6.12.3-1", "6.11.7-1") + "}";
+  EXPECT_EQ(kernel(releases, "6.1.119-1"), std::vector<std::string>{"CVE-2024-50264 linux 6.1.119-1 not_affected -"});
+  EXPECT_EQ(kernel(releases, "6.1.124-1"), std::vector<std::string>{"CVE-2024-50264 linux 6.1.124-1 not_affected -"});
+  EXPECT_EQ(kernel(releases, "6.1.119-1+local1"), std::vector<std::string>{"CVE-2024-50264 linux 6.1.119-1+local1 not_affected -"});
+  EXPECT_EQ(kernel(releases, "6.5.3-1+deb12u1"), std::vector<std::string>{"CVE-2024-50264 linux 6.5.3-1+deb12u1 not_affected -"});
+  const std::string short_version = "{" + resolved("bookworm", "7-2", "7-2") + "," + resolved("sid", "9-1", "8-1") + "}";
+  EXPECT_EQ(kernel(short_version, "7-2.1"), std::vector<std::string>{"CVE-2024-50264 linux 7-2.1 not_affected -"});
+  EXPECT_EQ(kernel(short_version, "7.5-1"), std::vector<std::string>{"CVE-2024-50264 linux 7.5-1 affected_fixed 8-1"});
+  EXPECT_EQ(kernel("{" + resolved("bookworm", "6.1.119-1", "6.1.119-1") + "}", "6.5.3-1"),
+            std::vector<std::string>{"CVE-2024-50264 linux 6.5.3-1 not_affected -"});
+}
+
 TEST(Tracker, ReleaseIsTheMachinesOwn) {
   const std::string feed = tracker("openssl", "CVE-2023-5363", "bullseye", R"({"status":"open"})");
   const std::string both = R"({"openssl":{"CVE-2023-5363":{"releases":{"bullseye":{"status":"open"},"bookworm":{"status":"resolved","fixed_version":"0"}}}}})";

@@ -68,6 +68,32 @@ TEST(Distribution, CpesNamesAndPackageUrls) {
   EXPECT_EQ(shown(scope_of_purl("npm", "", "")), "-");
 }
 
+TEST(Distribution, ReleasesOfUbuntu) {
+  const std::pair<const char*, const char*> archives[] = {
+      {"jammy", "Ubuntu 22.04"}, {"ubuntu-22.04", "Ubuntu 22.04"}, {"ubuntu-jammy", "Ubuntu 22.04"}, {"22.04.3", "Ubuntu 22.04"},
+      {"esm-infra/xenial", "Ubuntu 16.04"}, {"esm-apps/noble", "Ubuntu 24.04"}, {"esm-infra-legacy/trusty", "Ubuntu 14.04"},
+      {"trusty/esm", "Ubuntu 14.04"}, {"fips/jammy", "-"}, {"fips-updates/noble", "-"}, {"realtime/jammy", "-"}, {"", "Ubuntu"}};
+  for (const auto& [distro, expected] : archives) EXPECT_EQ(shown(scope_of_purl("deb", "ubuntu", distro)), expected) << distro;
+  for (const char* name : {"Ubuntu 22.04.3 LTS", "Ubuntu 22.04 LTS (Jammy Jellyfish)", "Ubuntu Jammy", "Ubuntu 22.04"}) {
+    EXPECT_EQ(shown(scope_of_name(name)), "Ubuntu 22.04") << name;
+  }
+  EXPECT_EQ(shown(scope_of_name("Debian bookworm")), "Debian 12");
+  EXPECT_EQ(shown(scope_of_name("Ubuntu Pro FIPS 22.04 LTS")), "-");
+  EXPECT_EQ(shown(scope_of_cpe("cpe:/o:canonical:ubuntu_linux:22.04.3:*:*:*:lts")), "Ubuntu 22.04");
+}
+
+TEST(Distribution, ReleasesThatAreWrittenInAKnownWay) {
+  for (const auto& [type, space, distro] : {std::tuple("deb", "ubuntu", "jammy"), std::tuple("deb", "debian", "sid"), std::tuple("deb", "debian", ""),
+                                            std::tuple("rpm", "redhat", "el9"), std::tuple("rpm", "redhat", "rhel-9.3"), std::tuple("apk", "alpine", "edge"),
+                                            std::tuple("rpm", "opensuse", "opensuse-leap-15.5"), std::tuple("rpm", "openeuler", "openEuler-22.03-LTS-SP1")}) {
+    EXPECT_TRUE(is_known_release(scope_of_purl(type, space, distro).value())) << distro;
+  }
+  for (const auto& [type, space, distro] : {std::tuple("deb", "ubuntu", "jolly"), std::tuple("deb", "ubuntu", "jammy/new"), std::tuple("deb", "debian", "twelve"),
+                                            std::tuple("rpm", "redhat", "rhel-9-eus"), std::tuple("rpm", "opensuse", "factory")}) {
+    EXPECT_FALSE(is_known_release(scope_of_purl(type, space, distro).value())) << distro;
+  }
+}
+
 TEST(Distribution, GeneralPackageUrlsFitThePackageManager) {
   const std::tuple<const char*, Distribution, bool> rows[] = {
       {"generic", Distribution::debian, true}, {"generic", Distribution::redhat, true}, {"deb", Distribution::debian, true},
