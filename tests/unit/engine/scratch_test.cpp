@@ -27,7 +27,7 @@ TEST(Scratch, NewFolderIsHadWhileOthersSweep) {
   {
     std::jthread one(sweep);
     std::jthread two(sweep);
-    for (int i = 0; i < 5000; ++i) {
+    for (int i = 0; i < 2000; ++i) {
       const auto made = Scratch::make(place.path(), "run-" + std::to_string(i));
       if (!made || !fs::is_directory(made->path())) {
         ++failed;
