@@ -4,26 +4,13 @@
 #include <charconv>
 #include <optional>
 
+#include "guest/mount_options.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/guest/disks.hpp"
 
 namespace vmpatch::guest {
 namespace {
-
-bool has_option(const MountEntry& entry, std::string_view name) {
-  const auto options = split(entry.options, ',');
-  return std::find(options.begin(), options.end(), name) != options.end();
-}
-
-std::optional<std::string> option_value(const MountEntry& entry, std::string_view name) {
-  for (const std::string_view option : split(entry.options, ',')) {
-    if (option.size() > name.size() && option.starts_with(name) && option[name.size()] == '=') {
-      return std::string(option.substr(name.size() + 1));
-    }
-  }
-  return std::nullopt;
-}
 
 /// Not a file system on one of the machine's disks.
 bool is_skipped(const MountEntry& entry) {
@@ -163,10 +150,12 @@ Match find_device(std::string_view what, const std::vector<FileSystem>& all) {
 /// One file system of several that share a UUID: btrfs lists each subvolume besides the device itself.
 Result<std::optional<FileSystem>> choose(const MountEntry& entry, const Match& found) {
   if (found.empty()) return std::optional<FileSystem>();
-  if (const auto subvolume = option_value(entry, "subvol")) {
-    const std::string name = subvolume->starts_with('/') ? subvolume->substr(1) : *subvolume;
+  if (asks_for_subvolume(entry)) {
     for (const FileSystem& f : found) {
-      if (f.device.starts_with("btrfsvol:") && f.device.ends_with("/" + name)) return std::optional(f);
+      if (is_subvolume_of(entry, f)) return std::optional(f);
+    }
+    if (std::any_of(found.begin(), found.end(), [](const FileSystem& f) { return f.subvolume_id != 0; })) {
+      return std::optional<FileSystem>();  // another subvolume is not what it asks for
     }
   }
   const Match plain = select(found, [](const FileSystem& f) { return !f.device.starts_with("btrfsvol:"); });

@@ -77,14 +77,33 @@ TEST(PlanMounts, two_devices_with_one_uuid_are_refused) {
   EXPECT_NE(mounts.error().message.find("/dev/sdc1"), std::string::npos);
 }
 
-TEST(PlanMounts, btrfs_subvolume_is_chosen_by_its_option) {
-  const std::vector<FileSystem> btrfs{{"/dev/sda1", "btrfs", "u", "", ""}, {"btrfsvol:/dev/sda1/@", "btrfs", "u", "", ""},
-                                      {"btrfsvol:/dev/sda1/@home", "btrfs", "u", "", ""}};
-  const auto mounts = plan_mounts(btrfs[1], {{"UUID=u", "/home", "btrfs", "compress=zstd,subvol=/@home"},
-                                             {"UUID=u", "/top", "btrfs", "defaults"}}, btrfs);
-  ASSERT_TRUE(mounts.has_value()) << mounts.error().message;
-  EXPECT_EQ((*mounts)[1].second.device, "btrfsvol:/dev/sda1/@home");
-  EXPECT_EQ((*mounts)[2].second.device, "/dev/sda1");
+FileSystem subvolume(const std::string& device, const std::string& path, std::uint64_t id) {
+  FileSystem fs{device, "btrfs", "u", "", ""};
+  fs.subvolume = path;
+  fs.subvolume_id = id;
+  return fs;
+}
+
+std::string subvolume_for(const std::string& options) {
+  const std::vector<FileSystem> btrfs{
+      subvolume("/dev/sda1", "@/.snapshots/1/snapshot", 260), subvolume("btrfsvol:/dev/sda1/@/.snapshots/2/home", "@/.snapshots/2/home", 261),
+      subvolume("btrfsvol:/dev/sda1/@/home", "@/home", 257), subvolume("btrfsvol:/dev/sda1/home", "home", 258)};
+  const auto mounts = plan_mounts(btrfs[0], {{"UUID=u", "/x", "btrfs", options}}, btrfs);
+  if (!mounts) return "error: " + mounts.error().message;
+  return (*mounts)[1].second.device;
+}
+
+TEST(PlanMounts, btrfs_subvolume_is_chosen_by_its_path_or_number) {
+  EXPECT_EQ(subvolume_for("compress=zstd,subvol=/@/home"), "btrfsvol:/dev/sda1/@/home");
+  EXPECT_EQ(subvolume_for("subvol=home"), "btrfsvol:/dev/sda1/home");
+  EXPECT_EQ(subvolume_for("subvolid=261"), "btrfsvol:/dev/sda1/@/.snapshots/2/home");
+  EXPECT_EQ(subvolume_for("subvol=@/.snapshots/1/snapshot"), "/dev/sda1");
+  EXPECT_EQ(subvolume_for("defaults"), "/dev/sda1");
+}
+
+TEST(PlanMounts, missing_btrfs_subvolume_is_not_replaced_by_the_default_one) {
+  EXPECT_NE(subvolume_for("subvol=@/srv").find("error: "), std::string::npos);
+  EXPECT_NE(subvolume_for("subvolid=999").find("error: "), std::string::npos);
 }
 
 }  // namespace
