@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "guest/fstab_devices.hpp"
+
 namespace vmpatch::guest::guestfs {
 namespace {
 
@@ -32,8 +34,9 @@ class Devices {
     const Strings tags(guestfs_blkid(g_, device.c_str()));
     for (const auto& [name, value] : to_pairs(tags)) {
       if (name == "UUID") found.uuid = value;
-      if (name == "LABEL") found.label = value;
+      if (name == "LABEL") found.label = decode_escaped_name(value);
       if (name == "PART_ENTRY_UUID") found.part_uuid = value;
+      if (name == "PART_ENTRY_NAME") found.part_label = decode_escaped_name(value);
     }
     return tags_.emplace(device, std::move(found)).first->second;
   }

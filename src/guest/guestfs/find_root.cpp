@@ -154,9 +154,10 @@ Result<Found> find_root(guestfs_h* g, const ApplianceOptions& options) {
   if (found.hibernated && options.write) {
     return fail(Errc::refused, "the guest on {} is hibernated; start it, shut it down and try again", root.device);
   }
-  VMPATCH_TRY(const auto mounts, plan_mounts(root, fstab, all));
-  for (const auto& [where, fs] : mounts) {
-    found.mounts.push_back({where, fs, is_writable(options, block_device(g, fs.device))});
+  VMPATCH_TRY(auto mounts, plan_mounts(root, fstab, all));
+  for (PlannedMount& mount : mounts) {
+    const bool writable = !mount.blocked && is_writable(options, block_device(g, mount.file_system.device));
+    found.mounts.push_back({std::move(mount), writable});
   }
   return found;
 }
