@@ -152,6 +152,17 @@ TEST(LoaderEntries, environment_in_the_efi_partition_is_not_followed) {
   EXPECT_EQ(default_boot(guest).kernel, "5.14.0-162.el9.x86_64");
 }
 
+TEST(LoaderEntries, entry_without_a_try_left_is_last_for_systemd_boot) {
+  MemoryGuest guest;
+  guest.files["/boot/loader/entries/arch-6.9+0-3.conf"] = "title A\nversion 6.9\nlinux /a/6.9/linux\n";
+  guest.files["/boot/loader/entries/arch-6.8.conf"] = "title A\nversion 6.8\nlinux /a/6.8/linux\n";
+  EXPECT_EQ(default_boot(guest).kernel, "6.8");
+  guest.files["/boot/loader/entries/arch-6.10+1-2.conf"] = "title A\nversion 6.10\nlinux /a/6.10/linux\n";
+  EXPECT_EQ(default_boot(guest).kernel, "6.10");
+  guest.files["/boot/loader/entries/b+0-1.conf"] = "title A\nsort-key a\nversion 7\nlinux /a/7/linux\n";
+  EXPECT_EQ(default_boot(guest).kernel, "6.10");
+}
+
 TEST(LoaderEntries, systemd_boot_takes_the_first_that_its_pattern_matches) {
   MemoryGuest guest;
   guest.files["/boot/loader/entries/arch.conf"] = "title Arch\nlinux /vmlinuz-linux\n";
