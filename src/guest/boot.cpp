@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "guest/grub.hpp"
+#include "guest/kernels.hpp"
 #include "guest/loader_entries.hpp"
 #include "guest/optional_files.hpp"
 #include "vmpatch/core/text.hpp"
@@ -47,11 +48,11 @@ Result<std::vector<LoaderEntry>> read_entries(Guest& guest) {
 
 class KernelNames {
  public:
-  KernelNames(Guest& guest, const std::vector<MountEntry>& mounts)
-      : guest_(guest),
+  KernelNames(Guest& guest, const std::vector<MountEntry>& mounts, const std::vector<Kernel>& kernels)
+      : guest_(guest), kernels_(kernels),
         separate_boot_(std::any_of(mounts.begin(), mounts.end(), [](const MountEntry& m) { return m.where == "/boot" || m.where == "/boot/"; })) {}
 
-  /// Version from the name of the file, else its path in the guest; "" for what is no plain path.
+  /// Version of the kernel, else its path in the guest; "" for what is no plain path.
   Result<std::string> name(std::string path) {
     // On btrfs the path starts with the subvolume: /@/boot/vmlinuz-6.1.
     if (path.starts_with("/@/")) path.erase(0, 2);
@@ -61,7 +62,8 @@ class KernelNames {
     if (auto version = version_of(there); !version.empty()) return version;
     const auto target = guest_.readlink(there);
     if (target) {
-      if (auto version = version_of(*target); !version.empty()) return version;
+      const std::string folder = there.substr(0, there.rfind('/') + 1);
+      if (auto version = version_of(target->starts_with('/') ? *target : folder + *target); !version.empty()) return version;
     } else if (target.error().code != Errc::failed && target.error().code != Errc::not_found) {
       return target.error();
     }
@@ -69,15 +71,16 @@ class KernelNames {
   }
 
  private:
-  static std::string version_of(std::string_view path) {
-    const std::string_view name = path.substr(path.rfind('/') + 1);
-    for (const std::string_view prefix : {"vmlinuz-", "vmlinux-", "Image-", "bzImage-", "kernel-"}) {
-      if (name.starts_with(prefix)) return std::string(name.substr(prefix.size()));
-    }
-    return {};
+  [[nodiscard]] std::string version_of(const std::string& path) const {
+    // Loader entries count from the file system that holds /boot.
+    const auto known = std::find_if(kernels_.begin(), kernels_.end(), [&](const Kernel& k) { return k.file == path || k.file == "/boot" + path; });
+    if (known != kernels_.end()) return known->version;
+    const std::string_view suffix = kernel_suffix(path);
+    return std::string(is_kernel_version(suffix) ? suffix : std::string_view());
   }
 
   Guest& guest_;
+  const std::vector<Kernel>& kernels_;
   bool separate_boot_;
 };
 
@@ -182,8 +185,8 @@ Result<DefaultBoot> from_extlinux(Guest& guest, KernelNames& names) {
 
 }  // namespace
 
-Result<DefaultBoot> read_default_boot(Guest& guest, const std::vector<MountEntry>& mounts) {
-  KernelNames names(guest, mounts);
+Result<DefaultBoot> read_default_boot(Guest& guest, const std::vector<MountEntry>& mounts, const std::vector<Kernel>& kernels) {
+  KernelNames names(guest, mounts, kernels);
   VMPATCH_TRY(auto grub, from_grub(guest, names));
   if (grub) return std::move(*grub);
   VMPATCH_TRY(auto entry, from_systemd_boot(guest, names));

@@ -253,7 +253,7 @@ void add_loader_entries(GrubConfig& config, std::vector<GrubEntry> entries) { re
 const GrubEntry* find_grub_entry(const GrubConfig& config, std::string_view choice) {
   const GrubEntry* with = follow(config, choice, true);
   const GrubEntry* without = follow(config, choice, false);
-  const bool named = with != nullptr && (with->id == choice || with->title == choice);
+  const bool named = !choice.empty() && with != nullptr && (with->id == choice || with->title == choice);
   if (named || !starts_a_kernel(without)) return with;
   if (!starts_a_kernel(with)) return without;
   return with == without || with->kernel == without->kernel ? with : nullptr;

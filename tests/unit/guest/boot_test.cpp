@@ -2,6 +2,7 @@
 
 #include "guest/boot.hpp"
 #include "guest/grub.hpp"
+#include "guest/kernels.hpp"
 #include "guest/loader_entries.hpp"
 #include "guest/version_order.hpp"
 #include "memory_guest.hpp"
@@ -55,7 +56,9 @@ std::string with_default(const std::string& value) {
 }
 
 DefaultBoot default_boot(MemoryGuest& guest, const std::vector<MountEntry>& mounts = {}) {
-  auto boot = read_default_boot(guest, mounts);
+  const auto kernels = read_kernels(guest);
+  EXPECT_TRUE(kernels.has_value()) << kernels.error().message;
+  auto boot = read_default_boot(guest, mounts, kernels.value_or(std::vector<Kernel>()));
   EXPECT_TRUE(boot.has_value()) << boot.error().message;
   return boot ? *boot : DefaultBoot();
 }
@@ -234,7 +237,10 @@ TEST(LoaderEntries, systemd_boot_takes_the_first_that_its_pattern_matches) {
   guest.files["/boot/loader/loader.conf"] = "timeout 3\ndefault m-6.5*\n";
   EXPECT_EQ(default_boot(guest), (DefaultBoot{"6.5", "/boot/loader/loader.conf"}));
   guest.files["/boot/loader/loader.conf"] = "default arch.conf\n";
-  EXPECT_EQ(default_boot(guest).kernel, "linux");
+  EXPECT_EQ(default_boot(guest).kernel, "/vmlinuz-linux");
+  guest.files["/boot/vmlinuz-linux"] = "";
+  guest.files["/usr/lib/modules/6.9.1-arch1-1/pkgbase"] = "linux\n";
+  EXPECT_EQ(default_boot(guest).kernel, "6.9.1-arch1-1");
   guest.files["/boot/loader/loader.conf"] = "default @saved\n";
   EXPECT_EQ(default_boot(guest), DefaultBoot());
 }
@@ -249,9 +255,9 @@ TEST(LoaderEntries, boot_counter_is_no_part_of_the_id) {
 TEST(Extlinux, label_is_found_directly_or_through_the_menu) {
   MemoryGuest guest;
   guest.files["/boot/extlinux.conf"] = "DEFAULT menu.c32\nPROMPT 0\nLABEL virt\n  MENU DEFAULT\n  LINUX vmlinuz-virt\nLABEL lts\n  LINUX vmlinuz-lts\n";
-  EXPECT_EQ(default_boot(guest), (DefaultBoot{"virt", "/boot/extlinux.conf"}));
+  EXPECT_EQ(default_boot(guest), (DefaultBoot{"/boot/vmlinuz-virt", "/boot/extlinux.conf"}));
   guest.files["/boot/extlinux.conf"] = "default lts\nlabel virt\n kernel /boot/vmlinuz-virt\nlabel lts\n kernel /boot/vmlinuz-lts\n";
-  EXPECT_EQ(default_boot(guest).kernel, "lts");
+  EXPECT_EQ(default_boot(guest).kernel, "/boot/vmlinuz-lts");
   guest.files["/boot/extlinux.conf"] = "label virt\n kernel /boot/vmlinuz-virt\n";
   EXPECT_EQ(default_boot(guest), DefaultBoot());
 }
