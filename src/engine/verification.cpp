@@ -64,7 +64,11 @@ std::vector<std::string> check_boot(const guest::Facts& before, const guest::Fac
     const auto version = escape_untrusted(kernel.version);
     if (!kernel.modules) failures.push_back(fmt::format("kernel {} has no modules", version));
     if (initrds && !kernel.initrd) failures.push_back(fmt::format("kernel {} has no initrd", version));
-    if (!grub_cfg.empty() && grub_cfg.find(kernel.version) == std::string_view::npos) {
+    // Some are named after their package: vmlinuz-linux.
+    const auto file = std::string_view(kernel.file).substr(kernel.file.rfind('/') + 1);
+    const bool named = grub_cfg.find(kernel.version) != std::string_view::npos ||
+                       (!file.empty() && grub_cfg.find(file) != std::string_view::npos);
+    if (!grub_cfg.empty() && !named) {
       failures.push_back(fmt::format("kernel {} has no entry in grub.cfg", version));
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "guest/grub.hpp"
+#include "guest/kernels.hpp"
 #include "guest/loader_entries.hpp"
 #include "guest/optional_files.hpp"
 #include "vmpatch/core/text.hpp"
@@ -14,21 +15,18 @@ constexpr std::uint64_t max_config = 1U << 20U;
 constexpr std::uint64_t max_entry = 64U << 10U;
 constexpr std::size_t max_entries = 200;
 constexpr const char* entries_folder = "/boot/loader/entries";
+constexpr const char* systemd_boot_config = "/boot/loader/loader.conf";
 
-/// Empty where the file is not there or cannot be read: a broken boot loader does not hide the rest of the guest.
-Result<std::optional<std::string>> read_lenient(Guest& guest, const std::string& path, std::uint64_t most) {
-  auto text = read_if_there(guest, path, most);
-  if (!text && text.error().code == Errc::failed) return std::optional<std::string>();
-  return text;
-}
-
-/// GRUB's environment block. On some systems it is a link into the EFI partition.
-Result<std::map<std::string, std::string>> read_environment(Guest& guest, const std::string& folder) {
+/// GRUB's environment block; nothing where there is one that cannot be read here: on some systems it is a link into the EFI
+/// partition.
+Result<std::optional<std::map<std::string, std::string>>> read_environment(Guest& guest, const std::string& folder) {
+  using Values = std::optional<std::map<std::string, std::string>>;
   const std::string path = folder + "/grubenv";
   const auto info = guest.lstat(path);
-  if (!info || info->kind != FileKind::regular) return std::map<std::string, std::string>();
+  if (!info && info.error().code == Errc::not_found) return Values(std::in_place);
+  if (!info || info->kind != FileKind::regular) return Values();
   VMPATCH_TRY(const auto text, read_lenient(guest, path, max_entry));
-  return text ? parse_grub_environment(*text) : std::map<std::string, std::string>();
+  return text ? Values(parse_grub_environment(*text)) : Values();
 }
 
 Result<std::vector<LoaderEntry>> read_entries(Guest& guest) {
@@ -50,11 +48,11 @@ Result<std::vector<LoaderEntry>> read_entries(Guest& guest) {
 
 class KernelNames {
  public:
-  KernelNames(Guest& guest, const std::vector<MountEntry>& mounts)
-      : guest_(guest),
+  KernelNames(Guest& guest, const std::vector<MountEntry>& mounts, const std::vector<Kernel>& kernels)
+      : guest_(guest), kernels_(kernels),
         separate_boot_(std::any_of(mounts.begin(), mounts.end(), [](const MountEntry& m) { return m.where == "/boot" || m.where == "/boot/"; })) {}
 
-  /// Version from the name of the file, else its path in the guest; "" for what is no plain path.
+  /// Version of the kernel, else its path in the guest; "" for what is no plain path.
   Result<std::string> name(std::string path) {
     // On btrfs the path starts with the subvolume: /@/boot/vmlinuz-6.1.
     if (path.starts_with("/@/")) path.erase(0, 2);
@@ -64,7 +62,8 @@ class KernelNames {
     if (auto version = version_of(there); !version.empty()) return version;
     const auto target = guest_.readlink(there);
     if (target) {
-      if (auto version = version_of(*target); !version.empty()) return version;
+      const std::string folder = there.substr(0, there.rfind('/') + 1);
+      if (auto version = version_of(target->starts_with('/') ? *target : folder + *target); !version.empty()) return version;
     } else if (target.error().code != Errc::failed && target.error().code != Errc::not_found) {
       return target.error();
     }
@@ -72,15 +71,16 @@ class KernelNames {
   }
 
  private:
-  static std::string version_of(std::string_view path) {
-    const std::string_view name = path.substr(path.rfind('/') + 1);
-    for (const std::string_view prefix : {"vmlinuz-", "vmlinux-", "Image-", "bzImage-", "kernel-"}) {
-      if (name.starts_with(prefix)) return std::string(name.substr(prefix.size()));
-    }
-    return {};
+  [[nodiscard]] std::string version_of(const std::string& path) const {
+    // Loader entries count from the file system that holds /boot.
+    const auto known = std::find_if(kernels_.begin(), kernels_.end(), [&](const Kernel& k) { return k.file == path || k.file == "/boot" + path; });
+    if (known != kernels_.end()) return known->version;
+    const std::string_view suffix = kernel_suffix(path);
+    return std::string(is_kernel_version(suffix) ? suffix : std::string_view());
   }
 
   Guest& guest_;
+  const std::vector<Kernel>& kernels_;
   bool separate_boot_;
 };
 
@@ -92,43 +92,65 @@ Result<DefaultBoot> from_entry(KernelNames& names, const LoaderEntry& entry, con
 
 std::string path_of(const LoaderEntry& entry) { return fmt::format("{}/{}", entries_folder, entry.file); }
 
-Result<DefaultBoot> from_grub_entries(Guest& guest, KernelNames& names, const std::string& choice) {
-  VMPATCH_TRY(auto entries, read_entries(guest));
-  if (entries.empty()) return DefaultBoot();
+/// The entries of the files, as GRUB's blscfg puts them into its menu.
+std::vector<GrubEntry> to_grub(std::vector<LoaderEntry> entries) {
   sort_for_grub(entries);
-  std::size_t at = 0;
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const LoaderEntry& e) { return e.id == choice || e.title == choice; });
-  if (found != entries.end()) {
-    at = static_cast<std::size_t>(found - entries.begin());
-  } else if (choice.size() < 6 && !choice.empty() && choice.find_first_not_of("0123456789") == std::string::npos) {
-    const auto number = static_cast<std::size_t>(std::stoul(choice));
-    if (number < entries.size()) at = number;
+  std::vector<GrubEntry> menu;
+  for (LoaderEntry& entry : entries) {
+    GrubEntry one;
+    one.title = std::move(entry.title);
+    one.id = std::move(entry.id);
+    one.kernel = std::move(entry.kernel);
+    one.loader_entry = std::move(entry.file);
+    menu.push_back(std::move(one));
   }
-  return from_entry(names, entries[at], path_of(entries[at]));
+  return menu;
+}
+
+Result<DefaultBoot> from_grub_config(Guest& guest, KernelNames& names, const std::string& folder, const std::string& text) {
+  GrubConfig config = parse_grub_config(text);
+  VMPATCH_TRY(const auto environment, read_environment(guest, folder));
+  if (!environment && (config.one_time || config.chosen == "${saved_entry}")) return DefaultBoot();
+  const std::string choice = grub_choice(config, environment.value_or(std::map<std::string, std::string>()));
+  if (choice.find('$') != std::string::npos) return DefaultBoot();
+  std::vector<LoaderEntry> files;
+  if (config.loader_entries) {
+    VMPATCH_TRY(files, read_entries(guest));
+    add_loader_entries(config, to_grub(files));
+  }
+  const GrubEntry* entry = find_grub_entry(config, choice);
+  if (entry == nullptr || entry->kernel.empty()) return DefaultBoot();
+  const auto file = std::find_if(files.begin(), files.end(), [&](const LoaderEntry& e) { return e.file == entry->loader_entry; });
+  if (file != files.end()) return from_entry(names, *file, path_of(*file));
+  VMPATCH_TRY(std::string kernel, names.name(entry->kernel));
+  return kernel.empty() ? DefaultBoot() : DefaultBoot{std::move(kernel), folder + "/grub.cfg"};
+}
+
+/// GRUB starts this guest, though its configuration is not where it is read here, but in the EFI partition.
+Result<bool> has_traces_of_grub(Guest& guest) {
+  VMPATCH_TRY(const bool other, exists(guest, systemd_boot_config));
+  if (other) return false;
+  for (const char* path : {"/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/grubenv", "/boot/grub2/grubenv", "/etc/grub2-efi.cfg",
+                           "/etc/grub2.cfg"}) {
+    VMPATCH_TRY(const bool there, exists(guest, path));
+    if (there) return true;
+  }
+  return false;
 }
 
 Result<std::optional<DefaultBoot>> from_grub(Guest& guest, KernelNames& names) {
   for (const std::string folder : {"/boot/grub", "/boot/grub2"}) {
-    const std::string path = folder + "/grub.cfg";
-    VMPATCH_TRY(const auto text, read_lenient(guest, path, max_config));
+    VMPATCH_TRY(const auto text, read_lenient(guest, folder + "/grub.cfg", max_config));
     if (!text) continue;
-    const GrubConfig config = parse_grub_config(*text);
-    VMPATCH_TRY(const auto environment, read_environment(guest, folder));
-    const std::string choice = grub_choice(config, environment);
-    if (config.loader_entries && config.entries.empty()) {
-      VMPATCH_TRY(auto boot, from_grub_entries(guest, names, choice));
-      return std::optional(std::move(boot));
-    }
-    const GrubEntry* entry = find_grub_entry(config, choice);
-    if (entry == nullptr || entry->kernel.empty()) return std::optional(DefaultBoot());
-    VMPATCH_TRY(std::string kernel, names.name(entry->kernel));
-    return std::optional(kernel.empty() ? DefaultBoot() : DefaultBoot{std::move(kernel), path});
+    VMPATCH_TRY(auto boot, from_grub_config(guest, names, folder, *text));
+    return std::optional(std::move(boot));
   }
-  return std::optional<DefaultBoot>();
+  VMPATCH_TRY(const bool grub, has_traces_of_grub(guest));
+  return grub ? std::optional(DefaultBoot()) : std::nullopt;
 }
 
 Result<std::optional<DefaultBoot>> from_systemd_boot(Guest& guest, KernelNames& names) {
-  const std::string path = "/boot/loader/loader.conf";
+  const std::string path = systemd_boot_config;
   VMPATCH_TRY(auto entries, read_entries(guest));
   if (entries.empty()) return std::optional<DefaultBoot>();
   VMPATCH_TRY(const auto config, read_lenient(guest, path, max_entry));
@@ -163,8 +185,8 @@ Result<DefaultBoot> from_extlinux(Guest& guest, KernelNames& names) {
 
 }  // namespace
 
-Result<DefaultBoot> read_default_boot(Guest& guest, const std::vector<MountEntry>& mounts) {
-  KernelNames names(guest, mounts);
+Result<DefaultBoot> read_default_boot(Guest& guest, const std::vector<MountEntry>& mounts, const std::vector<Kernel>& kernels) {
+  KernelNames names(guest, mounts, kernels);
   VMPATCH_TRY(auto grub, from_grub(guest, names));
   if (grub) return std::move(*grub);
   VMPATCH_TRY(auto entry, from_systemd_boot(guest, names));

@@ -1,11 +1,11 @@
 #include "vmpatch/guest/facts.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "guest/boot.hpp"
 #include "guest/elf.hpp"
 #include "guest/evidence.hpp"
+#include "guest/kernels.hpp"
 #include "guest/optional_files.hpp"
 #include "guest/packages.hpp"
 #include "vmpatch/core/format.hpp"
@@ -25,27 +25,6 @@ Result<OsRelease> read_os_release(Guest& guest) {
     return os;
   }
   return fail(Errc::not_found, "no operating system found: neither /etc/os-release nor /usr/lib/os-release exists");
-}
-
-Result<void> read_kernels(Guest& guest, Facts& facts) {
-  VMPATCH_TRY(const auto boot, list_if_there(guest, "/boot"));
-  VMPATCH_TRY(const auto modules, list_if_there(guest, "/lib/modules"));
-  std::set<std::string> files;
-  std::set<std::string> module_folders;
-  for (const DirEntry& entry : boot) files.insert(entry.name);
-  for (const DirEntry& entry : modules) module_folders.insert(entry.name);
-  for (const std::string& name : files) {
-    constexpr std::string_view prefix = "vmlinuz-";
-    if (!name.starts_with(prefix) || name.size() == prefix.size()) continue;
-    if (facts.kernels.size() == max_kernels) {
-      return fail(Errc::failed, "/boot holds more than {} kernels; remove those that are not in use", max_kernels);
-    }
-    const std::string version = name.substr(prefix.size());
-    const bool initrd = files.contains("initrd.img-" + version) || files.contains("initramfs-" + version + ".img") ||
-                        files.contains("initrd-" + version);
-    facts.kernels.push_back({version, initrd, module_folders.contains(version)});
-  }
-  return {};
 }
 
 /// The first of the usual programs that is an ELF file; scripts and wrappers are passed over.
@@ -100,10 +79,10 @@ Result<Facts> read_facts(Guest& guest) {
     if (!mounts) return mounts.error().in("/etc/fstab");
     facts.mounts = std::move(*mounts);
   }
-  VMPATCH_CHECK(read_kernels(guest, facts));
+  VMPATCH_TRY(facts.kernels, read_kernels(guest));
   VMPATCH_TRY(facts.arch, read_arch(guest));
   VMPATCH_TRY(facts.init, read_init(guest));
-  VMPATCH_TRY(facts.default_boot, read_default_boot(guest, facts.mounts));
+  VMPATCH_TRY(facts.default_boot, read_default_boot(guest, facts.mounts, facts.kernels));
   VMPATCH_TRY(facts.last_boot, read_last_boot(guest, facts));
   VMPATCH_TRY(facts.cloud_init, read_cloud_init(guest, facts));
   VMPATCH_TRY(facts.identity, read_identity(guest));

@@ -10,7 +10,7 @@ namespace vmpatch::guest {
 namespace {
 
 /// Grows when a member gets another meaning.
-constexpr int format_number = 2;
+constexpr int format_number = 3;
 constexpr std::size_t max_text = 1U << 20U;
 constexpr std::size_t max_packages = 200'000;
 constexpr std::size_t max_entries = 10'000;  // of every other list
@@ -34,7 +34,8 @@ Json to_json(const MountEntry& mount) {
 }
 
 Json to_json(const Kernel& kernel) {
-  return {{"version", text(kernel.version)}, {"initrd", kernel.initrd}, {"modules", kernel.modules}};
+  return {{"version", text(kernel.version)}, {"initrd", kernel.initrd}, {"modules", kernel.modules},
+          {"file", text(kernel.file)}};
 }
 
 Json to_json(const Identity& identity) {
@@ -141,8 +142,8 @@ Result<MountEntry> mount_from(const Json& json) {
 }
 
 Result<Kernel> kernel_from(const Json& json) {
-  Members in(json, "a kernel", 3);
-  Kernel kernel{in.text("version"), in.flag("initrd"), in.flag("modules")};
+  Members in(json, "a kernel", 4);
+  Kernel kernel{in.text("version"), in.flag("initrd"), in.flag("modules"), in.text("file")};
   return in.finish(std::move(kernel));
 }
 

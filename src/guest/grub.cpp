@@ -106,7 +106,8 @@ class Parser {
     Words words(text);
     while (!words.done()) {
       char end = '\0';
-      const auto command = words.next(end);
+      auto command = words.next(end);
+      if (!command.empty() && (command[0] == "then" || command[0] == "else")) command.erase(command.begin());
       if (end == '{') {
         open(command);
         continue;
@@ -125,6 +126,7 @@ class Parser {
     const std::string_view name = command.empty() ? std::string_view() : std::string_view(command[0]);
     if (name == "menuentry") block = {Block::Kind::entry, make_entry(command)};
     if (name == "submenu") block = {Block::Kind::menu, make_entry(command)};
+    block.entry.conditional = conditions_ > 0;
     if (blocks_.size() == max_blocks) {
       ++deeper_;
     } else {
@@ -140,24 +142,34 @@ class Parser {
     blocks_.pop_back();
     if (block.kind == Block::Kind::other || count_ == max_entries) return;
     ++count_;
-    const auto menu = std::find_if(blocks_.rbegin(), blocks_.rend(), [](const Block& b) { return b.kind == Block::Kind::menu; });
-    (menu == blocks_.rend() ? config_.entries : menu->entry.submenu).push_back(std::move(block.entry));
+    menu().push_back(std::move(block.entry));
+  }
+  /// The innermost one that is open.
+  std::vector<GrubEntry>& menu() {
+    const auto open = std::find_if(blocks_.rbegin(), blocks_.rend(), [](const Block& b) { return b.kind == Block::Kind::menu; });
+    return open == blocks_.rend() ? config_.entries : open->entry.submenu;
   }
   void run(const std::vector<std::string>& command) {
     const std::string& name = command[0];
+    if (name == "if") ++conditions_;
+    if (name == "fi" && conditions_ > 0) --conditions_;
     const auto entry = std::find_if(blocks_.rbegin(), blocks_.rend(), [](const Block& b) { return b.kind == Block::Kind::entry; });
     if (entry != blocks_.rend()) {
       if ((name == "linux" || name == "linux16" || name == "linuxefi") && command.size() > 1) entry->entry.kernel = command[1];
     } else if (name == "set" && command.size() > 1 && command[1].starts_with("default=")) {
       set_default(config_, std::string_view(command[1]).substr(8));
-    } else if (name == "blscfg") {
+    } else if (name == "blscfg" && !config_.loader_entries) {
       config_.loader_entries = true;
+      GrubEntry place;
+      place.is_blscfg = true;
+      menu().push_back(std::move(place));
     }
   }
 
   GrubConfig config_;
   std::vector<Block> blocks_;
   std::size_t deeper_ = 0;  // open blocks that are not kept
+  std::size_t conditions_ = 0;  // "if" without its "fi"
   std::size_t count_ = 0;
 };
 
@@ -174,14 +186,43 @@ std::string take_step(std::string_view& rest) {
   return step;
 }
 
-const GrubEntry* pick(const std::vector<GrubEntry>& entries, const std::string& step) {
+const GrubEntry* pick(const std::vector<GrubEntry>& menu, const std::string& step, bool with_conditional) {
+  std::vector<const GrubEntry*> entries;
+  for (const GrubEntry& entry : menu) {
+    if (!entry.is_blscfg && (with_conditional || !entry.conditional)) entries.push_back(&entry);
+  }
   if (entries.empty()) return nullptr;
   std::size_t number = 0;
   const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), number);
-  if (error == std::errc() && end == step.data() + step.size()) return number < entries.size() ? &entries[number] : &entries[0];
-  if (step.empty()) return &entries[0];
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const GrubEntry& e) { return e.id == step || e.title == step; });
-  return found == entries.end() ? &entries[0] : &*found;
+  if (error == std::errc() && end == step.data() + step.size()) return number < entries.size() ? entries[number] : entries[0];
+  if (step.empty()) return entries[0];
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const GrubEntry* e) { return e->id == step || e->title == step; });
+  return found == entries.end() ? entries[0] : *found;
+}
+
+const GrubEntry* follow(const GrubConfig& config, std::string_view choice, bool with_conditional) {
+  const std::vector<GrubEntry>* menu = &config.entries;
+  for (std::size_t depth = 0; depth <= max_depth; ++depth) {
+    const GrubEntry* entry = pick(*menu, take_step(choice), with_conditional);
+    if (entry == nullptr || entry->submenu.empty()) return entry;
+    menu = &entry->submenu;
+  }
+  return nullptr;
+}
+
+bool starts_a_kernel(const GrubEntry* entry) { return entry != nullptr && !entry->kernel.empty(); }
+
+/// True when it was put somewhere.
+bool replace_blscfg(std::vector<GrubEntry>& menu, std::vector<GrubEntry>& entries) {
+  for (auto at = menu.begin(); at != menu.end(); ++at) {
+    if (at->is_blscfg) {
+      at = menu.erase(at);
+      menu.insert(at, std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
+      return true;
+    }
+    if (replace_blscfg(at->submenu, entries)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -207,14 +248,15 @@ std::string grub_choice(const GrubConfig& config, const std::map<std::string, st
   return config.chosen == "${saved_entry}" ? value("saved_entry") : config.chosen;
 }
 
+void add_loader_entries(GrubConfig& config, std::vector<GrubEntry> entries) { replace_blscfg(config.entries, entries); }
+
 const GrubEntry* find_grub_entry(const GrubConfig& config, std::string_view choice) {
-  const std::vector<GrubEntry>* menu = &config.entries;
-  for (std::size_t depth = 0; depth <= max_depth; ++depth) {
-    const GrubEntry* entry = pick(*menu, take_step(choice));
-    if (entry == nullptr || entry->submenu.empty()) return entry;
-    menu = &entry->submenu;
-  }
-  return nullptr;
+  const GrubEntry* with = follow(config, choice, true);
+  const GrubEntry* without = follow(config, choice, false);
+  const bool named = !choice.empty() && with != nullptr && (with->id == choice || with->title == choice);
+  if (named || !starts_a_kernel(without)) return with;
+  if (!starts_a_kernel(with)) return without;
+  return with == without || with->kernel == without->kernel ? with : nullptr;
 }
 
 }  // namespace vmpatch::guest

@@ -1,6 +1,7 @@
 #include "guest/loader_entries.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 
 #include "guest/version_order.hpp"
@@ -32,6 +33,21 @@ bool is_boot_counter(std::string_view text) {
   return text.size() > 1 && text.front() == '+' && text.find_first_not_of("0123456789-", 1) == std::string_view::npos;
 }
 
+/// Where the boot counter of a name without ".conf" begins; npos = it has none.
+std::size_t counter_at(std::string_view name) {
+  const auto plus = name.rfind('+');
+  return plus != std::string_view::npos && is_boot_counter(name.substr(plus)) ? plus : std::string_view::npos;
+}
+
+std::optional<unsigned> tries_left(std::string_view file_name) {
+  const auto plus = counter_at(file_name.substr(0, file_name.rfind('.')));
+  unsigned tries = 0;
+  if (plus == std::string_view::npos) return std::nullopt;
+  const std::string_view digits = file_name.substr(plus + 1);
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), tries).ec != std::errc()) return std::nullopt;
+  return tries;
+}
+
 struct Label {
   std::string name, kernel;
 };
@@ -42,15 +58,14 @@ std::string loader_entry_id(std::string_view file_name) {
   constexpr std::string_view ending = ".conf";
   if (!file_name.ends_with(ending)) return {};
   file_name.remove_suffix(ending.size());
-  const auto plus = file_name.rfind('+');
-  if (plus != std::string_view::npos && is_boot_counter(file_name.substr(plus))) file_name = file_name.substr(0, plus);
-  return std::string(file_name);
+  return std::string(file_name.substr(0, counter_at(file_name)));
 }
 
 LoaderEntry parse_loader_entry(std::string_view file_name, std::string_view text) {
   LoaderEntry entry;
   entry.file = file_name;
   entry.id = loader_entry_id(file_name);
+  entry.tries_left = tries_left(file_name);
   for (const std::string_view line : split(text, '\n')) {
     const auto [key, value] = key_and_value(line);
     if (key == "title") entry.title = value;
@@ -71,6 +86,7 @@ void sort_for_grub(std::vector<LoaderEntry>& entries) {
 
 void sort_for_systemd_boot(std::vector<LoaderEntry>& entries) {
   std::sort(entries.begin(), entries.end(), [](const LoaderEntry& a, const LoaderEntry& b) {
+    if ((a.tries_left == 0U) != (b.tries_left == 0U)) return b.tries_left == 0U;
     if (a.sort_key.empty() != b.sort_key.empty()) return b.sort_key.empty();
     if (!a.sort_key.empty()) {
       const auto key = [](const LoaderEntry& entry) { return std::tie(entry.sort_key, entry.machine_id); };

@@ -9,6 +9,12 @@ Result<std::optional<std::string>> read_if_there(Guest& guest, const std::string
   return text.error();
 }
 
+Result<std::optional<std::string>> read_lenient(Guest& guest, const std::string& path, std::uint64_t max_bytes) {
+  auto text = read_if_there(guest, path, max_bytes);
+  if (!text && text.error().code == Errc::failed) return std::optional<std::string>();
+  return text;
+}
+
 Result<std::vector<DirEntry>> list_if_there(Guest& guest, const std::string& dir) {
   auto entries = guest.list(dir);
   if (entries) return std::move(*entries);

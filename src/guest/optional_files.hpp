@@ -11,6 +11,8 @@ namespace vmpatch::guest {
 
 /// nullopt where the path does not exist.
 Result<std::optional<std::string>> read_if_there(Guest& guest, const std::string& path, std::uint64_t max_bytes);
+/// The same where it cannot be read for what it is: too large, no regular file, damaged.
+Result<std::optional<std::string>> read_lenient(Guest& guest, const std::string& path, std::uint64_t max_bytes);
 /// Empty where the folder does not exist.
 Result<std::vector<DirEntry>> list_if_there(Guest& guest, const std::string& dir);
 /// The last component is not followed.

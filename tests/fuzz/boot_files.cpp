@@ -24,10 +24,17 @@ void require(bool holds) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const GrubConfig config = parse_grub_config(text);
+  GrubConfig config = parse_grub_config(text);
   require(config.entries.size() <= 10'000);
-  const GrubEntry* entry = find_grub_entry(config, grub_choice(config, parse_grub_environment(text)));
-  require(entry != nullptr || config.entries.empty() || !config.entries[0].submenu.empty());
+  const std::string choice = grub_choice(config, parse_grub_environment(text));
+  for (int round = 0; round < 2; ++round) {
+    const GrubEntry* entry = find_grub_entry(config, choice);
+    require(entry == nullptr || (entry->submenu.empty() && !entry->is_blscfg));
+    GrubEntry one;
+    one.id = choice;
+    one.kernel = "/vmlinuz";
+    add_loader_entries(config, {one, one});
+  }
 
   const auto half = size / 2;
   std::vector<LoaderEntry> entries{parse_loader_entry(text.substr(0, half), text.substr(half)), parse_loader_entry("a.conf", text),

@@ -1,8 +1,10 @@
 #pragma once
 // Finding the guest among file systems: pure, shared by all adapters.
 
-#include <map>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vmpatch/guest/facts.hpp"
@@ -14,13 +16,35 @@ struct FileSystem {
   std::string device;  ///< adapter's name: /dev/sda1
   std::string type;    ///< ext4, xfs, swap, swsuspend, crypto_LUKS, LVM2_member, …, "" = unknown
   std::string uuid, label, part_uuid;
+  std::string part_label{};        ///< name of the partition, of GPT
+  bool names_known = true;         ///< false: it may have a UUID or label that the adapter cannot read
+  std::string subvolume{};         ///< btrfs: path of what is mounted, from the top of the file system; "" = the top itself
+  std::uint64_t subvolume_id = 0;  ///< btrfs: its number; 0 = not known
+
+  /// A btrfs by its device: what is mounted without an option. libguestfs names other subvolumes "btrfsvol:/dev/sda1/PATH".
+  [[nodiscard]] bool is_default_subvolume() const { return type == "btrfs" && !device.starts_with("btrfsvol:"); }
 };
 
-/// Mount table of a guest: root first, then deeper ones, from its fstab. An fstab entry of a local file system that cannot
-/// be found is an error unless "nofail" or "noauto"; pseudo, network and swap entries are skipped. Understands UUID=, LABEL=,
-/// PARTUUID=, /dev/disk/by-*/, /dev/sdXN, /dev/vdXN, /dev/xvdXN, /dev/hdXN, /dev/nvmeXnYpZ (mapped by disk order).
-Result<std::vector<std::pair<std::string, FileSystem>>> plan_mounts(const FileSystem& root,
-                                                                    const std::vector<MountEntry>& fstab,
-                                                                    const std::vector<FileSystem>& all);
+/// A mount point of the guest, and what is there.
+struct PlannedMount {
+  std::string where;
+  FileSystem file_system{};        ///< empty where nothing can be mounted
+  std::optional<Error> blocked{};  ///< why nothing can; what lies below answers with it
+};
+
+/// Without this place nothing can be said about a guest: its root, /boot, /etc, /usr, /var and the package databases.
+[[nodiscard]] bool is_vital(std::string_view where);
+
+/// A table with more mount points is failed.
+inline constexpr std::size_t max_mount_points = 1000;
+
+/// Mount table of a guest: root first, then deeper ones, from its fstab. Understands UUID=, LABEL=, PARTUUID=, PARTLABEL=,
+/// the links to them in /dev/disk, /dev/sdXN, /dev/vdXN, /dev/xvdXN, /dev/hdXN, /dev/nvmeXnYpZ (mapped by disk order).
+/// Left out: "noauto", pseudo, bind, loop, network and swap entries, and what names no device.
+/// Blocked: an entry whose device is not there (not_found; unsupported where a file system may have that name and the adapter
+/// cannot read it), or whose name only the running machine can tell (by-id, by-path). At a vital place these are errors, and
+/// so is a network or foreign file system there. Errors: those, failed, refused (two devices of one name).
+Result<std::vector<PlannedMount>> plan_mounts(const FileSystem& root, const std::vector<MountEntry>& fstab,
+                                              const std::vector<FileSystem>& all);
 
 }  // namespace vmpatch::guest

@@ -65,15 +65,16 @@ struct Identity {
 inline constexpr std::size_t max_kernels = 10'000;
 
 struct Kernel {
-  std::string version;  ///< from /boot/vmlinuz-VERSION
+  std::string version;  ///< as its modules have it: of /boot/vmlinuz-VERSION, or as its package says
   bool initrd = false;
   bool modules = false;  ///< /lib/modules/VERSION exists
+  std::string file{};    ///< in the guest: /boot/vmlinuz-VERSION, /boot/vmlinuz-linux
   bool operator==(const Kernel&) const = default;
 };
 
 /// What the boot loader starts by default.
 struct DefaultBoot {
-  std::string kernel;  ///< version, or path of the kernel in the guest; "" = unknown
+  std::string kernel;  ///< version, or where that is not known path of the kernel in the guest; "" = unknown
   std::string source;  ///< file that says so: /boot/grub/grub.cfg, /boot/loader/entries/x.conf; "" = unknown
   bool operator==(const DefaultBoot&) const = default;
 };

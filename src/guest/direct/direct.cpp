@@ -104,7 +104,9 @@ class DirectGuest final : public Guest {
   }
 
   Result<std::optional<Digest>> digest_of(const std::string& path) {
-    VMPATCH_TRY(const Found found, parts_->tree->resolve(path, true));
+    const auto resolved = parts_->tree->resolve(path, true);
+    if (!resolved && resolved.error().code == Errc::not_found) return std::optional<Digest>();  // below a mount that is not there
+    VMPATCH_TRY(const Found found, resolved);
     if (found.how != Found::How::node || found.node.stat.kind != FileKind::regular) return std::optional<Digest>();
     Sha256 hash;
     auto done = found.node.fs->content(found.node.inode, [&](std::string_view piece) {

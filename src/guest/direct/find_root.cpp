@@ -1,8 +1,8 @@
 #include "guest/direct/find_root.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "guest/mount_notes.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::direct {
@@ -32,15 +32,6 @@ Result<bool> is_root(ExtFileSystem& fs) {
   return any_exists(tree, {"/etc/fstab", "/sbin/init", "/usr/sbin/init", "/bin/sh"});
 }
 
-/// The parts of a guest without which nothing can be said about it.
-bool is_vital(const std::string& where) {
-  if (where == "/" || where == "/var" || where == "/boot") return true;
-  constexpr std::array<std::string_view, 3> trees{"/usr", "/etc", "/var/lib"};
-  return std::any_of(trees.begin(), trees.end(), [&](std::string_view tree) {
-    return where.starts_with(tree) && (where.size() == tree.size() || where[tree.size()] == '/');
-  });
-}
-
 /// Hides an operating system that only an appliance can see.
 bool hides_root(const FoundVolume& volume) {
   if (volume.fs) return false;
@@ -64,7 +55,9 @@ Result<std::vector<MountEntry>> read_fstab(ExtFileSystem& root) {
 }
 
 Result<bool> is_suspended_file(Tree& tree, const std::string& path) {
-  VMPATCH_TRY(const Found found, tree.resolve(path, true));
+  const auto resolved = tree.resolve(path, true);
+  if (!resolved && resolved.error().code == Errc::not_found) return false;  // below a mount that is not there
+  VMPATCH_TRY(const Found found, resolved);
   if (found.how != Found::How::node || found.node.stat.kind != FileKind::regular) return false;
   std::string head;
   VMPATCH_CHECK(found.node.fs->content(found.node.inode, [&](std::string_view piece) {
@@ -74,22 +67,39 @@ Result<bool> is_suspended_file(Tree& tree, const std::string& path) {
   return recognise_swap(head).type == "swsuspend";
 }
 
-FoundVolume& volume_of(Volumes& volumes, const FileSystem& about) {
-  return *std::find_if(volumes.all.begin(), volumes.all.end(),
-                       [&](const FoundVolume& v) { return v.about.device == about.device; });
+/// Null for what is blocked.
+FoundVolume* volume_of(Volumes& volumes, const PlannedMount& mount) {
+  const auto found = std::find_if(volumes.all.begin(), volumes.all.end(),
+                                  [&](const FoundVolume& v) { return v.about.device == mount.file_system.device; });
+  return found == volumes.all.end() ? nullptr : &*found;
 }
 
-Result<void> mount(Tree& tree, const std::string& where, FoundVolume& volume, std::string& summary) {
-  if (volume.fs) {
-    VMPATCH_CHECK(tree.mount(where, *volume.fs));
-    summary += fmt::format(", {} ({}) on {}", volume.about.device, volume.about.type, escape_untrusted(where));
-    return {};
+/// Why a planned mount cannot be read here; nullopt where it can.
+std::optional<Error> obstacle(const PlannedMount& mount, const FoundVolume* volume) {
+  if (mount.blocked) return mount.blocked;
+  if (volume->fs) return std::nullopt;
+  Error why = volume->unreadable ? *volume->unreadable
+                                 : fail(Errc::unsupported, "{}: its content is not recognised", volume->about.device);
+  why.message += fmt::format(", mounted on {}", escape_untrusted(mount.where));
+  return why;
+}
+
+Result<void> mount(Tree& tree, const PlannedMount& planned, FoundVolume* volume, std::string& summary, MountNotes& notes) {
+  const std::string where = escape_untrusted(planned.where);
+  const auto why = obstacle(planned, volume);
+  if (why && is_vital(planned.where)) return *why;
+  VMPATCH_TRY(const Tree::Joined joined, why ? tree.block(planned.where, *why) : tree.mount(planned.where, *volume->fs));
+  if (why) {
+    // What an appliance can read is read by one when it is asked for.
+    if (why->code != Errc::unsupported) notes.add(planned.where, why->message);
+  } else if (joined == Tree::Joined::done) {
+    summary += fmt::format(", {} ({}) on {}", volume->about.device, volume->about.type, where);
+  } else if (is_vital(planned.where)) {
+    return fail(Errc::failed, "there is no directory {} to mount {} on; make it in the guest", where, volume->about.device);
+  } else {
+    notes.add(planned.where, joined == Tree::Joined::hidden ? "it lies below one that is not mounted" : "there is no such directory");
   }
-  Error why = volume.unreadable ? *volume.unreadable
-                                : fail(Errc::unsupported, "{}: its content is not recognised", volume.about.device);
-  why.message += fmt::format(", mounted on {}", escape_untrusted(where));
-  if (is_vital(where)) return why;
-  return tree.block(where, std::move(why));
+  return {};
 }
 
 Result<Node> regular_file(Tree& tree, const std::string& path) {
@@ -176,15 +186,17 @@ Result<JoinedTree> join(Volumes& volumes, std::size_t root) {
   VMPATCH_TRY(const auto plan, plan_mounts(top.about, fstab, all));
   for (const FoundVolume& volume : volumes.all) {
     const bool planned =
-        std::any_of(plan.begin(), plan.end(), [&](const auto& m) { return m.second.device == volume.about.device; });
+        std::any_of(plan.begin(), plan.end(), [&](const PlannedMount& m) { return m.file_system.device == volume.about.device; });
     if (!planned && hides_root(volume))
       return volume.unreadable->in("outside the mount table, may hold another system");
   }
   JoinedTree joined{std::make_unique<Tree>(*top.fs), fmt::format("{} ({}) on /", top.about.device, top.about.type),
                     false};
-  for (const auto& [where, about] : plan) {
-    if (where != "/") VMPATCH_CHECK(mount(*joined.tree, where, volume_of(volumes, about), joined.summary));
+  MountNotes notes;
+  for (const PlannedMount& planned : plan) {
+    if (planned.where != "/") VMPATCH_CHECK(mount(*joined.tree, planned, volume_of(volumes, planned), joined.summary, notes));
   }
+  joined.summary += notes.text();
   for (const MountEntry& entry : fstab) {
     if (entry.type != "swap" || !entry.what.starts_with('/') || entry.what.starts_with("/dev/")) continue;
     VMPATCH_TRY(const bool suspended, is_suspended_file(*joined.tree, entry.what));

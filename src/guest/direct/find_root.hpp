@@ -12,10 +12,10 @@ Result<std::size_t> find_root(const Volumes& volumes);
 
 struct JoinedTree {
   std::unique_ptr<Tree> tree;
-  std::string summary;           ///< "/dev/sda2 (ext4) on /, …"
+  std::string summary;           ///< "/dev/sda2 (ext4) on /, …; not mounted: /srv (why)"
   bool hibernated_file = false;  ///< a swap file of the mount table holds a suspended system
 };
-/// Joins all file systems by the root's /etc/fstab.
+/// Joins all file systems by the root's /etc/fstab. What is missing at a place that is not vital is blocked or left out.
 Result<JoinedTree> join(Volumes& volumes, std::size_t root);
 
 /// Regular file of at most `max_bytes`. Errors: not_found, failed, unsupported, timeout.

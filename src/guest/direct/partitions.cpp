@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "guest/direct/utf16.hpp"
 #include "vmpatch/core/format.hpp"
 
 namespace vmpatch::guest::direct {
@@ -42,7 +43,7 @@ Result<Partition> place(unsigned number, std::uint64_t first, std::uint64_t coun
     return fail(Errc::failed, "partition {} begins at sector {}, but the disk has {}; the disk may be cut off", number,
                 first, sectors);
   }
-  return Partition{number, first * sector_size, std::min(count, sectors - first) * sector_size, {}};
+  return Partition{number, first * sector_size, std::min(count, sectors - first) * sector_size, {}, {}};
 }
 
 std::string guid(std::string_view bytes, std::size_t at) {
@@ -88,6 +89,7 @@ Result<std::optional<PartitionTable>> read_gpt(std::uint64_t disk_size, const Re
     if (last < first || last - first == UINT64_MAX) continue;
     VMPATCH_TRY(Partition partition, place(i + 1, first, last - first + 1, sector_size, disk_size));
     partition.part_uuid = guid(entry, 16);
+    partition.part_label = utf8_of_utf16(slice(entry, 56, 72));
     result.partitions.push_back(std::move(partition));
   }
   return std::optional(std::move(result));

@@ -15,6 +15,7 @@ struct Partition {
   std::uint64_t offset = 0;  ///< bytes
   std::uint64_t length = 0;  ///< bytes, inside the disk
   std::string part_uuid;     ///< as PARTUUID= in fstab, lower case
+  std::string part_label;    ///< as PARTLABEL= in fstab; GPT only
 };
 
 struct PartitionTable {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "guest/direct/utf16.hpp"
 #include "vmpatch/core/format.hpp"
 
 namespace vmpatch::guest::direct {
@@ -20,6 +22,17 @@ std::string trimmed_label(std::string_view bytes) {
   const auto end = bytes.find_last_not_of(' ');
   std::string label = end == std::string_view::npos ? std::string() : text_of(bytes.substr(0, end + 1));
   return label == "NO NAME" ? std::string() : label;
+}
+
+/// Its label, or more, is where only a reader of the file system finds it.
+Signature with_unread_names(Signature found) {
+  found.names_known = false;
+  return found;
+}
+
+/// A serial number as FAT and exFAT have it.
+std::string serial_at(std::string_view bytes, std::size_t at) {
+  return fmt::format("{:04X}-{:04X}", read_le<std::uint16_t>(bytes, at + 2), read_le<std::uint16_t>(bytes, at));
 }
 
 bool has_md_magic(std::string_view bytes, std::size_t offset) {
@@ -40,16 +53,16 @@ Result<bool> has_md_at_end(std::uint64_t size, const ReadAt& read) {
 
 Signature recognise_boot_sector(std::string_view head) {
   if (has_magic(head, 3, "NTFS    ")) {
-    return {"ntfs", fmt::format("{:016X}", read_le<std::uint64_t>(head, 72)), {}};
+    return with_unread_names({"ntfs", fmt::format("{:016X}", read_le<std::uint64_t>(head, 72)), {}});
   }
-  if (has_magic(head, 3, "-FVE-FS-")) return {"BitLocker", {}, {}};
-  if (has_magic(head, 3, "EXFAT   ")) return {"exfat", {}, {}};
+  if (has_magic(head, 3, "-FVE-FS-")) return with_unread_names({"BitLocker", {}, {}});
+  if (has_magic(head, 3, "EXFAT   ")) return with_unread_names({"exfat", serial_at(head, 100), {}});
   if (!has_magic(head, 510, "\x55\xaa")) return {};
   const auto fat = [&](std::size_t serial, std::size_t label) {
-    return Signature{
-        "vfat",
-        fmt::format("{:04X}-{:04X}", read_le<std::uint16_t>(head, serial + 2), read_le<std::uint16_t>(head, serial)),
-        trimmed_label(slice(head, label, 11))};
+    Signature found{"vfat", serial_at(head, serial), trimmed_label(slice(head, label, 11))};
+    // Some systems write the label into the root folder only.
+    found.names_known = !found.label.empty();
+    return found;
   };
   if (has_magic(head, 82, "FAT32   ")) return fat(67, 71);
   if (has_magic(head, 54, "FAT12   ") || has_magic(head, 54, "FAT16   ") || has_magic(head, 54, "FAT     "))
@@ -64,10 +77,43 @@ bool is_lvm(std::string_view head) {
   return false;
 }
 
+/// Dates of a volume descriptor are 16 digits and a time zone (ECMA-119, 8.4.26); blkid makes the UUID of them.
+std::string iso_uuid(std::string_view head) {
+  for (const std::size_t at : {32768U + 830U, 32768U + 813U}) {  // changed, made
+    const std::string_view date = slice(head, at, 16);
+    if (date.size() != 16 || date.find_first_not_of("0123456789") != std::string_view::npos) continue;
+    if (date.find_first_not_of('0') == std::string_view::npos) continue;
+    std::string text(date);
+    for (const std::size_t dash : {14U, 12U, 10U, 8U, 6U, 4U}) text.insert(dash, 1, '-');
+    return text;
+  }
+  return {};
+}
+
+/// By the kernel's headers: include/linux/f2fs_fs.h, fs/erofs/erofs_fs.h, fs/jfs/jfs_superblock.h, fs/reiserfs/reiserfs.h.
+Signature recognise_other(std::string_view head) {
+  const auto tags = [&](const char* type, std::size_t uuid, std::size_t label, std::size_t length) {
+    return Signature{type, uuid_of(slice(head, uuid, 16)), text_of(slice(head, label, length))};
+  };
+  constexpr std::size_t jfs = 32768;
+  constexpr std::size_t reiser = 65536;
+  if (read_le<std::uint32_t>(head, 1024) == 0xf2f52010) {
+    return {"f2fs", uuid_of(slice(head, 1024 + 108, 16)), utf8_of_utf16(slice(head, 1024 + 124, 1024))};
+  }
+  if (read_le<std::uint32_t>(head, 1024) == 0xe0f5e1e2) return tags("erofs", 1024 + 48, 1024 + 64, 16);
+  if (has_magic(head, 0, "hsqs")) return {"squashfs", {}, {}};
+  // A second descriptor may have another label.
+  if (has_magic(head, 32769, "CD001")) return with_unread_names({"iso9660", iso_uuid(head), trimmed_label(slice(head, 32808, 32))});
+  if (has_magic(head, jfs, "JFS1")) return tags("jfs", jfs + 136, jfs + 152, 16);
+  if (has_magic(head, reiser + 52, "ReIsErFs")) return {"reiserfs", {}, {}};  // the older format has no names
+  if (has_magic(head, reiser + 52, "ReIsEr")) return tags("reiserfs", reiser + 84, reiser + 100, 16);
+  return {};
+}
+
 Signature recognise_head(std::string_view head) {
   if (has_magic(head, 0, "LUKS\xba\xbe"sv)) return {"crypto_LUKS", text_of(slice(head, 168, 40)), {}};
-  if (is_lvm(head)) return {"LVM2_member", {}, {}};
-  if (has_md_magic(head, 0) || has_md_magic(head, 4096)) return {"linux_raid_member", {}, {}};
+  if (is_lvm(head)) return with_unread_names({"LVM2_member", {}, {}});
+  if (has_md_magic(head, 0) || has_md_magic(head, 4096)) return with_unread_names({"linux_raid_member", {}, {}});
   if (has_magic(head, 0, "XFSB")) return {"xfs", uuid_of(slice(head, 32, 16)), text_of(slice(head, 108, 12))};
   constexpr std::size_t btrfs = 64U << 10U;
   if (has_magic(head, btrfs + 64, "_BHRfS_M")) {
@@ -75,12 +121,7 @@ Signature recognise_head(std::string_view head) {
   }
   if (Signature swap = recognise_swap(head); !swap.type.empty()) return swap;
   if (Signature ext = recognise_ext(slice(head, 1024, 1024)); !ext.type.empty()) return ext;
-  if (read_le<std::uint32_t>(head, 1024) == 0xf2f52010) return {"f2fs", {}, {}};
-  if (read_le<std::uint32_t>(head, 1024) == 0xe0f5e1e2) return {"erofs", {}, {}};
-  if (has_magic(head, 0, "hsqs")) return {"squashfs", {}, {}};
-  if (has_magic(head, 32769, "CD001")) return {"iso9660", {}, text_of(slice(head, 32808, 32))};
-  if (has_magic(head, 32768, "JFS1")) return {"jfs", {}, {}};
-  if (has_magic(head, 65588, "ReIsEr")) return {"reiserfs", {}, {}};
+  if (Signature other = recognise_other(head); !other.type.empty()) return other;
   return recognise_boot_sector(head);
 }
 
@@ -108,7 +149,7 @@ Result<Signature> recognise(std::uint64_t size, const ReadAt& read) {
   Signature found = recognise_head(head);
   // One half of a mirror looks like the file system in it.
   VMPATCH_TRY(const bool md, has_md_at_end(size, read));
-  if (md) return Signature{"linux_raid_member", {}, {}};
+  if (md) return with_unread_names({"linux_raid_member", {}, {}});
   return found;
 }
 

@@ -13,6 +13,7 @@ struct Signature {
       type;  ///< ext2, ext3, ext4, swap, swsuspend (a hibernated system), LVM2_member, crypto_LUKS, xfs, … "" = unknown
   std::string uuid;  ///< as UUID= in fstab
   std::string label;
+  bool names_known = true;  ///< false: it may have a UUID or label that is not read here
 
   [[nodiscard]] bool is_ext() const { return type == "ext2" || type == "ext3" || type == "ext4"; }
   /// May hold an operating system, or hides what may, and is not read here.

@@ -21,17 +21,17 @@ void push_components(std::vector<std::string>& pending, std::string_view path) {
 
 }  // namespace
 
-Result<Node> Tree::node_at(ExtFileSystem& fs, InodeNumber inode) {
+Result<Found> Tree::node_at(ExtFileSystem& fs, InodeNumber inode) {
   Place place{&fs, inode};
   for (std::size_t i = 0; i < max_stacked_mounts; ++i) {
     const auto mount = mounts_.find(place);
     if (mount == mounts_.end()) break;
-    if (mount->second.blocked) return *mount->second.blocked;
+    if (mount->second.blocked) return Found{Found::How::blocked, {}, mount->second.blocked};
     if (mount->second.fs == place.first && place.second == ExtFileSystem::root) break;
     place = {mount->second.fs, ExtFileSystem::root};
   }
   VMPATCH_TRY(const FileStat stat, place.first->stat(place.second));
-  return Node{place.first, place.second, stat};
+  return Found{Found::How::node, Node{place.first, place.second, stat}};
 }
 
 Result<std::optional<InodeNumber>> Tree::look_up(const Node& directory, const std::string& name) {
@@ -54,11 +54,18 @@ Result<std::optional<InodeNumber>> Tree::look_up(const Node& directory, const st
 }
 
 Result<Found> Tree::resolve(const std::string& path, bool follow) {
+  VMPATCH_TRY(Found found, walk(path, follow));
+  if (found.how == Found::How::blocked) return std::move(*found.why);
+  return found;
+}
+
+Result<Found> Tree::walk(const std::string& path, bool follow) {
   if (path.empty() || path.front() != '/')
     return fail(Errc::failed, "guest path {} is not absolute", escape_untrusted(path));
   if (path.size() > max_path) return fail(Errc::failed, "guest path of {} bytes is too long", path.size());
-  VMPATCH_TRY(const Node root, node_at(*root_, ExtFileSystem::root));
-  std::vector<Node> way{root};
+  VMPATCH_TRY(const Found root, node_at(*root_, ExtFileSystem::root));
+  if (root.how != Found::How::node) return root;
+  std::vector<Node> way{root.node};
   std::vector<std::string> pending;
   push_components(pending, path);
   int links = 0;
@@ -73,7 +80,9 @@ Result<Found> Tree::resolve(const std::string& path, bool follow) {
     }
     VMPATCH_TRY(const auto inode, look_up(way.back(), name));
     if (!inode) return Found{};
-    VMPATCH_TRY(Node next, node_at(*way.back().fs, *inode));
+    VMPATCH_TRY(Found there, node_at(*way.back().fs, *inode));
+    if (there.how != Found::How::node) return there;
+    Node next = std::move(there.node);
     if (next.stat.kind != FileKind::symlink || (pending.empty() && !follow)) {
       way.push_back(std::move(next));
       continue;
@@ -98,17 +107,16 @@ Result<std::vector<ExtEntry>> Tree::list(const Node& directory) {
   return entries;
 }
 
-Result<void> Tree::add_mount(const std::string& where, Mount mount) {
-  VMPATCH_TRY(const Found found, resolve(where, true));
-  if (found.how != Found::How::node || found.node.stat.kind != FileKind::directory) {
-    return fail(Errc::not_found, "there is no directory {} to mount on", escape_untrusted(where));
-  }
+Result<Tree::Joined> Tree::add_mount(const std::string& where, Mount mount) {
+  VMPATCH_TRY(const Found found, walk(where, true));
+  if (found.how == Found::How::blocked) return Joined::hidden;
+  if (found.how != Found::How::node || found.node.stat.kind != FileKind::directory) return Joined::no_directory;
   mounts_.insert_or_assign(Place{found.node.fs, found.node.inode}, std::move(mount));
-  return {};
+  return Joined::done;
 }
 
-Result<void> Tree::mount(const std::string& where, ExtFileSystem& fs) { return add_mount(where, {&fs, std::nullopt}); }
+Result<Tree::Joined> Tree::mount(const std::string& where, ExtFileSystem& fs) { return add_mount(where, {&fs, std::nullopt}); }
 
-Result<void> Tree::block(const std::string& where, Error why) { return add_mount(where, {nullptr, std::move(why)}); }
+Result<Tree::Joined> Tree::block(const std::string& where, Error why) { return add_mount(where, {nullptr, std::move(why)}); }
 
 }  // namespace vmpatch::guest::direct

@@ -21,9 +21,10 @@ struct Node {
 
 /// The end of a walk.
 struct Found {
-  enum class How { node, missing, loop };  ///< loop: more than 40 symbolic links
+  enum class How { node, missing, loop, blocked };  ///< loop: more than 40 symbolic links; blocked: not from resolve()
   How how = How::missing;
   Node node;
+  std::optional<Error> why{};  ///< of blocked
 };
 
 class Tree {
@@ -33,13 +34,15 @@ class Tree {
 
   explicit Tree(ExtFileSystem& root) : root_(&root) {}
 
-  /// Errors: not_found (no such directory), and those of resolve().
-  Result<void> mount(const std::string& where, ExtFileSystem& fs);
-  /// Everything from `where` down answers with `why`: a file system that cannot be read here.
-  Result<void> block(const std::string& where, Error why);
+  /// What came of a mount: it is joined, there is no such directory, or it lies below a blocked place.
+  enum class Joined { done, no_directory, hidden };
+  /// Errors: those of resolve().
+  Result<Joined> mount(const std::string& where, ExtFileSystem& fs);
+  /// Everything from `where` down answers with `why`: a file system that cannot be read here, or is not there.
+  Result<Joined> block(const std::string& where, Error why);
 
   /// `follow`: also the last component when it is a symbolic link. Errors: failed (damage, path too long), unsupported
-  /// (blocked mount point and what ExtFileSystem cannot read), timeout.
+  /// (what ExtFileSystem cannot read), timeout, and what a blocked mount point answers.
   Result<Found> resolve(const std::string& path, bool follow);
   /// Content of a directory, by name.
   Result<std::vector<ExtEntry>> list(const Node& directory);
@@ -52,9 +55,10 @@ class Tree {
     std::optional<Error> blocked;
   };
 
-  Result<Node> node_at(ExtFileSystem& fs, InodeNumber inode);
+  Result<Found> node_at(ExtFileSystem& fs, InodeNumber inode);
+  Result<Found> walk(const std::string& path, bool follow);
   Result<std::optional<InodeNumber>> look_up(const Node& directory, const std::string& name);
-  Result<void> add_mount(const std::string& where, Mount mount);
+  Result<Joined> add_mount(const std::string& where, Mount mount);
 
   ExtFileSystem* root_;
   std::map<Place, Mount> mounts_;

@@ -27,11 +27,12 @@ Result<std::unique_ptr<ExtFileSystem>> open_ext(const Volume& volume, const Dead
 }
 
 /// Looks at one partition or whole disk.
-Result<FoundVolume> look_at(const Volume& volume, std::string device, std::string part_uuid, const Deadline& deadline) {
+Result<FoundVolume> look_at(const Volume& volume, std::string device, const Partition& partition, const Deadline& deadline) {
   FoundVolume found;
   VMPATCH_TRY(found.signature, recognise(volume.length, volume.reader()));
-  found.about = {std::move(device), found.signature.type, found.signature.uuid, found.signature.label,
-                 std::move(part_uuid)};
+  const Signature& signature = found.signature;
+  found.about = {std::move(device), signature.type, signature.uuid, signature.label, partition.part_uuid, partition.part_label};
+  found.about.names_known = !signature.type.empty() && signature.names_known;
   found.volume = volume;
   if (found.signature.is_ext()) {
     auto opened = open_ext(volume, deadline);
@@ -52,7 +53,7 @@ Result<std::vector<FoundVolume>> look_at_table(Disk& disk, const std::string& na
   std::vector<FoundVolume> found;
   for (const Partition& partition : table.partitions) {
     const Volume volume{&disk, partition.offset, partition.length};
-    VMPATCH_TRY(auto one, look_at(volume, name + std::to_string(partition.number), partition.part_uuid, deadline));
+    VMPATCH_TRY(auto one, look_at(volume, name + std::to_string(partition.number), partition, deadline));
     found.push_back(std::move(one));
   }
   return found;
@@ -68,7 +69,7 @@ Result<std::vector<FoundVolume>> look_at_disk(Disk& disk, const std::string& nam
   std::vector<FoundVolume> found;
   // The boot sector of a FAT or NTFS on the whole disk can pass for an MBR.
   if (table.kind != PartitionTable::Kind::gpt) {
-    VMPATCH_TRY(auto on_disk, look_at(whole, name, {}, deadline));
+    VMPATCH_TRY(auto on_disk, look_at(whole, name, Partition{}, deadline));
     const bool boot_sector =
         on_disk.about.type == "vfat" || on_disk.about.type == "ntfs" || on_disk.about.type == "exfat";
     if (table.partitions.empty() || boot_sector) {

@@ -2,14 +2,14 @@
 
 #include "guest/guestfs/appliance.hpp"
 #include "guest/guestfs/handle.hpp"
+#include "guest/mount_notes.hpp"
 #include "vmpatch/guest/disks.hpp"
 
 namespace vmpatch::guest::guestfs {
 
-/// One mounted file system of the guest.
+/// One file system of the guest.
 struct Mount {
-  std::string where;
-  FileSystem file_system;
+  PlannedMount planned;
   bool writable = false;
 };
 
@@ -17,7 +17,8 @@ class ApplianceGuest final : public WritableGuest {
  public:
   /// `mounts`: root first; nothing is mounted yet.
   ApplianceGuest(Handle handle, std::vector<Mount> mounts, std::string payload_device, bool hibernated);
-  /// Mounts everything. A writable guest gets a memory file system on its /run, as on a booted system: what programs and
+  /// Mounts everything; what cannot be mounted at a place that is not vital is left out, and where its directory is there, reads
+  /// below it fail and an empty read-only file system keeps writers away. A writable guest gets a memory file system on its /run, as on a booted system: what programs and
   /// this class leave there never reaches the disk.
   Result<void> mount_all();
 
@@ -53,6 +54,10 @@ class ApplianceGuest final : public WritableGuest {
 
  private:
   [[nodiscard]] guestfs_h* g() const { return handle_.get(); }
+  Result<void> mount_one(const Mount& mount);
+  /// Nothing is mounted at `where`: the error that reads below it get.
+  Result<void> shut(const std::string& where, const std::string& real, Error why);
+  [[nodiscard]] Result<void> check_open(const std::string& path) const;
   [[nodiscard]] bool writable() const { return mounts_.front().writable; }
   Result<void> mount_run();
   Result<void> unmount_all();
@@ -65,6 +70,8 @@ class ApplianceGuest final : public WritableGuest {
   Handle handle_;
   std::vector<Mount> mounts_;
   std::string payload_device_;  ///< "" = none
+  std::map<std::string, Error> shut_;  ///< by mount point
+  MountNotes notes_;
   bool hibernated_ = false;
   bool mounted_ = false;
   bool run_created_ = false;

@@ -2,30 +2,15 @@
 
 #include <algorithm>
 
+#include "guest/guestfs/file_systems.hpp"
 #include "guest/guestfs/launch.hpp"
+#include "guest/root_choice.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::guestfs {
 namespace {
 
 constexpr std::size_t max_fstab = 1U << 20U;
-
-std::string block_device(guestfs_h* g, const std::string& mountable) {
-  if (!mountable.starts_with("btrfsvol:")) return mountable;
-  const CString device(guestfs_mountable_device(g, mountable.c_str()));
-  return device ? device.get() : mountable;
-}
-
-FileSystem identify(guestfs_h* g, const std::string& mountable, const std::string& type) {
-  FileSystem found{mountable, type, "", "", ""};
-  const Strings tags(guestfs_blkid(g, block_device(g, mountable).c_str()));
-  for (const auto& [name, value] : to_pairs(tags)) {
-    if (name == "UUID") found.uuid = value;
-    if (name == "LABEL") found.label = value;
-    if (name == "PART_ENTRY_UUID") found.part_uuid = value;
-  }
-  return found;
-}
 
 /// Signatures of a suspended system at the end of a swap area's first page: kernel/power/swap.c ("S1SUSPEND"), uswsusp
 /// ("S2SUSPEND", "ULSUSPEND"), "LINHIB0001". The page is as large as the guest's processor has it.
@@ -76,54 +61,12 @@ bool looks_like_root(guestfs_h* g) {
          any({"/etc/fstab", "/sbin/init", "/usr/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd"});
 }
 
-Result<std::vector<FileSystem>> list_file_systems(guestfs_h* g, const std::string& payload_device) {
-  const Strings listed(guestfs_list_filesystems(g));
-  if (!listed) return last_error(g, "list the file systems of the machine");
-  std::vector<FileSystem> all;
-  for (const auto& [mountable, type] : to_pairs(listed)) {
-    if (!payload_device.empty() && mountable.starts_with(payload_device)) continue;
-    all.push_back(identify(g, mountable, type));
-  }
-  return all;
-}
-
 std::string describe(const std::vector<FileSystem>& all) {
   std::string text;
   for (const FileSystem& fs : all) {
     text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", escape_untrusted(fs.device), escape_untrusted(fs.type));
   }
   return text.empty() ? "the machine's disks: there is no file system" : text;
-}
-
-Result<FileSystem> choose_root(guestfs_h* g, const std::vector<FileSystem>& all) {
-  std::vector<FileSystem> roots;
-  std::string trouble;
-  for (const FileSystem& fs : all) {
-    if (!can_hold_root(fs)) continue;
-    if (guestfs_mount_ro(g, fs.device.c_str(), "/") == -1) {
-      trouble = last_error(g, "mount", fs.device).message;
-      continue;
-    }
-    if (looks_like_root(g)) roots.push_back(fs);
-    VMPATCH_CHECK(check(g, guestfs_umount_all(g), "unmount", fs.device));
-  }
-  if (roots.size() == 1) return roots.front();
-  if (roots.size() > 1) {
-    return fail(Errc::refused, "several operating systems found: {}; vm-patch works on machines with one: give the other a machine of its own", describe(roots));
-  }
-  const bool encrypted = std::any_of(all.begin(), all.end(), [](const FileSystem& fs) { return fs.type == "crypto_LUKS"; });
-  if (encrypted) return fail(Errc::refused, "no operating system found on {}: it is encrypted (LUKS); patch it while it runs", describe(all));
-  if (!trouble.empty()) return fail(Errc::refused, "no operating system found on {}: {}", describe(all), trouble);
-  return fail(Errc::refused, "no operating system found on {}; check that it is the machine's system disk, and its format", describe(all));
-}
-
-/// By the disk that holds it; a volume over several disks is writable when all of them are.
-bool is_writable(const ApplianceOptions& options, const std::string& device) {
-  if (!options.write) return false;
-  for (std::size_t i = 0; i < options.disks.size() && i < 26; ++i) {
-    if (device.starts_with(fmt::format("/dev/sd{}", static_cast<char>('a' + i)))) return !options.disks[i].read_only;
-  }
-  return std::none_of(options.disks.begin(), options.disks.end(), [](const GuestDisk& disk) { return disk.read_only; });
 }
 
 Result<std::vector<MountEntry>> read_fstab(guestfs_h* g) {
@@ -134,6 +77,58 @@ Result<std::vector<MountEntry>> read_fstab(guestfs_h* g) {
   const CString text(guestfs_read_file(g, "/etc/fstab", &size));
   if (!text) return last_error(g, "read", "/etc/fstab");
   return parse_fstab(std::string_view(text.get(), size));
+}
+
+/// A subvolume that is mounted at / is marked as read-only, as snapshots are.
+bool is_read_only_subvolume(guestfs_h* g) {
+  const Strings properties(guestfs_btrfs_subvolume_show(g, "/"));
+  const auto pairs = to_pairs(properties);
+  return std::any_of(pairs.begin(), pairs.end(), [](const auto& pair) {
+    return pair.first == "Flags" && pair.second.find("readonly") != std::string::npos;
+  });
+}
+
+/// What a file system that is mounted at / says of itself. A table that cannot be read is not asked here.
+RootCandidate look_at_root(guestfs_h* g, const FileSystem& fs) {
+  RootCandidate candidate{fs, fs.type == "btrfs" && is_read_only_subvolume(g), {}};
+  if (auto fstab = read_fstab(g)) candidate.fstab = std::move(*fstab);
+  return candidate;
+}
+
+Error no_root(const std::vector<FileSystem>& all, const std::string& trouble) {
+  const std::string names = describe(all);
+  const bool encrypted = std::any_of(all.begin(), all.end(), [](const FileSystem& fs) { return fs.type == "crypto_LUKS"; });
+  if (encrypted) return fail(Errc::refused, "no operating system found on {}: it is encrypted (LUKS); patch it while it runs", names);
+  if (!trouble.empty()) return fail(Errc::refused, "no operating system found on {}: {}", names, trouble);
+  return fail(Errc::refused, "no operating system found on {}; check that it is the machine's system disk, and its format", names);
+}
+
+Result<FileSystem> look_for_root(guestfs_h* g, const std::vector<FileSystem>& all) {
+  std::vector<RootCandidate> candidates;
+  std::string trouble;
+  for (const FileSystem& fs : all) {
+    if (!can_hold_root(fs)) continue;
+    // There may be hundreds of snapshots.
+    if (!fs.is_default_subvolume() && is_snapshot_path(fs.subvolume)) continue;
+    if (guestfs_mount_ro(g, fs.device.c_str(), "/") == -1) {
+      trouble = last_error(g, "mount", fs.device).message;
+      continue;
+    }
+    if (looks_like_root(g)) candidates.push_back(look_at_root(g, fs));
+    VMPATCH_CHECK(check(g, guestfs_umount_all(g), "unmount", fs.device));
+  }
+  auto root = choose_root(candidates);
+  if (!root && root.error().code == Errc::not_found) return no_root(all, trouble);
+  return root;
+}
+
+/// By the disk that holds it; a volume over several disks is writable when all of them are.
+bool is_writable(const ApplianceOptions& options, const std::string& device) {
+  if (!options.write) return false;
+  for (std::size_t i = 0; i < options.disks.size() && i < 26; ++i) {
+    if (device.starts_with(fmt::format("/dev/sd{}", static_cast<char>('a' + i)))) return !options.disks[i].read_only;
+  }
+  return std::none_of(options.disks.begin(), options.disks.end(), [](const GuestDisk& disk) { return disk.read_only; });
 }
 
 }  // namespace
@@ -148,7 +143,7 @@ Result<Found> find_root(guestfs_h* g, const ApplianceOptions& options) {
   }
   VMPATCH_TRY(const auto all, list_file_systems(g, found.payload_device));
   found.hibernated = std::any_of(all.begin(), all.end(), [g](const FileSystem& fs) { return is_hibernated_device(g, fs); });
-  VMPATCH_TRY(const FileSystem root, choose_root(g, all));
+  VMPATCH_TRY(const FileSystem root, look_for_root(g, all));
   VMPATCH_CHECK(check(g, guestfs_mount_ro(g, root.device.c_str(), "/"), "mount", root.device));
   VMPATCH_TRY(const auto fstab, read_fstab(g));
   for (const MountEntry& entry : fstab) {
@@ -159,9 +154,10 @@ Result<Found> find_root(guestfs_h* g, const ApplianceOptions& options) {
   if (found.hibernated && options.write) {
     return fail(Errc::refused, "the guest on {} is hibernated; start it, shut it down and try again", root.device);
   }
-  VMPATCH_TRY(const auto mounts, plan_mounts(root, fstab, all));
-  for (const auto& [where, fs] : mounts) {
-    found.mounts.push_back({where, fs, is_writable(options, block_device(g, fs.device))});
+  VMPATCH_TRY(auto mounts, plan_mounts(root, fstab, all));
+  for (PlannedMount& mount : mounts) {
+    const bool writable = !mount.blocked && is_writable(options, block_device(g, mount.file_system.device));
+    found.mounts.push_back({std::move(mount), writable});
   }
   return found;
 }

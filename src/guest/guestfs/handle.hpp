@@ -25,6 +25,7 @@ using Handle = std::unique_ptr<guestfs_h, Free<guestfs_close>>;
 using CString = std::unique_ptr<char, Free<std::free>>;
 using StatPtr = std::unique_ptr<struct guestfs_statns, Free<guestfs_free_statns>>;
 using EntriesPtr = std::unique_ptr<struct guestfs_dirent_list, Free<guestfs_free_dirent_list>>;
+using SubvolumesPtr = std::unique_ptr<struct guestfs_btrfssubvolume_list, Free<guestfs_free_btrfssubvolume_list>>;
 using StatvfsPtr = std::unique_ptr<struct guestfs_statvfs, Free<guestfs_free_statvfs>>;
 
 struct FreeStrings {

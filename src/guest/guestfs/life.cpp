@@ -10,17 +10,57 @@ namespace vmpatch::guest::guestfs {
 ApplianceGuest::ApplianceGuest(Handle handle, std::vector<Mount> mounts, std::string payload_device, bool hibernated)
     : handle_(std::move(handle)), mounts_(std::move(mounts)), payload_device_(std::move(payload_device)), hibernated_(hibernated) {}
 
-std::string ApplianceGuest::access() const { return writable() ? "appliance" : "appliance, read-only on a throw-away overlay"; }
+std::string ApplianceGuest::access() const {
+  return (writable() ? "appliance" : "appliance, read-only on a throw-away overlay") + notes_.text();
+}
 
 Result<void> ApplianceGuest::mount_all() {
-  for (const Mount& mount : mounts_) {
-    const char* options = mount.writable ? "" : "ro";
-    if (guestfs_mount_options(g(), options, mount.file_system.device.c_str(), mount.where.c_str()) == -1) {
-      return last_error(g(), fmt::format("mount {} at", mount.file_system.device), mount.where);
-    }
-  }
+  notes_ = {};
+  shut_.clear();
+  for (const Mount& mount : mounts_) VMPATCH_CHECK(mount_one(mount));
   mounted_ = true;
   return writable() ? mount_run() : Result<void>();
+}
+
+Result<void> ApplianceGuest::mount_one(const Mount& mount) {
+  const auto& [where, file_system, blocked] = mount.planned;
+  const bool vital = is_vital(where);
+  std::string real = where;
+  if (where != "/") {
+    // The daemon would follow the guest's links into the appliance.
+    const CString path(guestfs_realpath(g(), where.c_str()));
+    if (!path || guestfs_is_dir(g(), path.get()) != 1) {
+      if (vital) {
+        return fail(Errc::failed, "there is no directory {} to mount {} on; make it in the guest", escape_untrusted(where),
+                    escape_untrusted(file_system.device));
+      }
+      notes_.add(where, blocked ? blocked->message : "there is no such directory");
+      return {};
+    }
+    real = path.get();
+  }
+  if (blocked) return shut(where, real, *blocked);
+  const char* options = mount.writable ? "" : "ro";
+  if (guestfs_mount_options(g(), options, file_system.device.c_str(), real.c_str()) == 0) return {};
+  Error why = last_error(g(), fmt::format("mount {} at", escape_untrusted(file_system.device)), where);
+  why.code = Errc::failed;
+  return vital ? Result<void>(std::move(why)) : shut(where, real, std::move(why));
+}
+
+Result<void> ApplianceGuest::shut(const std::string& where, const std::string& real, Error why) {
+  const CString device(guestfs_mountable_device(g(), mounts_.front().planned.file_system.device.c_str()));
+  if (!device) return last_error(g(), "find the device of the root");
+  VMPATCH_CHECK(check(g(), guestfs_mount_vfs(g(), "ro,mode=0755", "tmpfs", device.get(), real.c_str()), "shut", where));
+  notes_.add(where, why.message);
+  shut_.insert_or_assign(where, std::move(why));
+  return {};
+}
+
+Result<void> ApplianceGuest::check_open(const std::string& path) const {
+  for (const auto& [where, why] : shut_) {
+    if (path.starts_with(where) && (path.size() == where.size() || path[where.size()] == '/')) return why;
+  }
+  return {};
 }
 
 Result<void> ApplianceGuest::mount_run() {
@@ -30,7 +70,7 @@ Result<void> ApplianceGuest::mount_run() {
     run_created_ = true;
   }
   // tmpfs ignores its source, but libguestfs wants a device there.
-  const std::string& root = mounts_.front().file_system.device;
+  const std::string& root = mounts_.front().planned.file_system.device;
   const CString device(guestfs_mountable_device(g(), root.c_str()));
   if (!device) return last_error(g(), "find the device of", root);
   VMPATCH_CHECK(check(g(), guestfs_mount_vfs(g(), "mode=0755", "tmpfs", device.get(), run_folder), "mount memory at", run_folder));
@@ -113,9 +153,11 @@ Result<void> ApplianceGuest::check_file_systems() {
   VMPATCH_CHECK(unmount_all());
   std::vector<std::string> done;
   for (const Mount& mount : mounts_) {
-    const std::string& type = mount.file_system.type;
-    const CString device(guestfs_mountable_device(g(), mount.file_system.device.c_str()));
-    if (!device) return last_error(g(), "find the device of", mount.file_system.device);
+    const FileSystem& file_system = mount.planned.file_system;
+    if (mount.planned.blocked) continue;
+    const std::string& type = file_system.type;
+    const CString device(guestfs_mountable_device(g(), file_system.device.c_str()));
+    if (!device) return last_error(g(), "find the device of", file_system.device);
     const std::string name = device.get();
     if (std::find(done.begin(), done.end(), name) != done.end()) continue;  // subvolumes share theirs
     done.push_back(name);

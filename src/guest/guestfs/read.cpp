@@ -60,18 +60,21 @@ std::string name_of(const UniqueFd& fd) { return fmt::format("/proc/self/fd/{}",
 }  // namespace
 
 Result<FileStat> ApplianceGuest::stat(const std::string& path) {
+  VMPATCH_CHECK(check_open(path));
   const StatPtr info(guestfs_statns(g(), path.c_str()));
   if (!info) return last_error(g(), "look at", path);
   return to_stat(*info);
 }
 
 Result<FileStat> ApplianceGuest::lstat(const std::string& path) {
+  VMPATCH_CHECK(check_open(path));
   const StatPtr info(guestfs_lstatns(g(), path.c_str()));
   if (!info) return last_error(g(), "look at", path);
   return to_stat(*info);
 }
 
 Result<std::string> ApplianceGuest::readlink(const std::string& path) {
+  VMPATCH_CHECK(check_open(path));
   const CString target(guestfs_readlink(g(), path.c_str()));
   if (!target) return last_error(g(), "read link", path);
   return std::string(target.get());
@@ -121,6 +124,7 @@ Result<std::string> ApplianceGuest::read_range(const std::string& path, std::uin
 }
 
 Result<std::vector<DirEntry>> ApplianceGuest::list(const std::string& dir) {
+  VMPATCH_CHECK(check_open(dir));
   constexpr std::size_t max_entries = 1'000'000;
   const EntriesPtr found(guestfs_readdir(g(), dir.c_str()));
   if (!found) {

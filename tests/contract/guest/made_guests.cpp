@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 using image::test::TempDir;
 
 constexpr std::uint64_t mib = 1U << 20U;
+const std::string missing_uuid = "0e9e3ba2-33cf-4b43-9d0f-0d2f0a6d8f11";
 const std::string var_uuid = "3e6be9de-8139-11d1-9106-a43f08d823a6";
 
 /// `most` is the highest exit code that is no failure: e2fsck says 1 when it changed something.
@@ -113,7 +114,10 @@ void write_common(const TempDir& dir, const std::string& fstab) {
 fs::path make_gpt_guest(const TempDir& dir) {
   write_common(dir, "PARTUUID=6a5c1f7e-0b1d-4e0c-9c1b-3d2e1f0a9b8c / ext4 errors=remount-ro 0 1\n"
                     "LABEL=the-boot /boot ext2 defaults 0 2\nUUID=" + var_uuid + " /var ext3 nosuid,nodev 0 2\n"
-                    "LABEL=the-usr /usr ext4 ro 0 2\nproc /proc proc defaults 0 0\n");
+                    "LABEL=the-usr /usr ext4 ro 0 2\nproc /proc proc defaults 0 0\n"
+                    "UUID=" + missing_uuid + " /closed ext4 defaults 0 2\n/dev/disk/by-id/ata-1 /nowhere ext4 defaults 0 2\n"
+                    "/srv/tools.iso /mnt iso9660 loop,ro 0 0\nshare /srv vboxsf defaults 0 0\n");
+  fs::create_directories(dir / "root/closed");
   fs::create_symlink("../usr/lib/os-release", dir / "root/etc/os-release");
   dir.write("usr/lib/os-release", "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
   dir.write("usr/lib/systemd/systemd", elf);
@@ -153,6 +157,7 @@ fs::path make_mbr_guest(const TempDir& dir) {
   dir.write("boot/extlinux.conf", "DEFAULT menu.c32\nLABEL lts\n  MENU DEFAULT\n  LINUX vmlinuz-lts\n");
   dir.write("boot/vmlinuz-lts", std::string(50'000, 'k'));
   dir.write("boot/initramfs-lts", std::string(50'000, 'i'));
+  dir.write("usr/lib/modules/6.6.36-0-lts/modules.dep", "");
   dir.write("usr/lib/apk/db/installed", "C:Q1p78yvTLG094tHE1+dToJGbmYzQE=\nP:musl\nV:1.2.5-r0\nA:x86_64\no:musl\n\n"
                                         "C:Q1p78yvTLG094tHE1+dToJGbmYzQE=\nP:libcrypto3\nV:3.3.1-r0\nA:x86_64\no:openssl\n\n");
   dir.write("var/tiny", "inline");

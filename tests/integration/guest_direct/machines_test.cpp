@@ -171,6 +171,84 @@ TEST(Machines, foreign_var_is_for_the_appliance) {
   EXPECT_EQ(code_of(machine.guest), Errc::unsupported) << error_of(machine);
 }
 
+/// A root with this fstab and these folders.
+fs::path root_with(const TempDir& dir, const std::string& fstab, const std::vector<std::string>& folders) {
+  write_root(dir, "root", fstab);
+  for (const std::string& folder : folders) fs::create_directories(dir / "root" / folder);
+  return make_file_system(dir, "root-disk", dir / "root", {"-t", "ext4"});
+}
+
+TEST(Machines, missing_device_blocks_its_mount_point_and_what_lies_below) {
+  const TempDir dir;
+  dir.write("data/file", "x");
+  const Machine machine(dir, {root_with(dir, "UUID=" + data_uuid + " /mnt/usb ext4 defaults 0 2\n/dev/sdb /mnt/usb/deep ext4 defaults 0 2\n"
+                                             "/mnt/usb/swap none swap sw 0 0\n/dev/disk/by-id/ata-1 /srv ext4 nofail 0 2\n",
+                                        {"mnt/usb/deep", "srv"}),
+                              make_file_system(dir, "data-disk", dir / "data", {"-t", "ext4"})});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  Guest& guest = **machine.guest;
+  const auto below = guest.read("/mnt/usb/file", 100);
+  ASSERT_EQ(code_of(below), Errc::not_found);
+  EXPECT_EQ(below.error().message,
+            "no disk of this machine holds UUID=" + data_uuid + " for /mnt/usb; add the missing disk or correct the entry");
+  EXPECT_EQ(code_of(guest.read("/mnt/usb/deep/file", 100)), Errc::not_found);
+  EXPECT_EQ(code_of(guest.list("/srv")), Errc::not_found);
+  const auto digests = guest.digests({"/mnt/usb/file", "/etc/passwd"});
+  ASSERT_TRUE(digests.has_value()) << digests.error().message;
+  EXPECT_FALSE((*digests)[0].has_value());
+  EXPECT_TRUE((*digests)[1].has_value());
+  EXPECT_NE(guest.access().find("/mnt/usb (no disk of this machine holds"), std::string::npos) << guest.access();
+  EXPECT_NE(guest.access().find("/mnt/usb/deep (it lies below one that is not mounted)"), std::string::npos) << guest.access();
+}
+
+TEST(Machines, missing_device_of_a_vital_place_fails_unless_a_disk_that_is_not_recognised_may_be_it) {
+  const TempDir dir;
+  const fs::path disk = root_with(dir, "UUID=" + data_uuid + " /var ext4 defaults 0 2\n", {"var"});
+  const Machine alone(dir, {disk});
+  EXPECT_EQ(code_of(alone.guest), Errc::failed) << error_of(alone);
+  EXPECT_NE(error_of(alone).find("add the missing disk"), std::string::npos) << error_of(alone);
+  const TempDir other;
+  fs::copy(disk, other / "root-disk");
+  const Machine beside(other, {other / "root-disk", empty_disk(other, "unknown", 8 * mib)});
+  EXPECT_EQ(code_of(beside.guest), Errc::unsupported) << error_of(beside);
+}
+
+TEST(Machines, label_that_only_a_reader_of_exfat_sees_is_for_the_appliance) {
+  const TempDir dir;
+  const fs::path disk = root_with(dir, "LABEL=share /srv exfat defaults 0 2\n", {"srv"});
+  const fs::path share = empty_disk(dir, "share", 8 * mib);
+  overwrite(share, 3, "EXFAT   ");
+  const Machine machine(dir, {disk, share});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ(code_of((*machine.guest)->list("/srv")), Errc::unsupported);
+}
+
+TEST(Machines, missing_mount_point_is_left_out_unless_it_is_vital) {
+  const TempDir dir;
+  dir.write("data/file", "x");
+  const fs::path data = make_file_system(dir, "data-disk", dir / "data", {"-t", "ext4"});
+  const Machine machine(dir, {root_with(dir, "/dev/sdb /srv/data ext4 nofail 0 2\n", {}), data});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ((*machine.guest)->access(), "direct: /dev/sda (ext4) on /; not mounted: /srv/data (there is no such directory)");
+  const TempDir other;
+  fs::copy(data, other / "data-disk");
+  const Machine vital(other, {root_with(other, "/dev/sdb /var ext4 defaults 0 2\n", {}), other / "data-disk"});
+  EXPECT_EQ(code_of(vital.guest), Errc::failed) << error_of(vital);
+  EXPECT_NE(error_of(vital).find("there is no directory /var to mount /dev/sdb on"), std::string::npos) << error_of(vital);
+}
+
+TEST(Machines, partition_is_found_by_its_name_in_the_table) {
+  const TempDir dir;
+  dir.write("data/file", "mine");
+  const fs::path disk = empty_disk(dir, "disk", 140 * mib);
+  tool({"sfdisk", "-q", disk}, "label: gpt\n1: start=2048,size=131072\n2: start=133120,size=131072,name=\"the data\"\n");
+  put(root_with(dir, "PARTLABEL=the\\040data /srv ext4 defaults 0 2\n", {"srv"}), disk, mib);
+  put(make_file_system(dir, "data-disk", dir / "data", {"-t", "ext4"}), disk, 65 * mib);
+  const Machine machine(dir, {disk});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ((*machine.guest)->read("/srv/file", 10).value_or(""), "mine");
+}
+
 class Hibernated : public testing::TestWithParam<std::pair<std::string, std::size_t>> {};
 
 TEST_P(Hibernated, swap_partition_and_swap_file_are_noticed) {

@@ -30,7 +30,7 @@ FileDisk partitioned(const TempDir& dir, const std::string& script) {
 
 FileDisk gpt(const TempDir& dir) {
   return partitioned(
-      dir, "label: gpt\n2: start=2048,size=2048,uuid=6A5C1F7E-0B1D-4E0C-9C1B-3D2E1F0A9B8C\n9: start=8192,size=4096\n");
+      dir, "label: gpt\n2: start=2048,size=2048,uuid=6A5C1F7E-0B1D-4E0C-9C1B-3D2E1F0A9B8C\n9: start=8192,size=4096,name=\"EFI gr\xc3\xbcn\"\n");
 }
 
 FileDisk logical(const TempDir& dir) {
@@ -50,7 +50,9 @@ TEST(Gpt, partitions_are_those_that_sfdisk_wrote) {
   EXPECT_EQ(table->partitions[0].offset, mib);
   EXPECT_EQ(table->partitions[0].length, mib);
   EXPECT_EQ(table->partitions[0].part_uuid, "6a5c1f7e-0b1d-4e0c-9c1b-3d2e1f0a9b8c");
+  EXPECT_EQ(table->partitions[0].part_label, "");
   EXPECT_EQ(table->partitions[1].number, 9U);
+  EXPECT_EQ(table->partitions[1].part_label, "EFI gr\xc3\xbcn");
 }
 
 TEST(Gpt, copy_at_the_end_is_read_when_header_or_entries_are_damaged) {

@@ -2,6 +2,7 @@
 
 #include "guest/boot.hpp"
 #include "guest/grub.hpp"
+#include "guest/kernels.hpp"
 #include "guest/loader_entries.hpp"
 #include "guest/version_order.hpp"
 #include "memory_guest.hpp"
@@ -55,7 +56,9 @@ std::string with_default(const std::string& value) {
 }
 
 DefaultBoot default_boot(MemoryGuest& guest, const std::vector<MountEntry>& mounts = {}) {
-  auto boot = read_default_boot(guest, mounts);
+  const auto kernels = read_kernels(guest);
+  EXPECT_TRUE(kernels.has_value()) << kernels.error().message;
+  auto boot = read_default_boot(guest, mounts, kernels.value_or(std::vector<Kernel>()));
   EXPECT_TRUE(boot.has_value()) << boot.error().message;
   return boot ? *boot : DefaultBoot();
 }
@@ -145,11 +148,84 @@ TEST(LoaderEntries, grub_starts_the_newest_or_the_saved_one) {
   EXPECT_EQ(default_boot(guest, mounts).kernel, "5.14.0-70.13.1.el9_0.x86_64");
 }
 
-TEST(LoaderEntries, environment_in_the_efi_partition_is_not_followed) {
+TEST(LoaderEntries, environment_in_the_efi_partition_leaves_the_choice_unknown) {
   MemoryGuest guest = fedora();
   guest.links["/boot/grub2/grubenv"] = "../efi/EFI/fedora/grubenv";
   guest.files["../efi/EFI/fedora/grubenv"] = "saved_entry=aaaa-0-rescue\n";
+  EXPECT_EQ(default_boot(guest), DefaultBoot());
+  guest.files["/boot/grub2/grub.cfg"] = "set default=0\nblscfg\n";
   EXPECT_EQ(default_boot(guest).kernel, "5.14.0-162.el9.x86_64");
+}
+
+TEST(LoaderEntries, grub_whose_configuration_is_in_the_efi_partition_is_unknown) {
+  for (const char* trace : {"/boot/grub2/grubenv", "/etc/grub2-efi.cfg"}) {
+    MemoryGuest guest = fedora();
+    guest.files.erase("/boot/grub2/grub.cfg");
+    guest.links[trace] = "../boot/efi/EFI/rocky/something";
+    EXPECT_EQ(default_boot(guest), DefaultBoot()) << trace;
+    guest.files["/boot/loader/loader.conf"] = "timeout 3\n";
+    EXPECT_NE(default_boot(guest), DefaultBoot()) << trace;
+  }
+}
+
+const std::string firmware = "if [ \"$grub_platform\" = \"efi\" ]; then\n\tmenuentry 'UEFI Firmware Settings' $menuentry_id_option "
+                             "'uefi-firmware' {\n\t\tfwsetup\n\t}\nfi\n";
+
+/// As grub2-mkconfig writes it, the menu for the firmware before or behind.
+MemoryGuest fedora_with(const std::string& before, const std::string& behind) {
+  MemoryGuest guest = fedora();
+  guest.files["/boot/grub2/grub.cfg"] =
+      "if [ \"${next_entry}\" ] ; then\n   set default=\"${next_entry}\"\nelse\n   set default=\"${saved_entry}\"\nfi\n" + before +
+      "insmod blscfg\nblscfg\n" + behind;
+  return guest;
+}
+
+TEST(LoaderEntries, menu_of_grub_holds_them_where_blscfg_stands) {
+  MemoryGuest guest = fedora_with("", firmware + "menuentry other {\n linux /boot/vmlinuz-4.18.0\n}\n");
+  const auto starts = [&](const std::string& environment) {
+    guest.files["/boot/grub2/grubenv"] = environment;
+    return default_boot(guest);
+  };
+  EXPECT_EQ(starts(""), (DefaultBoot{"5.14.0-162.el9.x86_64", "/boot/loader/entries/aaaa-5.14.0-162.el9.x86_64.conf"}));
+  EXPECT_EQ(starts("saved_entry=aaaa-5.14.0-70.13.1.el9_0.x86_64\n").kernel, "5.14.0-70.13.1.el9_0.x86_64");
+  EXPECT_EQ(starts("saved_entry=1\n").kernel, "5.14.0-70.13.1.el9_0.x86_64");
+  EXPECT_EQ(starts("saved_entry=1\nnext_entry=0\n").kernel, "5.14.0-162.el9.x86_64");
+  EXPECT_EQ(starts("saved_entry=aaaa-gone\n").kernel, "5.14.0-162.el9.x86_64");
+  EXPECT_EQ(starts("saved_entry=other\n"), (DefaultBoot{"4.18.0", "/boot/grub2/grub.cfg"}));
+  EXPECT_EQ(starts("next_entry=uefi-firmware\n").kernel, "");
+  EXPECT_EQ(starts("saved_entry=4\n").kernel, "");  // on a BIOS there is no menu for the firmware, and this is another entry
+}
+
+TEST(LoaderEntries, conditional_menu_before_them_is_not_the_first_entry) {
+  MemoryGuest guest = fedora_with(firmware, "");
+  EXPECT_EQ(default_boot(guest).kernel, "5.14.0-162.el9.x86_64");
+  guest.files["/boot/grub2/grubenv"] = "saved_entry=1\n";
+  EXPECT_EQ(default_boot(guest), DefaultBoot());
+}
+
+TEST(GrubDefault, conditional_submenu_for_snapshots_is_not_what_starts) {
+  MemoryGuest guest;
+  guest.files["/boot/grub2/grub.cfg"] =
+      "set default=\"${saved_entry}\"\nif [ -n \"$extra_cmdline\" ]; then\n  submenu \"Bootable snapshot\" {\n    menuentry \"If OK\" {\n      "
+      "true\n    }\n  }\nfi\nmenuentry 'SLES' {\n linux /boot/vmlinuz-5.14.21-default\n}\n";
+  EXPECT_EQ(default_boot(guest), (DefaultBoot{"5.14.21-default", "/boot/grub2/grub.cfg"}));
+}
+
+TEST(GrubDefault, variable_that_is_not_known_leaves_the_choice_unknown) {
+  MemoryGuest guest;
+  guest.files["/boot/grub/grub.cfg"] = with_default("${other}");
+  EXPECT_EQ(default_boot(guest), DefaultBoot());
+}
+
+TEST(LoaderEntries, entry_without_a_try_left_is_last_for_systemd_boot) {
+  MemoryGuest guest;
+  guest.files["/boot/loader/entries/arch-6.9+0-3.conf"] = "title A\nversion 6.9\nlinux /a/6.9/linux\n";
+  guest.files["/boot/loader/entries/arch-6.8.conf"] = "title A\nversion 6.8\nlinux /a/6.8/linux\n";
+  EXPECT_EQ(default_boot(guest).kernel, "6.8");
+  guest.files["/boot/loader/entries/arch-6.10+1-2.conf"] = "title A\nversion 6.10\nlinux /a/6.10/linux\n";
+  EXPECT_EQ(default_boot(guest).kernel, "6.10");
+  guest.files["/boot/loader/entries/b+0-1.conf"] = "title A\nsort-key a\nversion 7\nlinux /a/7/linux\n";
+  EXPECT_EQ(default_boot(guest).kernel, "6.10");
 }
 
 TEST(LoaderEntries, systemd_boot_takes_the_first_that_its_pattern_matches) {
@@ -161,7 +237,10 @@ TEST(LoaderEntries, systemd_boot_takes_the_first_that_its_pattern_matches) {
   guest.files["/boot/loader/loader.conf"] = "timeout 3\ndefault m-6.5*\n";
   EXPECT_EQ(default_boot(guest), (DefaultBoot{"6.5", "/boot/loader/loader.conf"}));
   guest.files["/boot/loader/loader.conf"] = "default arch.conf\n";
-  EXPECT_EQ(default_boot(guest).kernel, "linux");
+  EXPECT_EQ(default_boot(guest).kernel, "/vmlinuz-linux");
+  guest.files["/boot/vmlinuz-linux"] = "";
+  guest.files["/usr/lib/modules/6.9.1-arch1-1/pkgbase"] = "linux\n";
+  EXPECT_EQ(default_boot(guest).kernel, "6.9.1-arch1-1");
   guest.files["/boot/loader/loader.conf"] = "default @saved\n";
   EXPECT_EQ(default_boot(guest), DefaultBoot());
 }
@@ -176,9 +255,9 @@ TEST(LoaderEntries, boot_counter_is_no_part_of_the_id) {
 TEST(Extlinux, label_is_found_directly_or_through_the_menu) {
   MemoryGuest guest;
   guest.files["/boot/extlinux.conf"] = "DEFAULT menu.c32\nPROMPT 0\nLABEL virt\n  MENU DEFAULT\n  LINUX vmlinuz-virt\nLABEL lts\n  LINUX vmlinuz-lts\n";
-  EXPECT_EQ(default_boot(guest), (DefaultBoot{"virt", "/boot/extlinux.conf"}));
+  EXPECT_EQ(default_boot(guest), (DefaultBoot{"/boot/vmlinuz-virt", "/boot/extlinux.conf"}));
   guest.files["/boot/extlinux.conf"] = "default lts\nlabel virt\n kernel /boot/vmlinuz-virt\nlabel lts\n kernel /boot/vmlinuz-lts\n";
-  EXPECT_EQ(default_boot(guest).kernel, "lts");
+  EXPECT_EQ(default_boot(guest).kernel, "/boot/vmlinuz-lts");
   guest.files["/boot/extlinux.conf"] = "label virt\n kernel /boot/vmlinuz-virt\n";
   EXPECT_EQ(default_boot(guest), DefaultBoot());
 }

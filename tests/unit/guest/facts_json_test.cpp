@@ -42,7 +42,7 @@ Facts random_facts(unsigned seed) {
     facts.packages.push_back({random.text(), random.text(), random.text(), random.text(), random.text(), random.text(), random.flag(),
                               random.flag(), random.text()});
     facts.mounts.push_back({random.text(), random.text(), random.text(), random.text()});
-    facts.kernels.push_back({random.text(), random.flag(), random.flag()});
+    facts.kernels.push_back({random.text(), random.flag(), random.flag(), random.text()});
     facts.half_configured.push_back(random.text());
     facts.identity.files[random.text()] = random.text();
   }
@@ -104,7 +104,7 @@ TEST(FactsFromJson, members_of_packages_are_checked_too) {
 
 TEST(FactsFromJson, counts_are_bounded) {
   Json json = to_json(Facts());
-  Json kernel = {{"version", "6"}, {"initrd", true}, {"modules", true}};
+  Json kernel = {{"version", "6"}, {"initrd", true}, {"modules", true}, {"file", "/boot/vmlinuz-6"}};
   json["kernels"] = Json::array();
   for (int i = 0; i < 10'001; ++i) json["kernels"].push_back(kernel);
   const auto facts = facts_from_json(json);

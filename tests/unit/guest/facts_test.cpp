@@ -43,6 +43,7 @@ TEST(ReadFacts, debian_guest_is_read_whole) {
   EXPECT_EQ(facts->kernels[0].version, "6.1.0-13-amd64");
   EXPECT_TRUE(facts->kernels[0].initrd);
   EXPECT_TRUE(facts->kernels[0].modules);
+  EXPECT_EQ(facts->kernels[0].file, "/boot/vmlinuz-6.1.0-13-amd64");
   EXPECT_FALSE(facts->kernels[1].initrd);
   EXPECT_EQ(facts->identity.machine_id, MachineId::empty);
   EXPECT_EQ(facts->identity.files.at("/etc/resolv.conf"), "link:../run/systemd/resolve/stub-resolv.conf");

@@ -6,15 +6,22 @@ namespace vmpatch::guest {
 namespace {
 
 const FileSystem root{"/dev/sda2", "ext4", "aaaa-1", "rootfs", "p-2"};
-const FileSystem efi{"/dev/sda1", "vfat", "1A2B-3C4D", "EFI", "p-1"};
+const FileSystem efi{"/dev/sda1", "vfat", "1A2B-3C4D", "EFI", "p-1", "EFI System"};
 const FileSystem home{"/dev/sdb1", "xfs", "bbbb-2", "home dir", "p-3"};
 const FileSystem volume{"/dev/my-group/var", "ext4", "cccc-3", "", ""};
 const std::vector<FileSystem> all{efi, root, home, volume};
 
-std::string planned(const std::string& what, const std::string& options = "defaults", const std::string& type = "auto") {
-  const auto mounts = plan_mounts(root, {{what, "/x", type, options}}, all);
-  if (!mounts) return "error: " + mounts.error().message;
-  return mounts->size() == 2 ? (*mounts)[1].second.device : "skipped";
+std::string shown(const Result<std::vector<PlannedMount>>& mounts) {
+  if (!mounts) return std::string(to_string(mounts.error().code)) + ": " + mounts.error().message;
+  if (mounts->size() < 2) return "skipped";
+  const PlannedMount& last = mounts->back();
+  if (last.blocked) return "blocked, " + std::string(to_string(last.blocked->code)) + ": " + last.blocked->message;
+  return last.file_system.device;
+}
+
+std::string planned(const std::string& what, const std::string& options = "defaults", const std::string& type = "auto",
+                    const std::string& where = "/x") {
+  return shown(plan_mounts(root, {{what, where, type, options}}, all));
 }
 
 struct Spelling {
@@ -30,6 +37,8 @@ INSTANTIATE_TEST_SUITE_P(Spellings, FstabDevice,
                                          Spelling{"LABEL=home dir", "/dev/sdb1"},
                                          Spelling{"/dev/disk/by-label/home\\x20dir", "/dev/sdb1"},
                                          Spelling{"PARTUUID=P-3", "/dev/sdb1"}, Spelling{"/dev/disk/by-partuuid/p-1", "/dev/sda1"},
+                                         Spelling{"PARTLABEL=\"EFI System\"", "/dev/sda1"},
+                                         Spelling{"/dev/disk/by-partlabel/EFI\\x20System", "/dev/sda1"},
                                          Spelling{"/dev/sda1", "/dev/sda1"}, Spelling{"/dev/vdb1", "/dev/sdb1"},
                                          Spelling{"/dev/xvdb1", "/dev/sdb1"}, Spelling{"/dev/hdb1", "/dev/sdb1"},
                                          Spelling{"/dev/nvme1n1p1", "/dev/sdb1"}, Spelling{"/dev/mmcblk0p1", "/dev/sda1"},
@@ -41,12 +50,12 @@ TEST(PlanMounts, root_comes_first_and_deeper_ones_later) {
                                          {"/dev/vdb1", "/home", "xfs", "defaults"}}, all);
   ASSERT_TRUE(mounts.has_value());
   ASSERT_EQ(mounts->size(), 3U);
-  EXPECT_EQ((*mounts)[0].first, "/");
-  EXPECT_EQ((*mounts)[1].first, "/home");
-  EXPECT_EQ((*mounts)[2].first, "/boot/efi");
+  EXPECT_EQ((*mounts)[0].where, "/");
+  EXPECT_EQ((*mounts)[1].where, "/home");
+  EXPECT_EQ((*mounts)[2].where, "/boot/efi");
 }
 
-TEST(PlanMounts, pseudo_network_swap_bind_and_noauto_entries_are_skipped) {
+TEST(PlanMounts, what_no_disk_of_the_machine_brings_is_skipped) {
   EXPECT_EQ(planned("proc", "defaults", "proc"), "skipped");
   EXPECT_EQ(planned("tmpfs", "defaults", "tmpfs"), "skipped");
   EXPECT_EQ(planned("server:/export", "defaults", "nfs4"), "skipped");
@@ -54,14 +63,69 @@ TEST(PlanMounts, pseudo_network_swap_bind_and_noauto_entries_are_skipped) {
   EXPECT_EQ(planned("/srv/a", "bind", "none"), "skipped");
   EXPECT_EQ(planned("/dev/sr0", "user,noauto", "udf,iso9660"), "skipped");
   EXPECT_EQ(planned("UUID=iscsi", "_netdev", "ext4"), "skipped");
+  EXPECT_EQ(planned("/srv/tools.iso", "loop,ro", "iso9660"), "skipped");
+  EXPECT_EQ(planned("/srv/tools.img", "loop=/dev/loop3", "ext4"), "skipped");
+  EXPECT_EQ(planned("/srv/tools.iso", "ro", "iso9660"), "skipped");
+  for (const char* type : {"vboxsf", "9p", "virtiofs", "zfs", "ocfs2", "gpfs", "lustre", "davfs", "ecryptfs", "ext4"}) {
+    EXPECT_EQ(planned("share", "defaults", type), "skipped") << type;
+  }
   const auto swap = plan_mounts(root, {{"UUID=nowhere", "none", "swap", "sw"}}, all);
   ASSERT_TRUE(swap.has_value());
   EXPECT_EQ(swap->size(), 1U);
 }
 
-TEST(PlanMounts, missing_device_is_an_error_unless_nofail) {
-  EXPECT_NE(planned("UUID=nowhere").find("error: fstab of /dev/sda2: no disk of this machine holds UUID=nowhere"), std::string::npos);
-  EXPECT_EQ(planned("UUID=nowhere", "defaults,nofail"), "skipped");
+TEST(PlanMounts, foreign_file_system_at_a_vital_place_is_an_error) {
+  EXPECT_NE(planned("pool/var", "defaults", "zfs", "/var").find("failed: fstab of /dev/sda2: pool/var (zfs) for /var"), std::string::npos)
+      << planned("pool/var", "defaults", "zfs", "/var");
+  EXPECT_NE(planned("server:/usr", "defaults", "nfs", "/usr/").find("failed: "), std::string::npos);
+  EXPECT_EQ(planned("/srv/var", "bind", "none", "/var"), "skipped");
+}
+
+TEST(PlanMounts, missing_device_blocks_its_mount_point_whatever_its_options_are) {
+  for (const char* options : {"defaults", "defaults,nofail"}) {
+    EXPECT_EQ(planned("UUID=nowhere", options),
+              "blocked, not_found: no disk of this machine holds UUID=nowhere for /x; add the missing disk or correct the entry");
+  }
+  EXPECT_NE(planned("/dev/sdz1").find("blocked, not_found"), std::string::npos);
+  EXPECT_NE(planned("PARTLABEL=nowhere").find("blocked, not_found"), std::string::npos);
+}
+
+TEST(PlanMounts, missing_device_of_a_vital_place_is_an_error) {
+  for (const char* where : {"/var", "/usr", "/boot", "/var/lib/", "/etc/ssh"}) {
+    EXPECT_EQ(planned("UUID=nowhere", "nofail", "auto", where).find("failed: fstab of /dev/sda2: no disk of this machine holds UUID=nowhere for "),
+              0U)
+        << planned("UUID=nowhere", "nofail", "auto", where);
+  }
+  EXPECT_EQ(planned("UUID=nowhere", "nofail", "auto", "/var/lib/docker").find("blocked"), 0U);
+}
+
+TEST(PlanMounts, device_named_by_its_hardware_blocks_or_is_an_error_with_a_remedy) {
+  EXPECT_EQ(planned("/dev/disk/by-id/scsi-1"),
+            "blocked, not_found: fstab names /dev/disk/by-id/scsi-1 for /x, which only the running machine can tell; name it by UUID= there");
+  EXPECT_EQ(planned("/dev/disk/by-path/pci-0", "defaults", "ext4", "/var").find("failed: "), 0U);
+}
+
+TEST(PlanMounts, name_that_an_unread_file_system_may_have_is_for_another_adapter) {
+  std::vector<FileSystem> some = all;
+  some.push_back({"/dev/sdd1", "", "", "", "p-9"});
+  some.back().names_known = false;
+  const auto at = [&](const char* what, const char* where) { return shown(plan_mounts(root, {{what, where, "auto", ""}}, some)); };
+  EXPECT_EQ(at("UUID=nowhere", "/x").find("blocked, unsupported: "), 0U) << at("UUID=nowhere", "/x");
+  EXPECT_EQ(at("LABEL=nowhere", "/var").find("unsupported: "), 0U) << at("LABEL=nowhere", "/var");
+  EXPECT_EQ(at("PARTUUID=nowhere", "/x").find("blocked, not_found: "), 0U);
+  EXPECT_EQ(at("/dev/sdz1", "/x").find("blocked, not_found: "), 0U);
+  EXPECT_EQ(at("UUID=bbbb-2", "/x"), "/dev/sdb1");
+}
+
+TEST(PlanMounts, mount_point_with_one_missing_and_one_present_device_is_mounted) {
+  const auto mounts = plan_mounts(root, {{"/dev/vdb1", "/x", "auto", ""}, {"UUID=nowhere", "/x/", "auto", "nofail"}}, all);
+  EXPECT_EQ(shown(mounts), "/dev/sdb1");
+  EXPECT_EQ(mounts->size(), 2U);
+}
+
+TEST(PlanMounts, table_with_more_mount_points_than_any_guest_has_is_failed) {
+  const std::vector<MountEntry> many(max_mount_points + 1, MountEntry{"UUID=nowhere", "/x", "ext4", ""});
+  EXPECT_EQ(shown(plan_mounts(root, many, all)).find("failed: "), 0U);
 }
 
 TEST(PlanMounts, mount_point_with_dots_is_an_error) {
@@ -77,14 +141,32 @@ TEST(PlanMounts, two_devices_with_one_uuid_are_refused) {
   EXPECT_NE(mounts.error().message.find("/dev/sdc1"), std::string::npos);
 }
 
-TEST(PlanMounts, btrfs_subvolume_is_chosen_by_its_option) {
-  const std::vector<FileSystem> btrfs{{"/dev/sda1", "btrfs", "u", "", ""}, {"btrfsvol:/dev/sda1/@", "btrfs", "u", "", ""},
-                                      {"btrfsvol:/dev/sda1/@home", "btrfs", "u", "", ""}};
-  const auto mounts = plan_mounts(btrfs[1], {{"UUID=u", "/home", "btrfs", "compress=zstd,subvol=/@home"},
-                                             {"UUID=u", "/top", "btrfs", "defaults"}}, btrfs);
-  ASSERT_TRUE(mounts.has_value()) << mounts.error().message;
-  EXPECT_EQ((*mounts)[1].second.device, "btrfsvol:/dev/sda1/@home");
-  EXPECT_EQ((*mounts)[2].second.device, "/dev/sda1");
+FileSystem subvolume(const std::string& device, const std::string& path, std::uint64_t id) {
+  FileSystem fs{device, "btrfs", "u", "", ""};
+  fs.subvolume = path;
+  fs.subvolume_id = id;
+  return fs;
+}
+
+std::string subvolume_for(const std::string& options) {
+  const std::vector<FileSystem> btrfs{
+      subvolume("/dev/sda1", "@/.snapshots/1/snapshot", 260), subvolume("btrfsvol:/dev/sda1/@/.snapshots/2/home", "@/.snapshots/2/home", 261),
+      subvolume("btrfsvol:/dev/sda1/@/home", "@/home", 257), subvolume("btrfsvol:/dev/sda1/home", "home", 258)};
+  const auto mounts = plan_mounts(btrfs[0], {{"UUID=u", "/x", "btrfs", options}}, btrfs);
+  return shown(mounts);
+}
+
+TEST(PlanMounts, btrfs_subvolume_is_chosen_by_its_path_or_number) {
+  EXPECT_EQ(subvolume_for("compress=zstd,subvol=/@/home"), "btrfsvol:/dev/sda1/@/home");
+  EXPECT_EQ(subvolume_for("subvol=home"), "btrfsvol:/dev/sda1/home");
+  EXPECT_EQ(subvolume_for("subvolid=261"), "btrfsvol:/dev/sda1/@/.snapshots/2/home");
+  EXPECT_EQ(subvolume_for("subvol=@/.snapshots/1/snapshot"), "/dev/sda1");
+  EXPECT_EQ(subvolume_for("defaults"), "/dev/sda1");
+}
+
+TEST(PlanMounts, missing_btrfs_subvolume_is_not_replaced_by_the_default_one) {
+  EXPECT_NE(subvolume_for("subvol=@/srv").find("blocked"), std::string::npos);
+  EXPECT_NE(subvolume_for("subvolid=999").find("blocked"), std::string::npos);
 }
 
 }  // namespace
