@@ -81,6 +81,10 @@ Error absence(const MountEntry& entry, const std::vector<FileSystem>& all) {
     return fail(Errc::unsupported, "no file system with a known name is {} for {}; {} ({}) may be", what, where, escape_untrusted(unread->device),
                 unread->type.empty() ? "not recognised" : unread->type);
   }
+  const auto locked = std::find_if(all.begin(), all.end(), [](const FileSystem& f) { return is_encrypted_type(f.type); });
+  if (locked != all.end()) {
+    return fail(Errc::not_found, "no disk of this machine shows {} for {}; it may be inside of {}, which is encrypted", what, where, escape_untrusted(locked->device));
+  }
   return fail(Errc::not_found, "no disk of this machine holds {} for {}; add the missing disk or correct the entry", what, where);
 }
 

@@ -32,6 +32,9 @@ struct PlannedMount {
   std::optional<Error> blocked{};  ///< why nothing can; what lies below answers with it
 };
 
+/// Of a device whose content needs a key.
+[[nodiscard]] constexpr bool is_encrypted_type(std::string_view type) { return type == "crypto_LUKS" || type == "BitLocker"; }
+
 /// Without this place nothing can be said about a guest: its root, /boot, /etc, /usr, /var and the package databases.
 [[nodiscard]] bool is_vital(std::string_view where);
 

@@ -1,5 +1,6 @@
 #include "guest/guestfs/file_systems.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "guest/fstab_devices.hpp"
@@ -75,6 +76,20 @@ class Devices {
   std::map<std::string, Subvolumes> subvolumes_;
 };
 
+/// libguestfs leaves out of its list what it would have to open with a key first.
+void add_encrypted(guestfs_h* g, const std::string& payload_device, Devices& devices, std::vector<FileSystem>& all) {
+  const Strings lists[] = {Strings(guestfs_list_partitions(g)), Strings(guestfs_list_devices(g)), Strings(guestfs_lvs(g))};
+  for (const Strings& list : lists) {
+    if (!list) continue;
+    for (const std::string& device : to_vector(list)) {
+      const bool known = std::any_of(all.begin(), all.end(), [&](const FileSystem& fs) { return fs.device == device; });
+      if (known || (!payload_device.empty() && device.starts_with(payload_device))) continue;
+      const CString type(guestfs_vfs_type(g, device.c_str()));
+      if (type && is_encrypted_type(type.get())) all.push_back(devices.identify(device, type.get()));
+    }
+  }
+}
+
 }  // namespace
 
 std::string block_device(guestfs_h* g, const std::string& mountable) {
@@ -92,6 +107,7 @@ Result<std::vector<FileSystem>> list_file_systems(guestfs_h* g, const std::strin
     if (!payload_device.empty() && mountable.starts_with(payload_device)) continue;
     all.push_back(devices.identify(mountable, type));
   }
+  add_encrypted(g, payload_device, devices, all);
   return all;
 }
 

@@ -97,8 +97,10 @@ RootCandidate look_at_root(guestfs_h* g, const FileSystem& fs) {
 
 Error no_root(const std::vector<FileSystem>& all, const std::string& trouble) {
   const std::string names = describe(all);
-  const bool encrypted = std::any_of(all.begin(), all.end(), [](const FileSystem& fs) { return fs.type == "crypto_LUKS"; });
-  if (encrypted) return fail(Errc::refused, "no operating system found on {}: it is encrypted (LUKS); patch it while it runs", names);
+  const auto encrypted = std::find_if(all.begin(), all.end(), [](const FileSystem& fs) { return is_encrypted_type(fs.type); });
+  if (encrypted != all.end()) {
+    return fail(Errc::refused, "no operating system found on {}: {} is encrypted; patch the machine while it runs", names, escape_untrusted(encrypted->device));
+  }
   if (!trouble.empty()) return fail(Errc::refused, "no operating system found on {}: {}", names, trouble);
   return fail(Errc::refused, "no operating system found on {}; check that it is the machine's system disk, and its format", names);
 }
