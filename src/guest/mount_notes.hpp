@@ -8,7 +8,7 @@ namespace vmpatch::guest {
 /// What of the mount table is not mounted, for people: the first few, and how many more.
 class MountNotes {
  public:
-  /// `why` is ready to be shown; `where` is the guest's.
+  /// `why` is escaped already; both are cut where they are long.
   void add(std::string_view where, std::string_view why);
   /// "; not mounted: /srv (why), /mnt (why)", or nothing.
   [[nodiscard]] std::string text() const;

@@ -95,7 +95,9 @@ Result<void> mount(Tree& tree, const PlannedMount& planned, FoundVolume* volume,
   } else if (joined == Tree::Joined::done) {
     summary += fmt::format(", {} ({}) on {}", volume->about.device, volume->about.type, where);
   } else if (is_vital(planned.where)) {
-    return fail(Errc::failed, "there is no directory {} to mount {} on; make it in the guest", where, volume->about.device);
+    // Its directory may be in what only an appliance reads.
+    return fail(joined == Tree::Joined::hidden ? Errc::unsupported : Errc::failed,
+                "there is no directory {} to mount {} on; make it in the guest", where, volume->about.device);
   } else {
     notes.add(planned.where, joined == Tree::Joined::hidden ? "it lies below one that is not mounted" : "there is no such directory");
   }

@@ -6,6 +6,7 @@
 #include "guest/worker/serve.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::worker {
 namespace {
@@ -14,7 +15,9 @@ Frame opened_frame(const Opened& opened) {
   Frame frame;
   frame.header["ok"] = true;
   frame.header["hibernated"] = opened.hibernated;
-  frame.blobs.push_back(opened.guest->access());
+  // It names mount points, and the parent takes 4096 bytes. Escaping what was cut may double it.
+  constexpr std::size_t longest = 2000;
+  frame.blobs.push_back(ensure_escaped(opened.guest->access(), longest));
   return frame;
 }
 

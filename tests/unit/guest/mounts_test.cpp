@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "guest/mount_notes.hpp"
 #include "vmpatch/guest/disks.hpp"
 
 namespace vmpatch::guest {
@@ -167,6 +168,16 @@ TEST(PlanMounts, btrfs_subvolume_is_chosen_by_its_path_or_number) {
 TEST(PlanMounts, missing_btrfs_subvolume_is_not_replaced_by_the_default_one) {
   EXPECT_NE(subvolume_for("subvol=@/srv").find("blocked"), std::string::npos);
   EXPECT_NE(subvolume_for("subvolid=999").find("blocked"), std::string::npos);
+}
+
+TEST(MountNotes, are_few_short_and_escaped) {
+  MountNotes notes;
+  EXPECT_EQ(notes.text(), "");
+  notes.add("/a\x1b", "why");
+  EXPECT_EQ(notes.text(), "; not mounted: /a\\x1B (why)");
+  for (int i = 0; i < 1000; ++i) notes.add("/" + std::string(5000, 'b'), std::string(5000, 'w'));
+  EXPECT_LT(notes.text().size(), 3000U);
+  EXPECT_TRUE(notes.text().ends_with(" and 993 more")) << notes.text();
 }
 
 }  // namespace
