@@ -1,8 +1,14 @@
 #include "core/own_domain.hpp"
 
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
+
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch {
 namespace {
@@ -13,7 +19,44 @@ constexpr __u64 changes = devices | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS
                           LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
                           LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM;
 
+constexpr __u64 reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+constexpr __u64 writing = reading | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG;
+// Of the third version; the kernel's headers may be older.
+constexpr __u64 truncating = 1U << 14U;
+
+long landlock_version() { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION); }
+
+Result<void> allow_below(int ruleset, const std::filesystem::path& folder, __u64 access) {
+  const UniqueFd fd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return errno_error(errno, folder.string());
+  landlock_path_beneath_attr rule{};
+  rule.allowed_access = access;
+  rule.parent_fd = fd.get();
+  if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
+    return errno_error(errno, fmt::format("cannot confine this process to {}", folder.string()));
+  }
+  return {};
+}
+
 }  // namespace
+
+bool has_landlock() { return landlock_version() > 0; }
+
+Result<void> enter_own_domain(const FilesBelow& files) {
+  const long version = landlock_version();
+  if (version <= 0) return {};
+  const __u64 optional = version >= 3 ? truncating : 0;
+  landlock_ruleset_attr denied{};
+  denied.handled_access_fs = changes | reading | optional;
+  const UniqueFd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &denied, sizeof denied.handled_access_fs, 0)));
+  if (!ruleset) return errno_error(errno, "cannot confine this process to folders");
+  for (const auto& folder : files.read) {
+    if (auto allowed = allow_below(ruleset.get(), folder, reading); !allowed && allowed.error().code != Errc::not_found) return allowed;
+  }
+  for (const auto& folder : files.write) VMPATCH_CHECK(allow_below(ruleset.get(), folder, writing | optional));
+  if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return errno_error(errno, "cannot confine this process to folders");
+  return {};
+}
 
 void enter_own_domain(DomainFiles files) {
   landlock_ruleset_attr denied{};

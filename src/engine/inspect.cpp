@@ -3,6 +3,7 @@
 #include "engine/disks.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
 #include "vmpatch/engine/engine.hpp"
 
@@ -52,10 +53,17 @@ std::optional<Inspection> look_up(const ReadEnvironment& environment, const inve
   return Inspection{std::move(*facts), true, (*entry)->read};
 }
 
+/// The largest honest guest has some 4 MiB. Everything that is kept is read again at each look at the machine.
+constexpr std::size_t max_kept = 8U << 20U;
+
 void keep(const ReadEnvironment& environment, const inventory::Machine& machine, const Identities& identities,
           const Inspection& inspection) {
-  const auto kept = environment.facts_cache->put(
-      cache_key(machine), {to_json(identities), dump_json(guest::to_json(inspection.facts)), inspection.read});
+  std::string facts = dump_json(guest::to_json(inspection.facts));
+  if (facts.size() > max_kept) {
+    environment.log.info("facts are not kept: they have {}", format_size(facts.size()));
+    return;
+  }
+  const auto kept = environment.facts_cache->put(cache_key(machine), {to_json(identities), std::move(facts), inspection.read});
   if (!kept) environment.log.warn("facts are not kept: {}", kept.error().message);
 }
 

@@ -2,14 +2,12 @@
 
 #include <optional>
 
+#include "guest/package_list.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest {
 namespace {
-
-constexpr std::size_t max_packages = 200'000;
-constexpr std::size_t max_value = 4096;
 
 struct Stanza {
   std::size_t first_line = 0;
@@ -64,30 +62,31 @@ class Reader {
     if (slot == nullptr) return {};
     const std::string_view value = line.substr(2);
     if (*slot) return fail(Errc::failed, "line {}: field {} twice", number, line[0]);
-    if (value.size() > max_value) return fail(Errc::failed, "line {}: value longer than {} bytes", number, max_value);
+    if (value.size() > max_package_field) {
+      return fail(Errc::failed, "line {}: field {} longer than {} bytes", number, line[0], max_package_field);
+    }
     *slot = value;
     return {};
   }
 
   Result<void> close() {
     if (stanza_.first_line == 0) return {};
-    if (database_.packages.size() == max_packages) {
-      return fail(Errc::failed, "line {}: more than {} packages", stanza_.first_line, max_packages);
-    }
     VMPATCH_TRY(Package package, make_package(stanza_));
     if (const std::string fault = faults(stanza_.flags.value_or("")); !fault.empty()) {
-      database_.broken.push_back(package.name + ": " + fault);
+      broken_.push_back(package.name + ": " + fault);
     }
-    database_.packages.push_back(std::move(package));
+    const auto added = packages_.add(std::move(package));
+    if (!added) return added.error().in(fmt::format("line {}", stanza_.first_line));
     stanza_ = Stanza();
     return {};
   }
 
-  ApkDatabase finish() { return std::move(database_); }
+  ApkDatabase finish() { return {packages_.take(), std::move(broken_)}; }
 
  private:
   Stanza stanza_;
-  ApkDatabase database_;
+  PackageList packages_;
+  std::vector<std::string> broken_;
 };
 
 }  // namespace

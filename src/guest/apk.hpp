@@ -15,7 +15,7 @@ struct ApkDatabase {
   std::vector<std::string> broken;  ///< "name: files" and the like, of what apk marked as not wholly installed
 };
 
-/// At most 200,000 packages; values that are kept have at most 4096 bytes. Malformed stanzas are failed with the line number.
+/// In the bounds of PackageList. Malformed stanzas are failed with the line number.
 Result<ApkDatabase> parse_apk_installed(std::string_view text);
 
 }  // namespace vmpatch::guest

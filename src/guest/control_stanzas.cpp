@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "guest/package_list.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest {
 namespace {
-
-constexpr std::size_t max_value = 4096;
 
 class Reader {
  public:
@@ -40,7 +39,9 @@ class Reader {
     const std::string_view value = trim(line.substr(colon + 1));
     auto& slot = stanza_.values[static_cast<std::size_t>(found - fields_.begin())];
     if (slot) return fail(Errc::failed, "line {}: field {} twice", number, escape_untrusted(name));
-    if (value.size() > max_value) return fail(Errc::failed, "line {}: value longer than {} bytes", number, max_value);
+    if (value.size() > max_package_field) {
+      return fail(Errc::failed, "line {}: field {} longer than {} bytes", number, escape_untrusted(name), max_package_field);
+    }
     slot = value;
     return {};
   }

@@ -18,7 +18,7 @@ struct ControlStanza {
 };
 
 /// Calls `each` for every stanza. `fields` are lower case; names in the text ignore case; of a value the first line counts,
-/// at most 4096 bytes. A malformed line, a field that comes twice, or what `each` says is failed with the line number.
+/// at most max_package_field bytes. A malformed line, a field that comes twice, or what `each` says is failed with the line number.
 Result<void> for_each_stanza(std::string_view text, std::span<const std::string_view> fields,
                              const std::function<Result<void>(const ControlStanza&)>& each);
 

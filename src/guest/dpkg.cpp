@@ -11,8 +11,6 @@
 namespace vmpatch::guest {
 namespace {
 
-constexpr std::size_t max_packages = 200'000;
-
 enum Field : std::size_t { package_name, status, version, architecture, source, essential };
 constexpr std::array<std::string_view, 6> status_fields{"package", "status", "version", "architecture", "source", "essential"};
 
@@ -75,20 +73,20 @@ bool Package::on_disk() const {
 }
 bool Package::held() const { return status_words(status)[0] == "hold"; }
 
-Result<std::vector<Package>> parse_dpkg_stanzas(std::string_view text, std::string_view default_status) {
-  std::vector<Package> packages;
-  VMPATCH_CHECK(for_each_stanza(text, status_fields, [&](const ControlStanza& stanza) -> Result<void> {
-    if (packages.size() == max_packages) {
-      return fail(Errc::failed, "line {}: more than {} packages", stanza.first_line, max_packages);
-    }
+Result<void> parse_dpkg_stanzas(std::string_view text, std::string_view default_status, PackageList& packages) {
+  return for_each_stanza(text, status_fields, [&](const ControlStanza& stanza) -> Result<void> {
     VMPATCH_TRY(Package package, make_package(stanza, default_status));
-    packages.push_back(std::move(package));
+    const auto added = packages.add(std::move(package));
+    if (!added) return added.error().in(fmt::format("line {}", stanza.first_line));
     return {};
-  }));
-  return packages;
+  });
 }
 
-Result<std::vector<Package>> parse_dpkg_status(std::string_view text) { return parse_dpkg_stanzas(text, ""); }
+Result<std::vector<Package>> parse_dpkg_status(std::string_view text) {
+  PackageList packages;
+  VMPATCH_CHECK(parse_dpkg_stanzas(text, "", packages));
+  return packages.take();
+}
 
 std::vector<std::string> half_configured_packages(const std::vector<Package>& packages) {
   std::vector<std::string> found;
@@ -105,8 +103,8 @@ Result<void> mark_automatic(std::string_view extended_states, std::vector<Packag
   std::set<std::pair<std::string_view, std::string_view>> automatic;
   std::set<std::string_view> names;
   VMPATCH_CHECK(for_each_stanza(extended_states, state_fields, [&](const ControlStanza& stanza) -> Result<void> {
-    if (automatic.size() == max_packages) {
-      return fail(Errc::failed, "line {}: more than {} packages", stanza.first_line, max_packages);
+    if (automatic.size() == PackageList::max_packages) {
+      return fail(Errc::failed, "line {}: more than {} packages", stanza.first_line, PackageList::max_packages);
     }
     if (stanza.value(state_automatic) != "1") return {};
     automatic.emplace(stanza.value(state_package), stanza.value(state_architecture));

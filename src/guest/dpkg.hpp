@@ -6,13 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "guest/package_list.hpp"
 #include "vmpatch/guest/facts.hpp"
 
 namespace vmpatch::guest {
 
-/// Like parse_dpkg_status(), for /var/lib/dpkg/status.d (images without dpkg): a stanza without a Status field is
-/// "install ok installed" there.
-Result<std::vector<Package>> parse_dpkg_stanzas(std::string_view text, std::string_view default_status);
+/// Like parse_dpkg_status(), adding to `packages`. For /var/lib/dpkg/status.d (images without dpkg): a stanza without a Status field has
+/// `default_status`.
+Result<void> parse_dpkg_stanzas(std::string_view text, std::string_view default_status, PackageList& packages);
 
 /// "name: status" of every package that is neither absent nor wholly installed, or that dpkg marked as broken.
 std::vector<std::string> half_configured_packages(const std::vector<Package>& packages);

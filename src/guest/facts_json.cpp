@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "guest/json_bytes.hpp"
+#include "guest/package_list.hpp"
 #include "vmpatch/core/clock.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -12,7 +13,6 @@ namespace {
 /// Grows when a member gets another meaning.
 constexpr int format_number = 3;
 constexpr std::size_t max_text = 1U << 20U;
-constexpr std::size_t max_packages = 200'000;
 constexpr std::size_t max_entries = 10'000;  // of every other list
 
 Json text(std::string_view bytes) { return bytes_to_text(bytes); }
@@ -232,8 +232,8 @@ Result<Facts> facts_from_json(const Json& json) {
   facts.package_manager = in.text("package_manager");
   facts.kernels = in.list<Kernel>("kernels", max_kernels, kernel_from);
   facts.mounts = in.list<MountEntry>("mounts", max_entries, mount_from);
-  facts.half_configured = in.list<std::string>("half_configured", max_packages + max_entries, line_from);
-  facts.packages = in.list<Package>("packages", max_packages, package_from);
+  facts.half_configured = in.list<std::string>("half_configured", PackageList::max_packages + max_entries, line_from);
+  facts.packages = in.list<Package>("packages", PackageList::max_packages, package_from);
   facts.hibernated = in.flag("hibernated");
   facts.access = in.text("access");
   const std::string cloud_init = in.text("cloud_init");

@@ -6,6 +6,7 @@
 #include "guest/apk.hpp"
 #include "guest/dpkg.hpp"
 #include "guest/optional_files.hpp"
+#include "guest/package_list.hpp"
 #include "guest/pacman.hpp"
 #include "guest/rpm_database.hpp"
 #include "vmpatch/core/format.hpp"
@@ -17,7 +18,6 @@ namespace {
 constexpr std::uint64_t max_small = 1U << 20U;
 constexpr std::uint64_t max_database = 64U << 20U;
 constexpr std::size_t max_files = 20'000;
-constexpr std::size_t max_packages = 200'000;
 
 /// What a package manager's database gave; nullopt where the guest has no such database.
 struct Found {
@@ -48,7 +48,7 @@ class SmallFiles {
 };
 
 /// Images without dpkg (distroless) have one file a package.
-Result<void> read_status_folder(Guest& guest, std::vector<Package>& packages) {
+Result<void> read_status_folder(Guest& guest, PackageList& packages) {
   const std::string folder = "/var/lib/dpkg/status.d";
   VMPATCH_TRY(const auto entries, list_if_there(guest, folder));
   SmallFiles files(guest, folder);
@@ -56,10 +56,8 @@ Result<void> read_status_folder(Guest& guest, std::vector<Package>& packages) {
     if (entry.kind != FileKind::regular || entry.name.ends_with(".md5sums")) continue;
     const std::string path = folder + "/" + entry.name;
     VMPATCH_TRY(const auto text, files.read(path));
-    auto found = parse_dpkg_stanzas(text.value_or(""), installed_status);
-    if (!found) return found.error().in(escape_untrusted(path));
-    std::move(found->begin(), found->end(), std::back_inserter(packages));
-    if (packages.size() > max_packages) return fail(Errc::failed, "{}: more than {} packages", folder, max_packages);
+    const auto read = parse_dpkg_stanzas(text.value_or(""), installed_status, packages);
+    if (!read) return read.error().in(escape_untrusted(path));
   }
   return {};
 }
@@ -81,14 +79,13 @@ Result<void> read_pending(Guest& guest, std::vector<std::string>& pending) {
 MaybeFound read_dpkg(Guest& guest) {
   const std::string path = "/var/lib/dpkg/status";
   VMPATCH_TRY(const auto status, read_if_there(guest, path, max_database));
-  Found found;
+  PackageList packages;
   if (status) {
-    auto packages = parse_dpkg_status(*status);
-    if (!packages) return packages.error().in(path);
-    found.packages = std::move(*packages);
+    if (const auto read = parse_dpkg_stanzas(*status, "", packages); !read) return read.error().in(path);
   }
-  VMPATCH_CHECK(read_status_folder(guest, found.packages));
-  if (!status && found.packages.empty()) return std::optional<Found>();
+  VMPATCH_CHECK(read_status_folder(guest, packages));
+  if (!status && packages.empty()) return std::optional<Found>();
+  Found found{packages.take(), {}};
   found.half_configured = half_configured_packages(found.packages);
   VMPATCH_CHECK(read_pending(guest, found.half_configured));
   const std::string states = "/var/lib/apt/extended_states";
@@ -115,6 +112,7 @@ MaybeFound read_pacman(Guest& guest) {
   VMPATCH_TRY(const auto entries, list_if_there(guest, folder));
   if (entries.empty()) return std::optional<Found>();
   Found found;
+  PackageList packages;
   SmallFiles files(guest, folder);
   for (const DirEntry& entry : entries) {
     if (entry.kind != FileKind::directory) continue;  // ALPM_DB_VERSION
@@ -126,8 +124,10 @@ MaybeFound read_pacman(Guest& guest) {
     }
     auto package = parse_pacman_desc(*text);
     if (!package) return package.error().in(escape_untrusted(path));
-    found.packages.push_back(std::move(*package));
+    const auto added = packages.add(std::move(*package));
+    if (!added) return added.error().in(escape_untrusted(path));
   }
+  found.packages = packages.take();
   return std::optional(std::move(found));
 }
 

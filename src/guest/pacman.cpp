@@ -3,13 +3,12 @@
 #include <array>
 #include <optional>
 
+#include "guest/package_list.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest {
 namespace {
-
-constexpr std::size_t max_value = 4096;
 
 enum Field : std::size_t { name, version, base, arch, reason, count };
 constexpr std::array<std::string_view, count> fields{"%NAME%", "%VERSION%", "%BASE%", "%ARCH%", "%REASON%"};
@@ -40,7 +39,7 @@ Result<Values> read_values(std::string_view text) {
         open = &values[i];
       }
     } else if (open != nullptr) {
-      if (line.size() > max_value) return fail(Errc::failed, "line {}: value longer than {} bytes", number, max_value);
+      if (line.size() > max_package_field) return fail(Errc::failed, "line {}: value longer than {} bytes", number, max_package_field);
       if (*open) return fail(Errc::failed, "line {}: a second value of one field", number);
       *open = line;
     }

@@ -22,7 +22,7 @@ struct RpmDatabase {
 Result<std::optional<RpmDatabase>> find_rpm_database(Guest& guest);
 
 /// All packages but the keys that rpm keeps as packages (gpg-pubkey), sorted by name, version and architecture. At most
-/// 512 MiB, 200,000 packages. A database that cannot be read is failed with its path and rpm's reason.
+/// 512 MiB, and the bounds of PackageList. A database that cannot be read is failed with its path and rpm's reason.
 Result<std::vector<Package>> read_rpm_database(Guest& guest, const RpmDatabase& database);
 
 /// What vm-patch-rpmdb wrote: a JSON object a line, {"name", "version", "arch", "source", "source_version"},

@@ -75,6 +75,14 @@ assert -signal.SIGINT in ends, ends
 PYTHON
 expect_exit 0 vm-patch recover  # removes their folders for sockets
 
+title 'doctor says which account reads guests, and what to do where it is not an own one'
+vm-patch doctor >"$WORK/doctor" 2>"$ERR" || true
+grep -q 'Landlock' "$WORK/doctor" || failed 'nothing about Landlock'
+account=$(grep 'worker account' "$WORK/doctor") || failed 'nothing about the account'
+if [ "$(id -u)" = 0 ] && ! getent passwd vm-patch >/dev/null; then
+  [[ $account == *systemd-sysusers*useradd* ]] || failed "no remedy: $account"
+fi
+
 title 'a result that does not arrive is a failure, of whatever verb'
 full=(
   "inspect -a $disk --format qcow2"

@@ -18,7 +18,7 @@ void check(const vmpatch::Result<std::vector<Package>>& packages) {
   for (const Package& package : *packages) {
     require(!package.name.empty() && package.name.find_first_of(" \t/\n") == std::string::npos);
     require(!package.installed() || !package.version.empty());
-    require(package.status.find('\n') == std::string::npos && package.source.size() <= 4096);
+    require(package.status.find('\n') == std::string::npos && package.source.size() <= max_package_field);
   }
   require(half_configured_packages(*packages).size() <= packages->size());
 }
@@ -28,7 +28,10 @@ void check(const vmpatch::Result<std::vector<Package>>& packages) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check(parse_dpkg_status(text));
-  auto packages = parse_dpkg_stanzas(text, installed_status);
+  PackageList list;
+  const auto read = parse_dpkg_stanzas(text, installed_status, list);
+  Result<std::vector<Package>> packages = list.take();
+  if (!read) packages = read.error();
   check(packages);
   if (packages) {
     const auto marked = mark_automatic(text, *packages);

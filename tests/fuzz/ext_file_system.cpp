@@ -63,7 +63,8 @@ void visit(Tree& tree, const std::string& directory, std::size_t& visits) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t length) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), length);
   Memory disk(bytes);
-  const Deadline deadline;
+  Deadline deadline;
+  const Deadline::Operation timed(deadline);
   const Volume volume{&disk, 0, size};
   std::string superblock(slice(bytes, 0, 1024));
   superblock.resize(1024, '\0');

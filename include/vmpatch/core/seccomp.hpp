@@ -2,6 +2,7 @@
 // System-call filters (seccomp(2)) of the processes that touch guest content. Built by libseccomp.
 
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 #include "vmpatch/core/result.hpp"
@@ -22,6 +23,19 @@ Result<void> allow_only_own_descriptors();
 /// sockets unix, TCP and UDP ones, and those that ask for network addresses (getaddrinfo(3)). Where the kernel has Landlock it
 /// also changes no file, and reaches no memory of other processes. Refused calls fail with EPERM or EACCES.
 Result<void> deny_processes();
+
+/// Folders below which a program may open files.
+struct FilesBelow {
+  std::vector<std::filesystem::path> read;   ///< those that do not exist are passed over
+  std::vector<std::filesystem::path> write;  ///< also to make, write and remove files; these exist
+};
+
+/// For this process from now on, with one thread yet: as allow_only_own_descriptors(), and files below these folders. Kernels
+/// without Landlock do not tell folders apart: there any file that the account may open stays open to it, but nothing else.
+Result<void> allow_only_files_below(const FilesBelow& files);
+
+/// Whether this kernel has Landlock.
+[[nodiscard]] bool has_landlock();
 
 /// For a program that is started with it (Command::filter): everything but new processes, privileges, namespaces, mounts,
 /// tracing, kernel modules, keys and sockets other than unix ones. execve() must pass once; without fork() it can only end

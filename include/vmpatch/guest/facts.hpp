@@ -40,7 +40,7 @@ struct Package {
   bool operator==(const Package&) const = default;
 };
 
-/// Parses dpkg status text; at most 200,000 packages. Malformed stanzas are failed with the line number.
+/// Parses dpkg status text; at most 50,000 packages, 8 MiB of names and versions. Malformed stanzas are failed with the line number.
 Result<std::vector<Package>> parse_dpkg_status(std::string_view text);
 
 struct MountEntry {

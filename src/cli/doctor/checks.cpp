@@ -112,6 +112,8 @@ std::vector<Finding> check_host(Context& context) {
   findings.push_back(check_program("supermin", "--version", "install supermin"));
   findings.push_back(check_helpers());
   findings.push_back(check_reading(context));
+  findings.push_back(check_account());
+  findings.push_back(check_landlock());
   findings.push_back(check_kernel());
   findings.push_back(check_xfs());
   findings.push_back(check_accelerator(context));

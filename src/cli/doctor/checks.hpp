@@ -16,6 +16,11 @@ struct Finding {
   std::string text;
 };
 
+/// Warns when guests are read by an account that other programs share.
+Finding check_account();
+/// Warns when this kernel cannot keep a confined reader to its folder.
+Finding check_landlock();
+
 std::vector<Finding> check_host(Context& context);
 
 }  // namespace vmpatch::cli

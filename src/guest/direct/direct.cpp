@@ -69,7 +69,9 @@ class DirectGuest final : public Guest {
     return operation<std::vector<std::optional<Digest>>>([&]() -> Result<std::vector<std::optional<Digest>>> {
       std::vector<std::optional<Digest>> all;
       for (const std::string& path : paths) {
+        const auto before = parts_->deadline.used();
         VMPATCH_TRY(auto digest, digest_of(path));
+        parts_->deadline.forgive(before, Deadline::for_path);
         all.push_back(std::move(digest));
       }
       return all;
@@ -88,7 +90,8 @@ class DirectGuest final : public Guest {
   template <class T, class Work>
   Result<T> operation(Work work) {
     try {
-      parts_->deadline.start();
+      const Deadline::Operation timed(parts_->deadline);
+      VMPATCH_CHECK(parts_->deadline.check());
       return work();
     } catch (const std::exception& error) {
       return fail(Errc::failed, "direct access to the guest: {}", error.what());
@@ -122,6 +125,7 @@ class DirectGuest final : public Guest {
 
 Result<std::unique_ptr<Guest>> open_parts(std::vector<Connection> disks, bool* hibernated) {
   auto parts = std::make_unique<Parts>();
+  const Deadline::Operation timed(parts->deadline);
   VMPATCH_TRY(parts->volumes, find_volumes(std::move(disks), parts->deadline));
   if (hibernated != nullptr) *hibernated = parts->volumes.hibernated();
   VMPATCH_TRY(const std::size_t root, find_root(parts->volumes));

@@ -18,7 +18,8 @@ struct Connection {
 };
 
 /// `disks`: all of one machine, in its order. Nothing else is opened: no file, no socket. `*hibernated` (may be null) is set also where opening fails later: a swap
-/// partition or swap file holds a suspended system. The Guest is read-only; an operation takes at most 30 s.
+/// partition or swap file holds a suspended system. The Guest is read-only. An
+/// operation takes at most 60 s, and all of them together 2 s of processor time, apart from content (deadline.hpp): timeout.
 /// Errors: unsupported (an appliance may read it: LVM, LUKS, XFS, btrfs, NTFS, journal that needs recovery, unknown
 /// feature, …); refused (no or several operating systems, ambiguous mount table); failed (damage, missing disk);
 /// timeout.

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
 
 #include "guest/direct/ext_channel.hpp"
+#include "guest/direct/ext_directory.hpp"
 
 namespace vmpatch::guest::direct {
 namespace {
@@ -70,53 +70,11 @@ std::int64_t mtime_of(const ext2_inode_large& inode, std::size_t inode_size) {
   return low + (static_cast<std::int64_t>(inode.i_mtime_extra & 3U) << 32U);
 }
 
-struct Collector {
-  std::vector<ExtEntry> entries;
-  const Deadline* deadline = nullptr;
-  std::size_t name_bytes = 0;
-  std::size_t seen = 0;
-  std::optional<Error> error;
-
-  bool add(const ext2_dir_entry& entry) {
-    // Empty entries come here too, so that a directory of nothing else cannot keep us.
-    if ((++seen & 0xfffU) == 0 && deadline->passed()) return stop(std::move(deadline->check()).error());
-    if (entry.inode == 0) return true;
-    const std::string_view name(entry.name, static_cast<std::size_t>(ext2fs_dirent_name_len(&entry)));
-    if (name == "." || name == "..") return true;
-    if (name.empty() || name.find('/') != std::string_view::npos || name.find('\0') != std::string_view::npos) {
-      return stop(fail(Errc::failed, "the directory is damaged: it holds an impossible name"));
-    }
-    name_bytes += name.size();
-    if (entries.size() == ExtFileSystem::max_entries || name_bytes > ExtFileSystem::max_name_bytes) {
-      return stop(fail(Errc::failed, "the directory has more than {} entries or {} bytes of names",
-                       ExtFileSystem::max_entries, ExtFileSystem::max_name_bytes));
-    }
-    entries.push_back({std::string(name), entry.inode, kind_of_entry(ext2fs_dirent_file_type(&entry))});
-    return true;
-  }
-  bool stop(Error why) {
-    error = std::move(why);
-    return false;
-  }
-};
-
-int collect(ext2_ino_t /*dir*/, int /*kind*/, ext2_dir_entry* entry, int /*offset*/, int /*blocksize*/, char* /*buf*/,
-            void* data) {
-  auto& collector = *static_cast<Collector*>(data);
-  // No exception may pass through frames of C.
-  try {
-    return collector.add(*entry) ? 0 : DIRENT_ABORT;
-  } catch (const std::exception&) {
-    collector.error = Error{Errc::failed, "not enough memory"};
-    return DIRENT_ABORT;
-  }
-}
-
 }  // namespace
 
 struct ExtFileSystem::State {
   ChannelSource source;
-  const Deadline* deadline = nullptr;
+  Deadline* deadline = nullptr;
   std::unique_ptr<struct_ext2_filsys, FreeFs> fs;
 
   Error error(errcode_t code, std::string_view what, InodeNumber inode) {
@@ -162,6 +120,14 @@ struct ExtFileSystem::State {
     return {};
   }
 
+  Result<void> walk(InodeNumber directory, const EachEntry& each) {
+    VMPATCH_TRY(ext2_inode_large found, inode(directory));
+    if (kind_of_mode(found.i_mode) != FileKind::directory) return fail(Errc::failed, "inode {} is not a directory", directory);
+    VMPATCH_CHECK(check_inline(directory, found));
+    return walk_directory(fs.get(), directory, found, each, *deadline,
+                          [&](errcode_t code) { return error(code, "list", directory); });
+  }
+
   Result<void> read_content(InodeNumber number, ext2_inode_large& inode,
                             const std::function<bool(std::string_view)>& sink, std::uint64_t offset = 0) {
     VMPATCH_CHECK(check_inline(number, inode));
@@ -180,12 +146,15 @@ struct ExtFileSystem::State {
     std::string buffer(static_cast<std::size_t>(std::min<std::uint64_t>(size - offset, piece_size)), '\0');
     for (std::uint64_t left = size - offset; left > 0;) {
       VMPATCH_CHECK(deadline->check());
+      const auto before = deadline->used();
       unsigned got = 0;
       const auto wanted = static_cast<unsigned>(std::min<std::uint64_t>(left, buffer.size()));
       const errcode_t code = ext2fs_file_read(file.get(), buffer.data(), wanted, &got);
       if (code != 0) return error(code, "read", number);
       if (got == 0) return fail(Errc::failed, "inode {} is damaged: its content ends before its size", number);
-      if (!sink({buffer.data(), got})) return {};
+      const bool more = sink({buffer.data(), got});
+      deadline->forgive_content(before, got);
+      if (!more) return {};
       left -= got;
     }
     return {};
@@ -195,7 +164,7 @@ struct ExtFileSystem::State {
 ExtFileSystem::ExtFileSystem(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ExtFileSystem::~ExtFileSystem() = default;
 
-Result<std::unique_ptr<ExtFileSystem>> ExtFileSystem::open(const Volume& volume, const Deadline& deadline) {
+Result<std::unique_ptr<ExtFileSystem>> ExtFileSystem::open(const Volume& volume, Deadline& deadline) {
   auto state = std::make_unique<State>();
   state->source.volume = volume;
   state->deadline = &deadline;
@@ -225,17 +194,28 @@ Result<FileStat> ExtFileSystem::stat(InodeNumber inode) {
 }
 
 Result<std::vector<ExtEntry>> ExtFileSystem::entries(InodeNumber directory) {
-  VMPATCH_TRY(const ext2_inode_large inode, state_->inode(directory));
-  if (kind_of_mode(inode.i_mode) != FileKind::directory)
-    return fail(Errc::failed, "inode {} is not a directory", directory);
-  VMPATCH_CHECK(state_->check_inline(directory, inode));
-  Collector collector;
-  collector.deadline = state_->deadline;
-  const errcode_t code =
-      ext2fs_dir_iterate2(state_->fs.get(), directory, DIRENT_FLAG_INCLUDE_EMPTY, nullptr, collect, &collector);
-  if (collector.error) return std::move(*collector.error);
-  if (code != 0) return state_->error(code, "list", directory);
-  return std::move(collector.entries);
+  std::vector<ExtEntry> entries;
+  std::size_t name_bytes = 0;
+  bool too_many = false;
+  VMPATCH_CHECK(state_->walk(directory, [&](const DirectoryEntry& entry) {
+    name_bytes += entry.name.size();
+    too_many = entries.size() == max_entries || name_bytes > max_name_bytes;
+    if (!too_many) entries.push_back({std::string(entry.name), entry.inode, kind_of_entry(entry.type)});
+    return !too_many;
+  }));
+  if (too_many) {
+    return fail(Errc::failed, "the directory has more than {} entries or {} bytes of names", max_entries, max_name_bytes);
+  }
+  return entries;
+}
+
+Result<std::optional<InodeNumber>> ExtFileSystem::find(InodeNumber directory, std::string_view name) {
+  std::optional<InodeNumber> found;
+  VMPATCH_CHECK(state_->walk(directory, [&](const DirectoryEntry& entry) {
+    if (entry.name == name) found = entry.inode;
+    return !found;
+  }));
+  return found;
 }
 
 Result<std::string> ExtFileSystem::link_target(InodeNumber inode) {

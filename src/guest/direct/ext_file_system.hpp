@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,12 +26,12 @@ struct ExtEntry {
 class ExtFileSystem {
  public:
   static constexpr InodeNumber root = 2;
-  static constexpr std::size_t max_entries = 1'000'000;
-  static constexpr std::size_t max_name_bytes = 64U << 20U;  ///< of one directory
+  static constexpr std::size_t max_entries = 250'000;
+  static constexpr std::size_t max_name_bytes = 32U << 20U;  ///< of one directory
   static constexpr std::size_t max_link = 4095;
 
   /// After check_ext_superblock(). `volume` and `deadline` outlive it.
-  static Result<std::unique_ptr<ExtFileSystem>> open(const Volume& volume, const Deadline& deadline);
+  static Result<std::unique_ptr<ExtFileSystem>> open(const Volume& volume, Deadline& deadline);
   ~ExtFileSystem();
   ExtFileSystem(const ExtFileSystem&) = delete;
   ExtFileSystem& operator=(const ExtFileSystem&) = delete;
@@ -38,6 +39,8 @@ class ExtFileSystem {
   Result<FileStat> stat(InodeNumber inode);
   /// Without "." and "..", in the order of the disk.
   Result<std::vector<ExtEntry>> entries(InodeNumber directory);
+  /// The inode of `name` in the directory, which is read no further than to it; nullopt where there is no such name.
+  Result<std::optional<InodeNumber>> find(InodeNumber directory, std::string_view name);
   Result<std::string> link_target(InodeNumber inode);
   /// Gives the content piece by piece until its end or until `sink` returns false.
   Result<void> content(InodeNumber inode, const std::function<bool(std::string_view)>& sink);

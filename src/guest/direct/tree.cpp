@@ -7,7 +7,6 @@
 namespace vmpatch::guest::direct {
 namespace {
 
-constexpr std::size_t max_cached_names = 400'000;
 constexpr std::size_t max_stacked_mounts = 16;
 
 /// Puts the components of `path` on `pending`, the first one last.
@@ -32,25 +31,6 @@ Result<Found> Tree::node_at(ExtFileSystem& fs, InodeNumber inode) {
   }
   VMPATCH_TRY(const FileStat stat, place.first->stat(place.second));
   return Found{Found::How::node, Node{place.first, place.second, stat}};
-}
-
-Result<std::optional<InodeNumber>> Tree::look_up(const Node& directory, const std::string& name) {
-  const Place place{directory.fs, directory.inode};
-  auto known = names_.find(place);
-  if (known == names_.end()) {
-    VMPATCH_TRY(const auto entries, directory.fs->entries(directory.inode));
-    if (cached_names_ + entries.size() > max_cached_names) {
-      names_.clear();
-      cached_names_ = 0;
-    }
-    cached_names_ += entries.size();
-    known = names_.emplace(place, Names()).first;
-    known->second.reserve(entries.size());
-    for (const ExtEntry& entry : entries) known->second.emplace(entry.name, entry.inode);
-  }
-  const auto found = known->second.find(name);
-  if (found == known->second.end()) return std::optional<InodeNumber>();
-  return std::optional(found->second);
 }
 
 Result<Found> Tree::resolve(const std::string& path, bool follow) {
@@ -78,7 +58,8 @@ Result<Found> Tree::walk(const std::string& path, bool follow) {
       if (way.size() > 1) way.pop_back();
       continue;
     }
-    VMPATCH_TRY(const auto inode, look_up(way.back(), name));
+    const Node& folder = way.back();
+    VMPATCH_TRY(const auto inode, names_.find({folder.fs, folder.inode}, folder.stat.size, name));
     if (!inode) return Found{};
     VMPATCH_TRY(Found there, node_at(*way.back().fs, *inode));
     if (there.how != Found::How::node) return there;

@@ -5,11 +5,9 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
-#include "guest/direct/ext_file_system.hpp"
+#include "guest/direct/name_cache.hpp"
 
 namespace vmpatch::guest::direct {
 
@@ -48,8 +46,7 @@ class Tree {
   Result<std::vector<ExtEntry>> list(const Node& directory);
 
  private:
-  using Place = std::pair<ExtFileSystem*, InodeNumber>;
-  using Names = std::unordered_map<std::string, InodeNumber>;
+  using Place = NameCache::Place;
   struct Mount {
     ExtFileSystem* fs = nullptr;
     std::optional<Error> blocked;
@@ -57,13 +54,11 @@ class Tree {
 
   Result<Found> node_at(ExtFileSystem& fs, InodeNumber inode);
   Result<Found> walk(const std::string& path, bool follow);
-  Result<std::optional<InodeNumber>> look_up(const Node& directory, const std::string& name);
   Result<Joined> add_mount(const std::string& where, Mount mount);
 
   ExtFileSystem* root_;
   std::map<Place, Mount> mounts_;
-  std::map<Place, Names> names_;  ///< of directories walked through
-  std::size_t cached_names_ = 0;
+  NameCache names_;
 };
 
 }  // namespace vmpatch::guest::direct

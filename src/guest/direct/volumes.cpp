@@ -20,14 +20,14 @@ std::string disk_name(std::size_t index) {
 }
 
 /// Opens an ext file system, and says why not.
-Result<std::unique_ptr<ExtFileSystem>> open_ext(const Volume& volume, const Deadline& deadline) {
+Result<std::unique_ptr<ExtFileSystem>> open_ext(const Volume& volume, Deadline& deadline) {
   VMPATCH_TRY(const std::string superblock, volume.reader()(1024, 1024));
   VMPATCH_CHECK(check_ext_superblock(superblock, volume.length));
   return ExtFileSystem::open(volume, deadline);
 }
 
 /// Looks at one partition or whole disk.
-Result<FoundVolume> look_at(const Volume& volume, std::string device, const Partition& partition, const Deadline& deadline) {
+Result<FoundVolume> look_at(const Volume& volume, std::string device, const Partition& partition, Deadline& deadline) {
   FoundVolume found;
   VMPATCH_TRY(found.signature, recognise(volume.length, volume.reader()));
   const Signature& signature = found.signature;
@@ -49,7 +49,7 @@ Result<FoundVolume> look_at(const Volume& volume, std::string device, const Part
 }
 
 Result<std::vector<FoundVolume>> look_at_table(Disk& disk, const std::string& name, const PartitionTable& table,
-                                               const Deadline& deadline) {
+                                               Deadline& deadline) {
   std::vector<FoundVolume> found;
   for (const Partition& partition : table.partitions) {
     const Volume volume{&disk, partition.offset, partition.length};
@@ -63,7 +63,7 @@ bool nothing_recognised(const std::vector<FoundVolume>& volumes) {
   return std::all_of(volumes.begin(), volumes.end(), [](const FoundVolume& v) { return v.about.type.empty(); });
 }
 
-Result<std::vector<FoundVolume>> look_at_disk(Disk& disk, const std::string& name, const Deadline& deadline) {
+Result<std::vector<FoundVolume>> look_at_disk(Disk& disk, const std::string& name, Deadline& deadline) {
   const Volume whole{&disk, 0, disk.size()};
   VMPATCH_TRY(const PartitionTable table, read_partitions(disk.size(), whole.reader()));
   std::vector<FoundVolume> found;
@@ -104,7 +104,7 @@ std::string Volumes::describe() const {
   return text.empty() ? "no partitions" : text;
 }
 
-Result<Volumes> find_volumes(std::vector<Connection> connections, const Deadline& deadline) {
+Result<Volumes> find_volumes(std::vector<Connection> connections, Deadline& deadline) {
   const std::size_t count = connections.size();
   if (count > max_disks) return fail(Errc::failed, "{} disks are more than {}", count, max_disks);
   Volumes volumes;

@@ -31,6 +31,6 @@ struct Volumes {
 };
 
 /// Errors: failed (no connection, broken partition table), timeout.
-Result<Volumes> find_volumes(std::vector<Connection> connections, const Deadline& deadline);
+Result<Volumes> find_volumes(std::vector<Connection> connections, Deadline& deadline);
 
 }  // namespace vmpatch::guest::direct

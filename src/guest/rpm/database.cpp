@@ -17,7 +17,7 @@
 namespace vmpatch::guest::rpm {
 namespace {
 
-constexpr std::size_t max_packages = 200'000;
+constexpr std::size_t max_packages = 50'000;
 
 struct FreeTransaction {
   void operator()(rpmts ts) const { rpmtsFree(ts); }

@@ -1,5 +1,5 @@
 // vm-patch-rpmdb FORMAT: reads the rpm database in the current folder and prints its packages, a JSON object a line. Started
-// by vm-patch, without privileges, on a copy of a guest's database.
+// by vm-patch, without privileges, on a copy of a guest's database; it opens nothing outside of that folder.
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -11,6 +11,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/seccomp.hpp"
 
 namespace vmpatch::guest::rpm {
 namespace {
@@ -27,6 +28,10 @@ Result<void> read_database(std::string_view format) {
   std::error_code error;
   const std::string folder = fs::current_path(error).string();
   if (error) return fail(Errc::failed, "no current folder: {}", error.message());
+#ifndef __SANITIZE_ADDRESS__  // which opens files of its own
+  // Before the first byte of the guest: librpm has loaded its libraries and needs nothing of the host any more.
+  VMPATCH_CHECK(allow_only_files_below({{}, {folder}}));
+#endif
   if (format == "sqlite") return for_each_package("sqlite", folder, print);
   if (format == "bdb") return for_each_package("bdb_ro", folder, print);
   if (format != "ndb") return fail(Errc::usage, "format '{}' is none of sqlite, ndb, bdb", format);

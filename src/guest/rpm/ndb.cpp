@@ -14,7 +14,7 @@ constexpr std::size_t page_size = 4096;
 constexpr std::size_t block_size = 16;
 constexpr std::size_t blob_head = 16;
 constexpr std::size_t blob_tail = 12;
-constexpr std::size_t max_packages = 200'000;
+constexpr std::size_t max_packages = 50'000;
 
 std::uint32_t word(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;

@@ -11,7 +11,7 @@
 
 namespace vmpatch::guest::rpm {
 
-/// Calls `each` with every header, in the order of the slots; at most 200,000. What is cut off or inconsistent is failed.
+/// Calls `each` with every header, in the order of the slots; at most 50,000. What is cut off or inconsistent is failed.
 Result<void> for_each_ndb_header(std::string_view database, const std::function<Result<void>(std::string_view)>& each);
 
 }  // namespace vmpatch::guest::rpm

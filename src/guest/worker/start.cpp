@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -17,6 +18,9 @@
 
 namespace vmpatch::guest::worker {
 namespace {
+
+/// Above the reader's own limit: it only ends one that answers nothing.
+constexpr Seconds direct_opening{120};
 
 Result<void> give_to(const fs::path& path, const std::optional<Credentials>& account) {
   if (account && ::lchown(path.c_str(), account->uid, account->gid) != 0) {
@@ -114,7 +118,7 @@ Result<void> RemoteGuest::open_direct(const OpenRequest& request) {
     descriptors.push_back(connection.get());
     connections.push_back(std::move(connection));
   }
-  const Deadline deadline = std::chrono::steady_clock::now() + request.timeout;
+  const Deadline deadline = std::chrono::steady_clock::now() + std::min(request.timeout, direct_opening);
   auto sent = send_frame(socket_.get(), frame, deadline);
   if (sent) sent = send_descriptors(socket_.get(), descriptors);
   if (!sent) return distrust(sent.error().in("open"));

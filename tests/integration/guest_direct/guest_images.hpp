@@ -6,8 +6,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,6 +19,7 @@
 #include "guest/direct/direct.hpp"
 #include "vmpatch/image/block_server.hpp"
 #include "unit/image/temp_dir.hpp"
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/core/process.hpp"
 
 namespace vmpatch::guest::direct::test {
@@ -69,6 +73,51 @@ inline fs::path empty_disk(const TempDir& dir, const std::string& name, std::uin
   const fs::path disk = dir.write(name, "");
   fs::resize_file(disk, size);
   return disk;
+}
+
+inline std::string little_endian(std::uint64_t value, std::size_t size) {
+  std::string bytes;
+  for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xFFU);
+  return bytes;
+}
+
+/// Makes a folder of ext2 in blocks of 4 KiB as large as `size`: behind its first twelve blocks every block is `content`,
+/// because every pointer of its indirect blocks leads to one and the same block.
+inline void repeat_block(const fs::path& image, const std::string& folder, std::string content, std::uint64_t size) {
+  constexpr std::size_t block = 4096;
+  constexpr std::size_t pointers = block / 4;
+  const std::string free = tool({"debugfs", "-R", "ffb 4", image.string()});  // "Free blocks found: 1 2 3 4"
+  std::vector<std::uint64_t> blocks;
+  for (std::size_t at = free.find(':') + 1; at != std::string::npos && at + 1 < free.size(); at = free.find(' ', at + 1)) {
+    if (const auto number = std::strtoull(free.c_str() + at + 1, nullptr, 10); number != 0) blocks.push_back(number);
+  }
+  ASSERT_EQ(blocks.size(), 4U) << free;
+  std::string commands = fmt::format("set_inode_field {} size {}\n", folder, size);
+  // Without a mark that they are in use the next folder would get them too.
+  for (const std::uint64_t number : blocks) commands += fmt::format("setb {}\n", number);
+  const std::array<const char*, 3> levels{"IND", "DIND", "TIND"};
+  content.resize(block, '\0');
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    overwrite(image, blocks[i] * block, content);
+    if (i == levels.size()) break;
+    content.clear();
+    for (std::size_t n = 0; n < pointers; ++n) content += little_endian(blocks[i], 4);
+    commands += fmt::format("set_inode_field {} block[{}] {}\n", folder, levels.at(i), blocks[i + 1]);
+  }
+  tool({"debugfs", "-w", "-f", "-", image.string()}, commands);
+}
+
+/// A block of a folder: `count` entries whose names begin with `start`, all of one inode.
+inline std::string folder_block(std::uint32_t inode, std::size_t count, const std::string& start) {
+  std::string block;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = fmt::format("{}{:04}", start, i);
+    const std::size_t size = i + 1 == count ? 4096 - block.size() : (8 + name.size() + 3) / 4 * 4;
+    std::string entry = little_endian(inode, 4) + little_endian(size, 2) + little_endian(name.size(), 1) + little_endian(2, 1) + name;
+    entry.resize(size, '\0');
+    block += entry;
+  }
+  return block;
 }
 
 /// One disk behind qemu-nbd.

@@ -5,6 +5,8 @@
 
 #include "guest/rpm_database.hpp"
 #include "package_guest.hpp"
+#include "vmpatch/core/process.hpp"
+#include "vmpatch/core/seccomp.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::guest::test {
@@ -215,6 +217,29 @@ TEST(Rpm, database_that_never_ends_is_ended) {
   const auto facts = facts_of(dir);
   EXPECT_EQ(direct::test::code_of(facts), Errc::failed) << error_of(facts);
   EXPECT_NE(error_of(facts).find("more processor time"), std::string::npos) << error_of(facts);
+}
+
+/// The program itself on a folder in which the database is a link to `target`.
+std::string said_by_reader(const std::string& format, const std::string& file, const fs::path& target) {
+  const TempDir dir;
+  fs::create_symlink(target, dir / file);
+  Command command;
+  command.argv = {VMPATCH_BINARY_DIR "/bin/vm-patch-rpmdb", format};
+  command.cwd = dir.path();
+  const auto output = run(command);
+  EXPECT_TRUE(output.has_value()) << output.error().message;
+  return output ? output->out : std::string();
+}
+
+TEST(Rpm, reader_opens_no_database_outside_of_its_folder) {
+  const TempDir dir;
+  for (const auto& [format, file] : {std::pair("sqlite", "rpmdb.sqlite"), std::pair("bdb", "Packages"), std::pair("ndb", "Packages.db")}) {
+    fs::copy(databases() / format / file, dir / file);
+    [[maybe_unused]] const std::string said = said_by_reader(format, file, dir / file);
+#ifndef __SANITIZE_ADDRESS__
+    EXPECT_TRUE(said.empty() || !has_landlock()) << format << ": " << said;
+#endif
+  }
 }
 
 TEST(Rpm, database_of_more_than_one_range_is_copied_whole) {

@@ -4,12 +4,6 @@
 namespace vmpatch::guest::hostile {
 namespace {
 
-std::string little_endian(std::uint64_t value, std::size_t size) {
-  std::string bytes;
-  for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xFFU);
-  return bytes;
-}
-
 void debugfs(const fs::path& image, const std::string& commands) { tool({"debugfs", "-w", "-f", "-", image}, commands); }
 
 TEST(HostileDisk, folders_in_circles_end) {

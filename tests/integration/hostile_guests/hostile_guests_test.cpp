@@ -99,13 +99,55 @@ TEST(HostileGuest, largest_database_that_is_read_is_parsed_in_bounds) {
   std::string stanzas;
   for (int i = 0; stanzas.size() < 60 * mib; ++i) stanzas += fmt::format("Package: p{}\nStatus: install ok installed\nVersion: 1\n\n", i);
   dir.write("root/var/lib/dpkg/status", stanzas);
-  expect_refused(inspect(dir, image_of(dir, {"-t", "ext4"}, "200M")), "200000");
+  expect_refused(inspect(dir, image_of(dir, {"-t", "ext4"}, "200M")), "more than 50000 packages");
   std::string continued = "Package: p\nStatus: install ok installed\nVersion: 1\nDescription: x\n";
   while (continued.size() < 60 * mib) continued += " y\n";
   dir.write("root/var/lib/dpkg/status", continued);
   const auto found = inspect(dir, image_of(dir, {"-t", "ext4"}, "200M"));
   EXPECT_EQ(found.exit_code, 0) << found.err;
   EXPECT_TRUE(found.says("1 installed (dpkg)")) << found.out;
+}
+
+/// Names and versions of bytes that are no text: JSON has three for each.
+std::string half_installed(int count, std::size_t size) {
+  const std::string noise(size, '\xff');
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    const std::string number = std::to_string(i);
+    text += "Package: " + number + noise.substr(number.size()) + "\nStatus: install ok half-installed\nVersion: " + noise + "\n\n";
+  }
+  return text;
+}
+
+TEST(HostileGuest, names_and_versions_longer_than_any_honest_one_are_refused) {
+  const TempDir dir;
+  write_root(dir, "root");
+  dir.write("root/var/lib/dpkg/status", half_installed(8'008, 4'000));
+  expect_refused(inspect(dir, image_of(dir, {"-t", "ext4"}, "200M")), "/var/lib/dpkg/status: line 1: field Package longer than 512 bytes");
+  dir.write("root/var/lib/dpkg/status", half_installed(60'000, 500));
+  expect_refused(inspect(dir, image_of(dir, {"-t", "ext4"}, "200M")), "the names and versions of its packages have more than 8 MiB");
+}
+
+TEST(HostileGuest, largest_facts_that_are_told_stay_in_bounds_and_are_not_kept) {
+  const TempDir dir;
+  write_root(dir, "root");
+  dir.write("root/var/lib/dpkg/status", half_installed(3'900, 500));
+  const fs::path image = image_of(dir, {"-t", "ext4"}, "200M");
+  std::this_thread::sleep_for(std::chrono::milliseconds(2'100));  // facts of what was just written are never kept
+  const auto found = inspect(dir, image, true);
+  EXPECT_EQ(found.exit_code, 0) << found.err.substr(0, 500);
+  EXPECT_TRUE(found.says("facts are not kept")) << found.err.substr(0, 500);
+  EXPECT_LT(fs::file_size(dir / "state/facts.sqlite"), mib);
+}
+
+TEST(HostileGuest, as_many_packages_as_are_told_stay_in_bounds) {
+  const TempDir dir;
+  write_root(dir, "root");
+  std::string text;
+  for (int i = 0; i < 50'000; ++i) text += fmt::format("Package: p{}\nStatus: install ok installed\nVersion: 1\n\n", i);
+  dir.write("root/var/lib/dpkg/status", text);
+  const auto found = inspect(dir, image_of(dir, {"-t", "ext4"}, "200M"), true);
+  EXPECT_EQ(found.exit_code, 0) << found.err.substr(0, 500);
 }
 
 TEST(HostileGuest, huge_files_elsewhere_cost_nothing) {

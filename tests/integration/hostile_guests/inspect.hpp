@@ -20,8 +20,16 @@ struct Inspected {
   int exit_code = -1;
   std::string out, err;
   std::chrono::milliseconds duration{};
+  double processor_seconds = 0;  ///< of all processes
   [[nodiscard]] bool says(std::string_view text) const { return out.find(text) != std::string::npos || err.find(text) != std::string::npos; }
 };
+
+inline double processor_seconds_of_children() {
+  rusage used{};
+  ::getrusage(RUSAGE_CHILDREN, &used);
+  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
 
 /// Text output, or JSON. Checks what holds for every guest: no control characters but newlines, no appliance, an end within
 /// 10 s (2 s on an idle machine; the rest is for busy ones), and no process above 512 MiB.
@@ -32,8 +40,10 @@ inline Inspected inspect(const TempDir& dir, const fs::path& image, bool json = 
   command.extra_env = {{"XDG_RUNTIME_DIR", dir.path().string()}, {"VM_PATCH_CACHE", (dir / "cache").string()}};
   command.timeout = std::chrono::minutes(1);
   const auto start = std::chrono::steady_clock::now();
+  const double before = processor_seconds_of_children();
   const auto output = run(command);
   Inspected found;
+  found.processor_seconds = processor_seconds_of_children() - before;
   found.duration = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
   EXPECT_TRUE(output.has_value()) << output.error().message;
   if (!output) return found;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/landlock.h>
 #include <linux/netlink.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -154,9 +153,6 @@ TEST(DenyProcesses, other_sockets_are_refused) {
   EXPECT_EQ(without_processes([] { return refused(::syscall(SYS_socket, (1UL << 32U) | AF_VSOCK, SOCK_STREAM, 0)); }), 0);
   EXPECT_EQ(without_processes([] { return refused(::syscall(SYS_socket, (1UL << 32U) | AF_INET, SOCK_RAW, IPPROTO_ICMP)); }), 0);
 }
-
-/// The kernel's answer to a question that changes nothing.
-bool has_landlock() { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0; }
 
 TEST(DenyEscape, filtered_programs_of_one_account_cannot_reach_each_others_memory) {
   const auto filter = deny_escape();

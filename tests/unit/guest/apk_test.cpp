@@ -89,8 +89,19 @@ INSTANTIATE_TEST_SUITE_P(Shapes, MalformedApk,
                                          Malformed{"\nP:a\n", "line 2: package a has no version"}));
 
 TEST(ApkInstalled, overlong_value_is_failed) {
-  EXPECT_FALSE(parse_apk_installed("P:a\nV:" + std::string(5000, '1') + "\n"));
+  EXPECT_TRUE(parse_apk_installed("P:a\nV:" + std::string(512, '1') + "\n"));
+  const auto longer = parse_apk_installed("P:a\nV:" + std::string(513, '1') + "\n");
+  ASSERT_FALSE(longer.has_value());
+  EXPECT_EQ(longer.error().message, "line 2: field V longer than 512 bytes");
   EXPECT_TRUE(parse_apk_installed("P:a\nV:1\np:" + std::string(5000, '1') + "\n"));  // not kept
+}
+
+TEST(ApkInstalled, packages_of_more_than_8_mebibytes_are_failed) {
+  std::string text;
+  for (int i = 0; i < 12'000; ++i) text += "P:" + std::string(400, 'p') + "\nV:" + std::string(400, '1') + "\n\n";
+  const auto parsed = parse_apk_installed(text);
+  ASSERT_FALSE(parsed.has_value());
+  EXPECT_NE(parsed.error().message.find("more than 8 MiB"), std::string::npos) << parsed.error().message;
 }
 
 }  // namespace

@@ -132,8 +132,23 @@ TEST(ReadPackages, databases_of_small_files_are_bounded_as_a_whole) {
   MemoryGuest dpkg;
   std::string stanzas;
   for (int i = 0; i < 30'000; ++i) stanzas += "Package: a\nVersion: 1\n\n";
-  for (int i = 0; i < 7; ++i) dpkg.files["/var/lib/dpkg/status.d/" + std::to_string(i)] = stanzas;
-  EXPECT_EQ(error_of(dpkg), "/var/lib/dpkg/status.d: more than 200000 packages");
+  for (int i = 0; i < 2; ++i) dpkg.files["/var/lib/dpkg/status.d/" + std::to_string(i)] = stanzas;
+  EXPECT_EQ(error_of(dpkg), "/var/lib/dpkg/status.d/1: line 60001: more than 50000 packages");
+}
+
+TEST(ReadPackages, databases_of_small_files_with_overlong_names_are_failed) {
+  MemoryGuest pacman;
+  for (int i = 0; i < 7'000; ++i) {
+    pacman.files["/var/lib/pacman/local/" + std::to_string(i) + "/desc"] =
+        "%NAME%\n" + std::string(500, 'p') + "\n\n%VERSION%\n" + std::string(500, '1') + "\n\n%BASE%\n" + std::string(500, 'b') + "\n\n%ARCH%\n" +
+        std::string(500, 'a') + "\n\n%LICENSE%\n" + std::string(500, 'c') + "\n";
+  }
+  const std::string many = error_of(pacman);
+  EXPECT_NE(many.find("/var/lib/pacman/local/"), std::string::npos) << many;
+  EXPECT_NE(many.find("more than 8 MiB"), std::string::npos) << many;
+  MemoryGuest one;
+  one.files["/var/lib/pacman/local/a/desc"] = "%NAME%\n" + std::string(513, 'p') + "\n\n%VERSION%\n1\n";
+  EXPECT_EQ(error_of(one), "/var/lib/pacman/local/a/desc: line 2: value longer than 512 bytes");
 }
 
 TEST(FindRpmDatabase, newer_place_and_format_come_first) {
@@ -170,6 +185,20 @@ TEST(RpmAnswer, module_is_told_of_a_package_of_one) {
   for (const std::string& value : {std::string("5"), std::string("null"), std::string(R"("a\nb")"), '"' + std::string(5000, 'x') + '"'}) {
     EXPECT_FALSE(parse_rpm_answer(begin + value + "}\n").has_value()) << value;
   }
+}
+
+TEST(RpmAnswer, overlong_values_and_answers_are_failed) {
+  const auto line = [](std::size_t length) {
+    const std::string text(length, 'x');
+    return R"({"name":")" + text + R"(","version":")" + text + R"(","arch":"noarch","source":"a","source_version":"1"})" + "\n";
+  };
+  EXPECT_TRUE(parse_rpm_answer(line(512)).has_value());
+  EXPECT_FALSE(parse_rpm_answer(line(513)).has_value());
+  std::string many;
+  for (int i = 0; i < 17'000; ++i) many += line(500);
+  const auto packages = parse_rpm_answer(many);
+  ASSERT_FALSE(packages.has_value());
+  EXPECT_NE(packages.error().message.find("more than 8 MiB"), std::string::npos) << packages.error().message;
 }
 
 TEST(RpmAnswer, what_no_reader_of_ours_writes_is_failed) {
