@@ -171,6 +171,7 @@ Result<std::vector<std::optional<Digest>>> ApplianceGuest::digests(const std::ve
 }
 
 Result<void> ApplianceGuest::write(const std::string& path, const std::string& content) {
+  VMPATCH_CHECK(check_open(path));
   const bool exists = static_cast<bool>(StatPtr(guestfs_statns(g(), path.c_str())));
   if (content.size() <= max_in_one_message) {
     VMPATCH_CHECK(check(g(), guestfs_write(g(), path.c_str(), content.data(), content.size()), "write", path));

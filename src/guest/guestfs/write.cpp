@@ -5,14 +5,17 @@
 namespace vmpatch::guest::guestfs {
 
 Result<void> ApplianceGuest::make_dirs(const std::string& path) {
+  VMPATCH_CHECK(check_open(path));
   return check(g(), guestfs_mkdir_p(g(), path.c_str()), "make folder", path);
 }
 
 Result<void> ApplianceGuest::remove(const std::string& path) {
+  VMPATCH_CHECK(check_open(path));
   return check(g(), guestfs_rm_rf(g(), path.c_str()), "remove", path);
 }
 
 Result<void> ApplianceGuest::symlink(const std::string& target, const std::string& path) {
+  VMPATCH_CHECK(check_open(path));
   // ln -sf would put the link into a folder that the old link points to.
   const auto info = lstat(path);
   if (info && info->kind == FileKind::directory) return fail(Errc::failed, "cannot make link {}: a folder is in its place", escape_untrusted(path));
@@ -21,14 +24,18 @@ Result<void> ApplianceGuest::symlink(const std::string& target, const std::strin
 }
 
 Result<void> ApplianceGuest::rename(const std::string& from, const std::string& to) {
+  VMPATCH_CHECK(check_open(from));
+  VMPATCH_CHECK(check_open(to));
   return check(g(), guestfs_rename(g(), from.c_str(), to.c_str()), "rename", from);
 }
 
 Result<void> ApplianceGuest::chmod(const std::string& path, unsigned mode) {
+  VMPATCH_CHECK(check_open(path));
   return check(g(), guestfs_chmod(g(), static_cast<int>(mode), path.c_str()), "change the mode of", path);
 }
 
 Result<void> ApplianceGuest::chown(const std::string& path, std::uint32_t uid, std::uint32_t gid) {
+  VMPATCH_CHECK(check_open(path));
   return check(g(), guestfs_chown(g(), static_cast<int>(uid), static_cast<int>(gid), path.c_str()), "change the owner of", path);
 }
 
