@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Machines that only an appliance can read: LVM with XFS as RHEL has it, btrfs with subvolumes, LUKS, NTFS. They are inspected,
+# Machines that only an appliance can read: LVM with XFS as RHEL has it, btrfs with subvolumes and snapshots, LUKS, NTFS. They are inspected,
 # scanned and patched like any other. Their disks are made by guestfish. Six appliance launches.
 set -euo pipefail  # without its variables nothing may run
 . "$(dirname "$0")/../support/e2e.sh"
@@ -73,6 +73,9 @@ mount /dev/vg/var /lv
 glob cp-a /from/var/* /lv/
 rm-rf /to/@/var
 mkdir /to/@/var
+mkdir-p /to/.snapshots/1
+btrfs-subvolume-snapshot /to/@ /to/.snapshots/1/snapshot ro:true
+btrfs-subvolume-snapshot /to/@ /to/@before-upgrade
 GUESTFISH
 
 export LIBGUESTFS_BACKEND=direct
@@ -110,7 +113,7 @@ LC_ALL=C sort "$WORK/packages" | diff "$WORK/expected" - || failed 'packages dif
 expect_exit 0 vm-patch scan -a "$WORK/lvm.raw" --format raw --package beta
 expect_text "$OUT" 'beta .*1:2\.0~rc1-3\.el9'
 
-title 'a Debian on subvolumes of btrfs, with /var on LVM and XFS, is planned, patched, verified and rolled back'
+title 'a Debian on subvolumes of btrfs, beside snapshots of its root, with /var on LVM and XFS, is planned, patched, verified and rolled back'
 disk=$WORK/btrfs.raw
 before=$(digest_of "$disk")
 expect_exit 3 vm-patch plan -a "$disk" --format raw -r "$WORK/demo.vmpatch"
