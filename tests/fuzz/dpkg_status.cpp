@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(parse_dpkg_status(text));
   PackageList list;
   const auto read = parse_dpkg_stanzas(text, installed_status, list);
-  Result<std::vector<Package>> packages = list.take();
+  vmpatch::Result<std::vector<Package>> packages = list.take();
   if (!read) packages = read.error();
   check(packages);
   if (packages) {
