@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Machines that only an appliance can read: LVM with XFS as RHEL has it, btrfs with subvolumes and snapshots, LUKS, NTFS. They are inspected,
-# scanned and patched like any other. Their disks are made by guestfish. Six appliance launches.
+# Machines that only an appliance can read: LVM with XFS as RHEL has it, btrfs with subvolumes and snapshots, LUKS, NTFS. They
+# are inspected, scanned and patched like any other. Their disks are made by guestfish. Six appliance launches.
 set -euo pipefail  # without its variables nothing may run
 . "$(dirname "$0")/../support/e2e.sh"
 json() { python3 -c "import json,sys; d=json.load(open('$OUT')); print($1)"; }
@@ -20,7 +20,8 @@ printf 'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\nPRETTY_NAME=
 printf '/dev/mapper/rl-root / xfs defaults 0 0\nLABEL=boot /boot ext4 defaults 0 0\n/dev/mapper/rl-var /var xfs nosuid 0 0\n/dev/mapper/rl-swap none swap defaults 0 0\n' >"$root/etc/fstab"
 echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
 tar -C "$root" -cf "$WORK/rocky.tar" .
-for name in lvm btrfs; do truncate -s 2G "$WORK/$name.raw"; done
+truncate -s 2G "$WORK/lvm.raw"
+truncate -s 900M "$WORK/btrfs.raw"
 mini=$(image raw mini-debian)
 
 cat >"$WORK/commands" <<GUESTFISH
@@ -56,8 +57,8 @@ mkmountpoint /lv
 mount-ro /dev/sdc /from
 
 part-init /dev/sdb mbr
-part-add /dev/sdb p 2048 2097151
-part-add /dev/sdb p 2097152 4192255
+part-add /dev/sdb p 2048 1050623
+part-add /dev/sdb p 1050624 1841151
 mkfs btrfs /dev/sdb1 label:data
 pvcreate /dev/sdb2
 vgcreate vg /dev/sdb2
