@@ -10,8 +10,8 @@
 namespace vmpatch::guest::direct {
 namespace {
 
-constexpr std::uint64_t chunk_size = 32U << 10U;
-constexpr std::uint64_t max_window = 8;
+constexpr std::uint64_t chunk_size = 16U << 10U;
+constexpr std::uint64_t max_window = 16;
 
 }  // namespace
 
@@ -68,21 +68,20 @@ Result<void> Disk::wait() {
   return {};
 }
 
-Result<std::string> Disk::fetch(std::uint64_t offset, std::size_t length) {
+Result<void> Disk::fetch(std::uint64_t offset, std::span<char> to) {
   VMPATCH_CHECK(deadline_.check());
   if (!nbd_) return fail(Errc::failed, "the connection to export {} was given up", name_);
-  std::string bytes(length, '\0');
-  const std::int64_t cookie = nbd_aio_pread(nbd_.get(), bytes.data(), length, offset, NBD_NULL_COMPLETION, 0);
+  const std::int64_t cookie = nbd_aio_pread(nbd_.get(), to.data(), to.size(), offset, NBD_NULL_COMPLETION, 0);
   if (cookie < 0) return lost("read");
   for (;;) {
     const int done = nbd_aio_command_completed(nbd_.get(), static_cast<std::uint64_t>(cookie));
     if (done < 0) return lost("read");
-    if (done > 0) return bytes;
+    if (done > 0) return {};
     VMPATCH_CHECK(wait());
   }
 }
 
-Result<const Disk::Chunk*> Disk::chunk(std::uint64_t index, std::uint64_t last_wanted) {
+Result<const Disk::Run*> Disk::run_with(std::uint64_t index, std::uint64_t last_wanted) {
   if (const auto found = chunks_.find(index); found != chunks_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second);
     return &recent_.front();
@@ -93,18 +92,19 @@ Result<const Disk::Chunk*> Disk::chunk(std::uint64_t index, std::uint64_t last_w
   for (std::uint64_t i = 1; i < count; ++i) {
     if (chunks_.contains(index + i)) count = i;
   }
-  const std::uint64_t offset = index * chunk_size;
-  VMPATCH_TRY(const std::string bytes,
-              fetch(offset, static_cast<std::size_t>(std::min(count * chunk_size, size_ - offset))));
+  Run run{index, count, static_cast<std::size_t>(std::min(count * chunk_size, size_ - index * chunk_size)), {}};
+  run.bytes = std::make_unique_for_overwrite<char[]>(run.size);
+  VMPATCH_CHECK(fetch(index * chunk_size, std::span(run.bytes.get(), run.size)));
   next_expected_ = index + count;
-  while (recent_.size() + count > max_chunks_) {
-    chunks_.erase(recent_.back().index);
+  while (cached_ + count > max_chunks_) {
+    const Run& oldest = recent_.back();
+    for (std::uint64_t i = 0; i < oldest.count; ++i) chunks_.erase(oldest.first + i);
+    cached_ -= oldest.count;
     recent_.pop_back();
   }
-  for (std::uint64_t i = count; i-- > 0;) {
-    recent_.push_front({index + i, bytes.substr(static_cast<std::size_t>(i * chunk_size), chunk_size)});
-    chunks_[index + i] = recent_.begin();
-  }
+  recent_.push_front(std::move(run));
+  cached_ += count;
+  for (std::uint64_t i = 0; i < count; ++i) chunks_[index + i] = recent_.begin();
   return &recent_.front();
 }
 
@@ -118,11 +118,10 @@ Result<void> Disk::read(std::uint64_t offset, std::span<char> to) {
   while (!to.empty()) {
     // Also where all is cached: what a forged file system makes us read again and again has to end.
     VMPATCH_CHECK(deadline_.check());
-    VMPATCH_TRY(const Chunk* part, chunk(offset / chunk_size, last));
-    const std::size_t at = static_cast<std::size_t>(offset % chunk_size);
-    if (at >= part->bytes.size()) return fail(Errc::failed, "export {} is shorter than it said", name_);
-    const std::size_t length = std::min(to.size(), part->bytes.size() - at);
-    std::memcpy(to.data(), part->bytes.data() + at, length);
+    VMPATCH_TRY(const Run* run, run_with(offset / chunk_size, last));
+    const std::size_t at = static_cast<std::size_t>(offset - run->first * chunk_size);
+    const std::size_t length = std::min(to.size(), run->size - at);
+    std::memcpy(to.data(), run->bytes.get() + at, length);
     offset += length;
     to = to.subspan(length);
   }

@@ -41,16 +41,19 @@ class Disk final : public BlockSource {
   struct Close {
     void operator()(nbd_handle* handle) const;
   };
-  struct Chunk {
-    std::uint64_t index;
-    std::string bytes;
+  /// What one request brought: some chunks in a row.
+  struct Run {
+    std::uint64_t first;  ///< chunk
+    std::uint64_t count;  ///< chunks
+    std::size_t size;     ///< bytes; less than `count` chunks at the end of the disk
+    std::unique_ptr<char[]> bytes;
   };
 
   Disk(const Connection& connection, const Deadline& deadline, std::size_t cache_bytes);
   Result<void> handshake(Connection connection);
   Result<void> wait();
-  Result<const Chunk*> chunk(std::uint64_t index, std::uint64_t last_wanted);
-  Result<std::string> fetch(std::uint64_t offset, std::size_t length);
+  Result<const Run*> run_with(std::uint64_t index, std::uint64_t last_wanted);
+  Result<void> fetch(std::uint64_t offset, std::span<char> to);
   Error lost(std::string_view what);
 
   std::unique_ptr<nbd_handle, Close> nbd_;
@@ -58,8 +61,9 @@ class Disk final : public BlockSource {
   const Deadline& deadline_;
   std::uint64_t size_ = 0;
   std::size_t max_chunks_;
-  std::list<Chunk> recent_;  ///< most recently used first
-  std::unordered_map<std::uint64_t, std::list<Chunk>::iterator> chunks_;
+  std::size_t cached_ = 0;  ///< chunks
+  std::list<Run> recent_;   ///< most recently used first
+  std::unordered_map<std::uint64_t, std::list<Run>::iterator> chunks_;
   std::uint64_t next_expected_ = 0;
   std::uint64_t window_ = 1;  ///< chunks a request; grows while reading goes straight on
 };

@@ -17,17 +17,16 @@ Result<void> NodeBuilder::add(NodeStack& stack, const Source& source) {
     VMPATCH_CHECK(worker_.execute("add-fd", set, source.read_write));
   }
 
-  // locking off: the locks are ours (locks.hpp), and QEMU's would collide with them.
-  const Json file{{"driver", source.block_device ? "host_device" : "file"},
-                  {"filename", fmt::format("/dev/fdset/{}", id)},
-                  {"locking", "off"},
-                  {"read-only", !writable},
-                  {"auto-read-only", false},
-                  {"discard", "unmap"}};
+  // locking off: the locks are ours (locks.hpp), and QEMU's would collide with them. What is QEMU's default (no
+  // auto-read-only, no detect-zeroes) is not said: its monitor reads byte by byte, with seven system calls each.
+  Json file{{"driver", source.block_device ? "host_device" : "file"},
+            {"filename", fmt::format("/dev/fdset/{}", id)},
+            {"locking", "off"},
+            {"read-only", !writable}};
   const std::string name = fmt::format("node{}", id);
-  Json node{{"driver", to_string(source.format)}, {"node-name", name},      {"read-only", !writable},
-            {"auto-read-only", false},            {"discard", "unmap"},     {"detect-zeroes", "off"},
-            {"file", file}};
+  Json node{{"driver", to_string(source.format)}, {"node-name", name}, {"read-only", !writable}};
+  if (writable) file["discard"] = node["discard"] = "unmap";
+  node["file"] = std::move(file);
   if (source.format == Format::qcow2) {
     node["backing"] = stack.nodes.empty() ? Json(nullptr) : Json(stack.top());
     // A killed commit must not leave the dirty bit behind: the header screen would refuse the redo.
@@ -44,7 +43,7 @@ Result<void> NodeBuilder::add_snapshot(NodeStack& stack, const Layer& layer) {
   VMPATCH_CHECK(add(stack, {Format::qcow2, false, layer.snapshot_view.get(), -1}));
   const std::string name = fmt::format("node{}", next_++);
   VMPATCH_CHECK(worker_.execute("blockdev-add", Json{{"driver", "qcow2"}, {"node-name", name}, {"read-only", true},
-                                                     {"auto-read-only", false}, {"file", stack.top()}, {"backing", backing}}));
+                                                     {"file", stack.top()}, {"backing", backing}}));
   stack.nodes.push_back(name);
   return {};
 }

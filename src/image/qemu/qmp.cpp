@@ -105,7 +105,8 @@ Result<void> Qmp::negotiate(Milliseconds timeout) {
 Result<Json> Qmp::execute(std::string_view command, const Json& arguments, int pass_fd, Milliseconds timeout) {
   const Deadline deadline = std::chrono::steady_clock::now() + timeout;
   const std::uint64_t id = next_id_++;
-  const Json request{{"execute", command}, {"arguments", arguments}, {"id", id}};
+  Json request{{"execute", command}, {"id", id}};
+  if (!arguments.empty()) request["arguments"] = arguments;
   VMPATCH_CHECK(send(dump_json(request) + "\n", pass_fd, deadline));
   for (;;) {
     VMPATCH_TRY(const auto message, receive(deadline));
