@@ -12,8 +12,8 @@
 #include "advisory/cvss.hpp"
 #include "advisory/evaluate.hpp"
 #include "advisory/json_view.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
 namespace {

@@ -2,8 +2,8 @@
 
 #include "advisory/json_view.hpp"
 #include "advisory/rpm_name.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
 namespace {

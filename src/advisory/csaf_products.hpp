@@ -8,8 +8,8 @@
 
 #include "advisory/distribution.hpp"
 #include "advisory/purl.hpp"
-#include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 
 namespace vmpatch::advisory {
 

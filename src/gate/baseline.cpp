@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "gate/rules.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::gate {
 namespace {

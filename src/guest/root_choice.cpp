@@ -40,6 +40,14 @@ Group choose_in(const Group& group) {
   return named.empty() ? rest : named;
 }
 
+std::string describe(const std::vector<FileSystem>& all) {
+  std::string text;
+  for (const FileSystem& fs : all) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", escape_untrusted(fs.device), fs.type.empty() ? "not recognised" : escape_untrusted(fs.type));
+  }
+  return text.empty() ? "the machine's disks: there is no file system" : text;
+}
+
 }  // namespace
 
 bool is_snapshot_path(std::string_view subvolume) {
@@ -71,6 +79,19 @@ Result<FileSystem> choose_root(const std::vector<RootCandidate>& candidates) {
   }
   return fail(Errc::refused,
               "several operating systems found: {}; vm-patch works on machines with one: give the other a machine of its own", names);
+}
+
+Error no_root(const std::vector<FileSystem>& all, const std::string& trouble) {
+  const std::string names = describe(all);
+  const auto encrypted = std::find_if(all.begin(), all.end(), [](const FileSystem& fs) { return is_encrypted_type(fs.type); });
+  if (encrypted != all.end()) {
+    return fail(Errc::refused, "no operating system found on {}: {} is encrypted; patch the machine while it runs", names, escape_untrusted(encrypted->device));
+  }
+  if (!trouble.empty()) return fail(Errc::refused, "no operating system found on {}: {}", names, trouble);
+  if (std::any_of(all.begin(), all.end(), [](const FileSystem& fs) { return fs.type == "ntfs"; })) {
+    return fail(Errc::refused, "no operating system found on {}: vm-patch reads no system on NTFS (Windows)", names);
+  }
+  return fail(Errc::refused, "no operating system found on {}; check that it is the machine's system disk, and its format", names);
 }
 
 }  // namespace vmpatch::guest

@@ -24,4 +24,8 @@ struct RootCandidate {
 /// are named).
 Result<FileSystem> choose_root(const std::vector<RootCandidate>& candidates);
 
+/// Refused: none of them holds an operating system; says what they are, and that one is encrypted. `trouble`: an error on the
+/// way, or "".
+[[nodiscard]] Error no_root(const std::vector<FileSystem>& all, const std::string& trouble);
+
 }  // namespace vmpatch::guest

@@ -1,7 +1,7 @@
 #include "report/sbom_parts.hpp"
 
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::report {
 

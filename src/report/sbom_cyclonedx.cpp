@@ -2,8 +2,8 @@
 #include <set>
 
 #include "report/sbom_parts.hpp"
-#include "vmpatch/core/uuid.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/uuid.hpp"
 
 namespace vmpatch::report {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX 2.3 as JSON: https://spdx.github.io/spdx-spec/v2.3/, schemas/spdx-schema.json.
 #include "report/sbom_parts.hpp"
-#include "vmpatch/core/uuid.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/uuid.hpp"
 
 namespace vmpatch::report {
 namespace {

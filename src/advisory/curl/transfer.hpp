@@ -4,8 +4,8 @@
 #include <functional>
 #include <string>
 
-#include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 
 namespace vmpatch::advisory {
 

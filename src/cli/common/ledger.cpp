@@ -1,7 +1,7 @@
 #include "cli/common/ledger.hpp"
 
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

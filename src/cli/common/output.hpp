@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json_fwd.hpp"
 
 namespace vmpatch::cli {
 

@@ -6,8 +6,8 @@
 #include "cli/inspect/facts_text.hpp"
 #include "cli/inspect/sbom_output.hpp"
 #include "cli/verbs.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -7,8 +7,8 @@
 #include "cli/common/output.hpp"
 #include "cli/inventory/machine_rows.hpp"
 #include "cli/verbs.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

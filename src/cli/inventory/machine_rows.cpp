@@ -1,7 +1,7 @@
 #include "cli/inventory/machine_rows.hpp"
 
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -3,8 +3,8 @@
 #include "cli/common/engine_setup.hpp"
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

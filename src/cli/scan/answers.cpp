@@ -1,8 +1,8 @@
-#include "cli/common/plan_text.hpp"
 #include "cli/common/output_target.hpp"
+#include "cli/common/plan_text.hpp"
 #include "cli/scan/questions.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 

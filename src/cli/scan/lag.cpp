@@ -3,8 +3,8 @@
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/scan/snapshot_lag.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

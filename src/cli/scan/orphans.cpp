@@ -3,8 +3,8 @@
 #include "cli/common/output.hpp"
 #include "cli/scan/disk_use.hpp"
 #include "cli/scan/questions.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include "cli/common/plan_text.hpp"
 #include "cli/scan/package_version.hpp"
 #include "cli/scan/questions.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include "cli/scan/disk_use.hpp"
 #include "cli/scan/fleet_reading.hpp"
 #include "cli/scan/questions.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -4,8 +4,8 @@
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/verbs.hpp"
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {

@@ -20,8 +20,8 @@ struct Connection {
 /// `disks`: all of one machine, in its order. Nothing else is opened: no file, no socket. `*hibernated` (may be null) is set also where opening fails later: a swap
 /// partition or swap file holds a suspended system. The Guest is read-only. An
 /// operation takes at most 60 s, and all of them together 2 s of processor time, apart from content (deadline.hpp): timeout.
-/// Errors: unsupported (an appliance may read it: LVM, LUKS, XFS, btrfs, NTFS, journal that needs recovery, unknown
-/// feature, …); refused (no or several operating systems, ambiguous mount table); failed (damage, missing disk);
+/// Errors: unsupported (an appliance may read it: LVM, RAID, XFS, btrfs, journal that needs recovery, unknown feature, …); refused
+/// (no or several operating systems, nothing but what is encrypted or of another kind, ambiguous mount table); failed (damage, missing disk);
 /// timeout.
 Result<std::unique_ptr<Guest>> open(std::vector<Connection> disks, bool* hibernated);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "guest/mount_notes.hpp"
+#include "guest/root_choice.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::direct {
@@ -37,11 +38,6 @@ bool hides_root(const FoundVolume& volume) {
   if (volume.fs) return false;
   return volume.signature.may_hide_root() ||
          (volume.unreadable && volume.signature.is_ext() && volume.unreadable->code == Errc::unsupported);
-}
-
-bool is_container(const FoundVolume& volume) {
-  const std::string& type = volume.about.type;
-  return type == "LVM2_member" || type == "crypto_LUKS" || type == "linux_raid_member" || type == "BitLocker";
 }
 
 Result<std::vector<MountEntry>> read_fstab(ExtFileSystem& root) {
@@ -166,8 +162,7 @@ Result<std::size_t> find_root(const Volumes& volumes) {
   if (roots.empty()) {
     if (unsupported) return *unsupported;
     if (damaged) return *damaged;
-    return fail(Errc::refused, "no operating system found on {} disk{} ({}); check that it is the machine's system disk, and its format",
-                volumes.disks.size(), volumes.disks.size() == 1 ? "" : "s", volumes.describe());
+    return no_root(volumes.file_systems(), {});
   }
   std::string names;
   for (const std::size_t i : roots) names += (names.empty() ? "" : ", ") + volumes.all[i].about.device;
@@ -179,13 +174,11 @@ Result<std::size_t> find_root(const Volumes& volumes) {
 Result<JoinedTree> join(Volumes& volumes, std::size_t root) {
   FoundVolume& top = volumes.all[root];
   VMPATCH_TRY(const std::vector<MountEntry> fstab, read_fstab(*top.fs));
-  std::vector<FileSystem> all;
   for (const FoundVolume& volume : volumes.all) {
     // What is inside a container decides; an appliance can open it.
-    if (is_container(volume)) return *volume.unreadable;
-    all.push_back(volume.about);
+    if (volume.signature.is_container()) return *volume.unreadable;
   }
-  VMPATCH_TRY(const auto plan, plan_mounts(top.about, fstab, all));
+  VMPATCH_TRY(const auto plan, plan_mounts(top.about, fstab, volumes.file_systems()));
   for (const FoundVolume& volume : volumes.all) {
     const bool planned =
         std::any_of(plan.begin(), plan.end(), [&](const PlannedMount& m) { return m.file_system.device == volume.about.device; });

@@ -1,7 +1,6 @@
 #include "guest/direct/signatures.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "guest/direct/utf16.hpp"
@@ -135,13 +134,6 @@ std::string uuid_of(std::string_view bytes) {
     text += fmt::format("{:02x}", static_cast<unsigned char>(bytes[i]));
   }
   return text;
-}
-
-bool Signature::may_hide_root() const {
-  constexpr std::array<std::string_view, 12> types{
-      "LVM2_member", "crypto_LUKS", "linux_raid_member", "xfs", "btrfs",   "ntfs", "BitLocker",
-      "f2fs",        "erofs",       "squashfs",          "jfs", "reiserfs"};
-  return std::find(types.begin(), types.end(), type) != types.end();
 }
 
 Result<Signature> recognise(std::uint64_t size, const ReadAt& read) {

@@ -16,8 +16,10 @@ struct Signature {
   bool names_known = true;  ///< false: it may have a UUID or label that is not read here
 
   [[nodiscard]] bool is_ext() const { return type == "ext2" || type == "ext3" || type == "ext4"; }
-  /// May hold an operating system, or hides what may, and is not read here.
-  [[nodiscard]] bool may_hide_root() const;
+  /// An appliance may find an operating system in it that is not seen here. It has no keys, and looks for none on NTFS and others.
+  [[nodiscard]] bool may_hide_root() const { return type == "xfs" || type == "btrfs" || is_container(); }
+  /// Assembled by an appliance from its parts.
+  [[nodiscard]] bool is_container() const { return type == "LVM2_member" || type == "linux_raid_member"; }
 };
 
 /// Errors: only what `read` returns.

@@ -95,13 +95,10 @@ bool Volumes::hibernated() const {
   return std::any_of(all.begin(), all.end(), [](const FoundVolume& v) { return v.about.type == "swsuspend"; });
 }
 
-std::string Volumes::describe() const {
-  std::string text;
-  for (const FoundVolume& volume : all) {
-    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", volume.about.device,
-                        volume.about.type.empty() ? "not recognised" : volume.about.type);
-  }
-  return text.empty() ? "no partitions" : text;
+std::vector<FileSystem> Volumes::file_systems() const {
+  std::vector<FileSystem> list;
+  std::transform(all.begin(), all.end(), std::back_inserter(list), [](const FoundVolume& v) { return v.about; });
+  return list;
 }
 
 Result<Volumes> find_volumes(std::vector<Connection> connections, Deadline& deadline) {

@@ -27,7 +27,7 @@ struct Volumes {
 
   [[nodiscard]] bool hibernated() const;
   /// "/dev/sda1 (vfat), /dev/sda2 (ext4)" for messages.
-  [[nodiscard]] std::string describe() const;
+  [[nodiscard]] std::vector<FileSystem> file_systems() const;
 };
 
 /// Errors: failed (no connection, broken partition table), timeout.

@@ -5,8 +5,8 @@
 #include <chrono>
 
 #include "guest/guestfs/appliance_guest.hpp"
-#include "guest/guestfs/script.hpp"
 #include "guest/guestfs/scratch.hpp"
+#include "guest/guestfs/script.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::guestfs {

@@ -61,14 +61,6 @@ bool looks_like_root(guestfs_h* g) {
          any({"/etc/fstab", "/sbin/init", "/usr/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd"});
 }
 
-std::string describe(const std::vector<FileSystem>& all) {
-  std::string text;
-  for (const FileSystem& fs : all) {
-    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", escape_untrusted(fs.device), escape_untrusted(fs.type));
-  }
-  return text.empty() ? "the machine's disks: there is no file system" : text;
-}
-
 Result<std::vector<MountEntry>> read_fstab(guestfs_h* g) {
   const StatPtr info(guestfs_statns(g, "/etc/fstab"));
   if (!info) return std::vector<MountEntry>();
@@ -93,16 +85,6 @@ RootCandidate look_at_root(guestfs_h* g, const FileSystem& fs) {
   RootCandidate candidate{fs, fs.type == "btrfs" && is_read_only_subvolume(g), {}};
   if (auto fstab = read_fstab(g)) candidate.fstab = std::move(*fstab);
   return candidate;
-}
-
-Error no_root(const std::vector<FileSystem>& all, const std::string& trouble) {
-  const std::string names = describe(all);
-  const auto encrypted = std::find_if(all.begin(), all.end(), [](const FileSystem& fs) { return is_encrypted_type(fs.type); });
-  if (encrypted != all.end()) {
-    return fail(Errc::refused, "no operating system found on {}: {} is encrypted; patch the machine while it runs", names, escape_untrusted(encrypted->device));
-  }
-  if (!trouble.empty()) return fail(Errc::refused, "no operating system found on {}: {}", names, trouble);
-  return fail(Errc::refused, "no operating system found on {}; check that it is the machine's system disk, and its format", names);
 }
 
 Result<FileSystem> look_for_root(guestfs_h* g, const std::vector<FileSystem>& all) {

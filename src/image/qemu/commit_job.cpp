@@ -1,7 +1,7 @@
 #include "image/qemu/commit_job.hpp"
 
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::image {
 namespace {

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "vmpatch/core/text.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::image {
 namespace {

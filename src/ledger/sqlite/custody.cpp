@@ -3,8 +3,8 @@
 #include "ledger/audit.hpp"
 #include "ledger/sqlite/audit_chain.hpp"
 #include "ledger/sqlite/migrate.hpp"
-#include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/ledger/gate_view.hpp"
 
 namespace vmpatch::ledger {
 namespace {

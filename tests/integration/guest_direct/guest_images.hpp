@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "guest/direct/direct.hpp"
-#include "vmpatch/image/block_server.hpp"
 #include "unit/image/temp_dir.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/process.hpp"
+#include "vmpatch/image/block_server.hpp"
 
 namespace vmpatch::guest::direct::test {
 

@@ -79,7 +79,7 @@ TEST(Machines, without_an_operating_system_are_refused) {
        {make_file_system(dir, "data-disk", dir / "data", {"-t", "ext4"}), empty_disk(dir, "empty", 8 * mib)}) {
     const Machine machine(dir, {disk});
     EXPECT_EQ(code_of(machine.guest), Errc::refused) << error_of(machine);
-    EXPECT_NE(error_of(machine).find("no operating system found on 1 disk"), std::string::npos) << error_of(machine);
+    EXPECT_NE(error_of(machine).find("no operating system found on /dev/sda ("), std::string::npos) << error_of(machine);
   }
 }
 
@@ -121,6 +121,13 @@ TEST(Machines, file_system_larger_than_its_device_fails) {
   EXPECT_NE(error_of(machine).find("cut off"), std::string::npos) << error_of(machine);
 }
 
+/// A root with this fstab and these folders.
+fs::path root_with(const TempDir& dir, const std::string& fstab, const std::vector<std::string>& folders) {
+  write_root(dir, "root", fstab);
+  for (const std::string& folder : folders) fs::create_directories(dir / "root" / folder);
+  return make_file_system(dir, "root-disk", dir / "root", {"-t", "ext4"});
+}
+
 struct Magic {
   std::string name;
   std::uint64_t offset;
@@ -143,11 +150,44 @@ TEST_P(Foreign, content_is_for_the_appliance_alone_or_beside_a_root) {
 INSTANTIATE_TEST_SUITE_P(Types, Foreign,
                          testing::Values(Magic{"xfs", 0, "XFSB"},
                                          Magic{"LVM2_member", 512, "LABELONE"s + std::string(16, '\0') + "LVM2 001"},
-                                         Magic{"crypto_LUKS", 0, "LUKS\xba\xbe"}, Magic{"btrfs", 65600, "_BHRfS_M"},
-                                         Magic{"ntfs", 3, "NTFS    "},
+                                         Magic{"btrfs", 65600, "_BHRfS_M"},
                                          Magic{"linux_raid_member", 4096, "\xfc\x4e\x2b\xa9"},
                                          Magic{"linux_raid_member", 8 * mib - 8192, "\xfc\x4e\x2b\xa9"},
                                          Magic{"linux_raid_member", 8 * mib - 65536, "\xfc\x4e\x2b\xa9"}));
+
+class Closed : public testing::TestWithParam<Magic> {};
+
+TEST_P(Closed, content_that_no_appliance_opens_is_refused_alone_and_no_obstacle_beside_a_root) {
+  const TempDir dir;
+  const fs::path closed = empty_disk(dir, "closed", 8 * mib);
+  overwrite(closed, GetParam().offset, GetParam().bytes);
+  const Machine alone(dir, {closed});
+  EXPECT_EQ(code_of(alone.guest), Errc::refused) << error_of(alone);
+  EXPECT_NE(error_of(alone).find("no operating system found on /dev/sda (" + GetParam().name + ")"), std::string::npos) << error_of(alone);
+  const TempDir both;
+  write_root(both, "root");
+  const Machine beside(both, {make_file_system(both, "root-disk", both / "root", {"-t", "ext4"}), closed});
+  ASSERT_TRUE(beside.guest.has_value()) << error_of(beside);
+  EXPECT_TRUE((*beside.guest)->read("/etc/passwd", 100).has_value());
+}
+INSTANTIATE_TEST_SUITE_P(Types, Closed,
+                         testing::Values(Magic{"crypto_LUKS", 0, "LUKS\xba\xbe"}, Magic{"BitLocker", 3, "-FVE-FS-"},
+                                         Magic{"ntfs", 3, "NTFS    "}, Magic{"jfs", 32768, "JFS1"}));
+
+TEST(Machines, place_on_an_encrypted_disk_is_closed_and_a_vital_one_an_error) {
+  const TempDir dir;
+  const fs::path closed = empty_disk(dir, "closed", 8 * mib);
+  overwrite(closed, 0, "LUKS\xba\xbe");
+  const Machine machine(dir, {root_with(dir, "/dev/mapper/home_crypt /home ext4 defaults 0 2\n", {"home"}), closed});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  const auto below = (*machine.guest)->list("/home");
+  ASSERT_EQ(code_of(below), Errc::not_found);
+  EXPECT_NE(below.error().message.find("it may be inside of /dev/sdb, which is encrypted"), std::string::npos) << below.error().message;
+  const TempDir vital;
+  const Machine without_var(vital, {root_with(vital, "/dev/mapper/var_crypt /var ext4 defaults 0 2\n", {"var"}), closed});
+  EXPECT_EQ(code_of(without_var.guest), Errc::failed) << error_of(without_var);
+  EXPECT_NE(error_of(without_var).find("/dev/sdb, which is encrypted"), std::string::npos) << error_of(without_var);
+}
 
 TEST(Machines, foreign_data_disk_of_the_mount_table_blocks_only_itself) {
   const TempDir dir;
@@ -169,13 +209,6 @@ TEST(Machines, foreign_var_is_for_the_appliance) {
   overwrite(data, 0, "XFSB");
   const Machine machine(dir, {make_file_system(dir, "one", dir / "root", {"-t", "ext4"}), data});
   EXPECT_EQ(code_of(machine.guest), Errc::unsupported) << error_of(machine);
-}
-
-/// A root with this fstab and these folders.
-fs::path root_with(const TempDir& dir, const std::string& fstab, const std::vector<std::string>& folders) {
-  write_root(dir, "root", fstab);
-  for (const std::string& folder : folders) fs::create_directories(dir / "root" / folder);
-  return make_file_system(dir, "root-disk", dir / "root", {"-t", "ext4"});
 }
 
 TEST(Machines, missing_device_blocks_its_mount_point_and_what_lies_below) {

@@ -3,8 +3,8 @@
 #include <random>
 
 #include "guest/json_bytes.hpp"
-#include "vmpatch/guest/facts.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/guest/facts.hpp"
 
 namespace vmpatch::guest {
 namespace {

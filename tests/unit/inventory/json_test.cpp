@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "vmpatch/inventory/machine.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/inventory/machine.hpp"
 
 namespace vmpatch::inventory {
 namespace {

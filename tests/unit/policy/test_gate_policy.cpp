@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "vmpatch/policy/policy.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/policy/policy.hpp"
 
 namespace vmpatch::policy {
 namespace {

@@ -1,7 +1,7 @@
 #include "unit/cli/recipe/verb_fixture.hpp"
 #include "unit/recipe/deb_fixture.hpp"
-#include "vmpatch/recipe/recipe.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/recipe/recipe.hpp"
 
 namespace vmpatch {
 namespace {
