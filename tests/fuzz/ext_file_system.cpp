@@ -20,20 +20,21 @@ constexpr std::uint64_t boot_block = 1024;
 constexpr std::uint64_t size = 256U << 10U;
 constexpr std::size_t max_visits = 200;
 
-/// The input, and zeros behind it.
+/// The input, and zeros before and behind it. Nothing is allocated for them: that would be most of the time.
 class Memory final : public BlockSource {
  public:
-  explicit Memory(std::string_view bytes) : disk_(size, '\0') {
-    std::memcpy(disk_.data() + boot_block, bytes.data(), std::min<std::size_t>(bytes.size(), size - boot_block));
-  }
+  explicit Memory(std::string_view bytes) : bytes_(bytes) {}
   Result<void> read(std::uint64_t offset, std::span<char> to) override {
     if (offset > size || to.size() > size - offset) std::abort();
-    std::memcpy(to.data(), disk_.data() + offset, to.size());
+    std::fill(to.begin(), to.end(), '\0');
+    const std::uint64_t begin = std::max(offset, boot_block);
+    const std::uint64_t end = std::min<std::uint64_t>(offset + to.size(), boot_block + bytes_.size());
+    if (begin < end) std::memcpy(to.data() + (begin - offset), bytes_.data() + (begin - boot_block), end - begin);
     return {};
   }
 
  private:
-  std::string disk_;
+  std::string_view bytes_;
 };
 
 void visit(Tree& tree, const std::string& directory, std::size_t& visits) {
