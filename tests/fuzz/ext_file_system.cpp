@@ -19,6 +19,7 @@ using namespace vmpatch::guest::direct;
 constexpr std::uint64_t boot_block = 1024;
 constexpr std::uint64_t size = 256U << 10U;
 constexpr std::size_t max_visits = 200;
+constexpr std::size_t max_content = 1U << 20U;  ///< bytes of all files; content is not part of the budget of time
 
 /// The input, and zeros before and behind it. Nothing is allocated for them: that would be most of the time.
 class Memory final : public BlockSource {
@@ -37,24 +38,28 @@ class Memory final : public BlockSource {
   std::string_view bytes_;
 };
 
-void visit(Tree& tree, const std::string& directory, std::size_t& visits) {
+struct Spent {
+  std::size_t visits = 0;
+  std::size_t content = 0;
+};
+
+void visit(Tree& tree, const std::string& directory, Spent& spent) {
   const auto found = tree.resolve(directory, true);
   if (!found || found->how != Found::How::node || found->node.stat.kind != FileKind::directory) return;
   const auto entries = tree.list(found->node);
   if (!entries) return;
   for (const ExtEntry& entry : *entries) {
-    if (++visits > max_visits) return;
+    if (++spent.visits > max_visits) return;
     const std::string path = directory + "/" + entry.name;
     const auto child = tree.resolve(path, true);
     if (!child || child->how != Found::How::node) continue;
-    std::size_t read = 0;
     if (child->node.stat.kind == FileKind::regular) {
       (void)child->node.fs->content(child->node.inode, [&](std::string_view piece) {
-        read += piece.size();
-        return read < (1U << 20U);
+        spent.content += piece.size();
+        return spent.content < max_content;
       });
     } else if (child->node.stat.kind == FileKind::directory) {
-      visit(tree, path, visits);
+      visit(tree, path, spent);
     }
   }
 }
@@ -64,7 +69,8 @@ void visit(Tree& tree, const std::string& directory, std::size_t& visits) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t length) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), length);
   Memory disk(bytes);
-  Deadline deadline;
+  // A part of what a guest may take: many inputs find ways to spend all of it.
+  Deadline deadline(std::chrono::milliseconds(10));
   const Deadline::Operation timed(deadline);
   const Volume volume{&disk, 0, size};
   std::string superblock(slice(bytes, 0, 1024));
@@ -73,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t leng
   const auto fs = ExtFileSystem::open(volume, deadline);
   if (!fs) return 0;
   Tree tree(**fs);
-  std::size_t visits = 0;
-  visit(tree, "/", visits);
+  Spent spent;
+  visit(tree, "/", spent);
   return 0;
 }

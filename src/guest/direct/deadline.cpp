@@ -28,9 +28,9 @@ Result<void> Deadline::check() const {
   if (Clock::now() >= end_) return fail(Errc::timeout, "it took longer than {} s", limit.count());
   // Unlike the clock on the wall it costs a system call. The first check of an operation always looks.
   constexpr unsigned rarely = 16;
-  if (checks_++ % rarely == 0 && used() > work_limit) {
-    return fail(Errc::timeout, "reading the guest took more than {} s of processor time, as only a damaged or forged file system does; check it with e2fsck",
-                work_limit.count());
+  if (checks_++ % rarely == 0 && used() > work_) {
+    return fail(Errc::timeout, "reading the guest took more than {:.3g} s of processor time, as only a damaged or forged file system does; check it with e2fsck",
+                std::chrono::duration<double>(work_).count());
   }
   return {};
 }

@@ -20,6 +20,10 @@ class Deadline {
   static constexpr Nanoseconds for_byte{50};             ///< of content that is handed over; what it takes up to that is free
   static constexpr std::chrono::milliseconds for_path{1};  ///< of a list that the caller chose; free likewise
 
+  Deadline() = default;
+  /// `work`: instead of work_limit.
+  explicit Deadline(Nanoseconds work) : work_(work) {}
+
   /// One operation: begins with it and ends with it. The first one begins with the deadline itself.
   class Operation {
    public:
@@ -49,6 +53,7 @@ class Deadline {
   void begin();
   void end() { earlier_ = used(); begun_ = forgiven_ = Nanoseconds(0); running_ = false; }
 
+  Nanoseconds work_ = work_limit;
   Clock::time_point end_ = Clock::now() + limit;
   Nanoseconds earlier_{0};   ///< of operations that have ended
   Nanoseconds begun_{0};     ///< processor time of this process when the operation began
