@@ -75,6 +75,11 @@ struct Selection {
 Selection select_packages(VersionScheme scheme, const recipe::Recipe& recipe, const recipe::step::Packages& step,
                           const std::vector<PayloadPackage>& payloads, const guest::Facts& facts);
 
+/// The calls of dpkg that install these changes, in order. dpkg unpacks everything of a call before it configures any of it, and
+/// refuses to unpack what Pre-Depends (policy 7.2) on a version that is not configured: that goes into an earlier call.
+std::vector<std::vector<PackageChange>> install_batches(VersionScheme scheme, const std::vector<PackageChange>& changes,
+                                                        const std::vector<PayloadPackage>& payloads, const guest::Facts& facts);
+
 /// Why a recipe is not for this guest; empty = it is.
 std::vector<std::string> applicability(const recipe::Recipe& recipe, const guest::Facts& facts);
 

@@ -41,9 +41,11 @@ Result<void> apply_packages(const StepContext& context, const recipe::step::Pack
   if (selection.changes.empty()) return {};
   VMPATCH_CHECK(check_room(context, selection.changes));
   VMPATCH_CHECK(audit(context, "before the patch"));
-  auto command = dpkg_command(step);
-  for (const auto& change : selection.changes) command.push_back(context.payload_dir + "/" + change.payload);
-  VMPATCH_CHECK(run_in_guest(context, command, dpkg_limit, "dpkg --install"));
+  for (const auto& batch : plan::install_batches(plan::VersionScheme::deb, selection.changes, context.job.packages, context.facts)) {
+    auto command = dpkg_command(step);
+    for (const auto& change : batch) command.push_back(context.payload_dir + "/" + change.payload);
+    VMPATCH_CHECK(run_in_guest(context, command, dpkg_limit, "dpkg --install"));
+  }
   return audit(context, "after the patch");
 }
 
