@@ -101,7 +101,10 @@ POSTINST
     echo "library $version" | data usr/lib/demo/libdemo.txt
     source_of="demo-src ($version-1)" deb "$out" libdemo $version
     printf '#!/bin/sh\necho demo-app %s\n' $version | data usr/bin/demo-app 0755
-    relations="Depends: libdemo (= $version)" source_of="demo-src ($version-1)" deb "$out" demo-app $version
+    # The new one wants its library configured before it is unpacked, as libpam-modules does.
+    field=Depends
+    [ "$version" != 2.0 ] || field=Pre-Depends
+    relations="$field: libdemo (= $version)" source_of="demo-src ($version-1)" deb "$out" demo-app $version
   done
   # A package that cannot be configured, and one that needs what nobody has.
   echo 1.0 | data usr/share/demo-fail/version
