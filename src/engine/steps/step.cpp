@@ -21,10 +21,26 @@ Result<void> dispatch(const StepContext& context, const recipe::Step& step) {
   return std::visit(Visitor{context}, step);
 }
 
-std::string last_lines(const std::string& output) {
-  constexpr std::size_t most = 400;
-  const auto tail = trim(output.size() > most ? std::string_view(output).substr(output.size() - most) : output);
-  return escape_untrusted(tail);
+constexpr std::size_t most_of_output = 400;  ///< bytes in an error
+
+std::string last_lines(std::string_view output) {
+  if (output.size() > most_of_output) {
+    output.remove_prefix(output.size() - most_of_output);
+    output.remove_prefix(std::min(output.size(), output.find('\n') + 1));
+  }
+  return escape_untrusted(trim(output));
+}
+
+/// What dpkg itself says of its errors, which may stand far above the last lines: "dpkg: …" and the indented lines below each.
+std::string errors_of_dpkg(std::string_view output) {
+  std::string errors;
+  bool inside = false;
+  for (const auto line : split(output, '\n')) {
+    inside = line.starts_with("dpkg: ") ? !line.starts_with("dpkg: warning") : inside && line.starts_with(' ');
+    if (!inside || errors.size() > most_of_output) continue;
+    errors += (errors.empty() ? "" : " ") + escape_untrusted(trim(line));
+  }
+  return errors;
 }
 
 }  // namespace
@@ -54,7 +70,9 @@ Result<void> run_in_guest(const StepContext& context, const std::vector<std::str
     if (!trim(line).empty()) context.log.debug("guest: {}", escape_untrusted(line));
   }
   if (result.exit_code != 0) {
-    return fail(Errc::failed, "{} ended with exit code {}: {}", what, result.exit_code, last_lines(result.output));
+    const std::string errors = errors_of_dpkg(result.output);
+    return fail(Errc::failed, "{} ended with exit code {}: {}", what, result.exit_code,
+                errors.empty() ? last_lines(result.output) : errors + "; last lines: " + last_lines(result.output));
   }
   return {};
 }
