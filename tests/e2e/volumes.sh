@@ -139,4 +139,5 @@ expect_text "$ERR" 'luks\.raw.*/dev/sda1 \(crypto_LUKS\): /dev/sda1 is encrypted
 expect_exit 4 vm-patch -v inspect -a "$WORK/ntfs.raw" --format raw
 expect_no_text "$ERR" 'starting an appliance'
 expect_text "$ERR" 'ntfs\.raw.*no operating system found.*ntfs'
+expect_exit 1 vm-patch scan -a "$WORK/luks.raw" --format raw --package beta
 

@@ -26,7 +26,6 @@ struct Volumes {
   std::vector<FoundVolume> all;
 
   [[nodiscard]] bool hibernated() const;
-  /// "/dev/sda1 (vfat), /dev/sda2 (ext4)" for messages.
   [[nodiscard]] std::vector<FileSystem> file_systems() const;
 };
 
