@@ -48,4 +48,24 @@ std::vector<Relations> parse_relations(std::string_view field) {
   return all;
 }
 
+std::vector<Relations> relations_of(const recipe::DebPackage& deb, const std::string& field) {
+  const auto found = deb.control.find(field);
+  return found == deb.control.end() ? std::vector<Relations>() : parse_relations(found->second);
+}
+
+bool fits(VersionScheme scheme, const Relation& relation, const std::string& version) {
+  return !relation.bound || in_bounds(scheme, version, *relation.bound);
+}
+
+bool offers(VersionScheme scheme, const recipe::DebPackage& deb, const Relation& relation) {
+  if (deb.name() == relation.name && fits(scheme, relation, deb.version())) return true;
+  for (const auto& alternatives : relations_of(deb, "Provides")) {
+    for (const auto& offer : alternatives) {
+      if (offer.name != relation.name) continue;
+      if (!relation.bound || (offer.bound && fits(scheme, relation, offer.bound->version))) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace vmpatch::plan

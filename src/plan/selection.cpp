@@ -11,11 +11,6 @@ namespace {
 
 using ByName = std::multimap<std::string, const PayloadPackage*>;
 
-std::string control_field(const recipe::DebPackage& deb, const std::string& field) {
-  const auto found = deb.control.find(field);
-  return found == deb.control.end() ? std::string() : found->second;
-}
-
 bool same_architecture(const guest::Package& installed, const recipe::DebPackage& deb) {
   return installed.arch == deb.architecture() || installed.arch == "all" || deb.architecture() == "all";
 }
@@ -55,30 +50,14 @@ class Selector {
     return compare_versions(scheme_, installed.version, deb.version()) < 0;
   }
 
-  bool fits(const Relation& relation, const std::string& version) const {
-    return !relation.bound || in_bounds(scheme_, version, *relation.bound);
-  }
-
-  bool provided(const Relation& relation, std::string_view provides) const {
-    for (const auto& alternatives : parse_relations(provides)) {
-      for (const auto& offer : alternatives) {
-        if (offer.name == relation.name && (!relation.bound || (offer.bound && fits(relation, offer.bound->version)))) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
   // A chosen payload replaces what is installed under its name, so the installed version no longer counts then.
   bool holds(const Relation& relation) const {
     for (const auto* payload : chosen_) {
-      if (payload->deb.name() == relation.name && fits(relation, payload->deb.version())) return true;
-      if (provided(relation, control_field(payload->deb, "Provides"))) return true;
+      if (offers(scheme_, payload->deb, relation)) return true;
     }
     const auto [first, last] = installed_.equal_range(relation.name);
     for (auto it = first; it != last; ++it) {
-      if (!replaced(*it->second) && fits(relation, it->second->version)) return true;
+      if (!replaced(*it->second) && fits(scheme_, relation, it->second->version)) return true;
     }
     return false;
   }
@@ -91,8 +70,8 @@ class Selector {
   }
 
   static std::vector<Relations> needs(const recipe::DebPackage& deb) {
-    auto relations = parse_relations(control_field(deb, "Pre-Depends"));
-    for (auto& more : parse_relations(control_field(deb, "Depends"))) relations.push_back(std::move(more));
+    auto relations = relations_of(deb, "Pre-Depends");
+    for (auto& more : relations_of(deb, "Depends")) relations.push_back(std::move(more));
     return relations;
   }
 
@@ -116,7 +95,7 @@ class Selector {
   bool choose(const Relation& relation) {
     const auto [first, last] = by_name_.equal_range(relation.name);
     for (auto it = first; it != last; ++it) {
-      if (fits(relation, it->second->deb.version()) && !chosen_.contains(it->second)) {
+      if (fits(scheme_, relation, it->second->deb.version()) && !chosen_.contains(it->second)) {
         chosen_.insert(it->second);
         return true;
       }

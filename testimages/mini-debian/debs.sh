@@ -99,7 +99,9 @@ POSTINST
 
     # A library and a program that needs the same version of it; the source package has another name and version.
     echo "library $version" | data usr/lib/demo/libdemo.txt
-    source_of="demo-src ($version-1)" deb "$out" libdemo $version
+    breaks=
+    [ "$version" != 2.0 ] || breaks='Breaks: demo-app (<< 2.0)'
+    relations=$breaks source_of="demo-src ($version-1)" deb "$out" libdemo $version
     printf '#!/bin/sh\necho demo-app %s\n' $version | data usr/bin/demo-app 0755
     # The new one wants its library configured before it is unpacked, as libpam-modules does.
     field=Depends

@@ -63,7 +63,7 @@ title 'one machine fails in a maintainer script, the good one beside it is patch
 bundle_of demo "$WORK/demo.vmpatch" "$debs"/{demo-conf,demo-service,libdemo,demo-app,demo-fail}_2.0_all.deb
 expect_exit 1 vm-patch apply -a "$bad" -a "$good" --format raw -r "$WORK/demo.vmpatch" --yes --jobs 2
 cp "$OUT" "$WORK/apply.out"
-expect_text "$WORK/apply.out" "$bad: not patched \(failed\): .*demo-fail"
+expect_text "$WORK/apply.out" "$bad: not patched \(failed\): .*dpkg: error processing package demo-fail .*this is meant to fail"
 expect_text "$WORK/apply.out" "$good: patched by demo version 1"
 expect_text "$WORK/apply.out" 'demo-conf +1\.0 +-> +2\.0'
 

@@ -75,8 +75,9 @@ struct Selection {
 Selection select_packages(VersionScheme scheme, const recipe::Recipe& recipe, const recipe::step::Packages& step,
                           const std::vector<PayloadPackage>& payloads, const guest::Facts& facts);
 
-/// The calls of dpkg that install these changes, in order. dpkg unpacks everything of a call before it configures any of it, and
-/// refuses to unpack what Pre-Depends (policy 7.2) on a version that is not configured: that goes into an earlier call.
+/// In how many rounds dpkg installs these changes: all of a round is unpacked before any of it is configured. dpkg refuses to
+/// unpack what Pre-Depends on a version that is not configured, or Conflicts with one that is there (policy 7.2, 7.4): these go
+/// into an earlier round. Circles are left in one. Every change's payload is in `payloads`.
 std::vector<std::vector<PackageChange>> install_batches(VersionScheme scheme, const std::vector<PackageChange>& changes,
                                                         const std::vector<PayloadPackage>& payloads, const guest::Facts& facts);
 

@@ -6,10 +6,24 @@ namespace {
 
 constexpr Seconds dpkg_limit{3600};
 
-std::vector<std::string> dpkg_command(const recipe::step::Packages& step) {
+/// As apt calls it: what an update Breaks is deconfigured, until its own update comes.
+std::vector<std::string> dpkg_command(const recipe::step::Packages& step, const char* action) {
   // Syncing file by file is pointless on an overlay that is flushed as a whole before anybody believes in it.
-  return {"dpkg", "--force-unsafe-io",
-          step.conffiles == recipe::Conffiles::keep ? "--force-confold" : "--force-confnew", "--install"};
+  return {"dpkg", "--force-unsafe-io", "--auto-deconfigure",
+          step.conffiles == recipe::Conffiles::keep ? "--force-confold" : "--force-confnew", action};
+}
+
+/// An earlier round configures nothing but its own packages: what they broke has its turn later.
+Result<void> install(const StepContext& context, const recipe::step::Packages& step, const std::vector<plan::PackageChange>& batch,
+                     bool last) {
+  auto unpack = dpkg_command(step, last ? "--install" : "--unpack");
+  auto configure = dpkg_command(step, "--configure");
+  for (const auto& change : batch) {
+    unpack.push_back(context.payload_dir + "/" + change.payload);
+    configure.push_back(change.arch == "all" ? change.name : change.name + ":" + change.arch);
+  }
+  VMPATCH_CHECK(run_in_guest(context, unpack, dpkg_limit, last ? "dpkg --install" : "dpkg --unpack"));
+  return last ? Result<void>() : run_in_guest(context, configure, dpkg_limit, "dpkg --configure");
 }
 
 Result<void> audit(const StepContext& context, std::string_view when) {
@@ -41,11 +55,8 @@ Result<void> apply_packages(const StepContext& context, const recipe::step::Pack
   if (selection.changes.empty()) return {};
   VMPATCH_CHECK(check_room(context, selection.changes));
   VMPATCH_CHECK(audit(context, "before the patch"));
-  for (const auto& batch : plan::install_batches(plan::VersionScheme::deb, selection.changes, context.job.packages, context.facts)) {
-    auto command = dpkg_command(step);
-    for (const auto& change : batch) command.push_back(context.payload_dir + "/" + change.payload);
-    VMPATCH_CHECK(run_in_guest(context, command, dpkg_limit, "dpkg --install"));
-  }
+  const auto batches = plan::install_batches(plan::VersionScheme::deb, selection.changes, context.job.packages, context.facts);
+  for (const auto& batch : batches) VMPATCH_CHECK(install(context, step, batch, &batch == &batches.back()));
   return audit(context, "after the patch");
 }
 

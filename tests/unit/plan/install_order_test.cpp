@@ -50,11 +50,15 @@ TEST(InstallOrder, a_provider_counts_and_a_chain_takes_a_call_each) {
   EXPECT_THAT(batches(payloads, debian({installed("a", "1"), installed("b", "1"), installed("c", "1")})), ElementsAre("a", "b", "c"));
 }
 
-TEST(InstallOrder, what_a_package_breaks_is_updated_no_later) {
-  const std::vector payloads{payload("tool", "2"), with(payload("late", "2"), "Pre-Depends", "tool (= 2)"),
-                             with(payload("breaker", "2"), "Breaks", "late (<< 2)")};
-  EXPECT_THAT(batches(payloads, debian({installed("tool", "1"), installed("late", "1"), installed("breaker", "1")})),
-              ElementsAre("tool", "late breaker"));
+TEST(InstallOrder, what_a_package_breaks_does_not_hinder_what_pre_depends_on_it) {
+  const std::vector payloads{with(payload("pam-modules", "2"), "Pre-Depends", "pam-bin (= 2)"),
+                             with(payload("pam-bin", "2"), "Breaks", "pam-modules (<< 2)")};
+  EXPECT_THAT(batches(payloads, debian({installed("pam-modules", "1"), installed("pam-bin", "1")})), ElementsAre("pam-bin", "pam-modules"));
+}
+
+TEST(InstallOrder, what_a_package_conflicts_with_is_updated_before) {
+  const std::vector payloads{with(payload("new", "2"), "Conflicts", "old (<< 2), gone (<< 2)"), payload("old", "2"), payload("gone", "2")};
+  EXPECT_THAT(batches(payloads, debian({installed("new", "1"), installed("old", "1")})), ElementsAre("old", "new"));
 }
 
 TEST(InstallOrder, a_circle_of_pre_depends_is_left_to_dpkg_in_one_call) {
