@@ -20,6 +20,9 @@ struct FileSystem {
   bool names_known = true;         ///< false: it may have a UUID or label that the adapter cannot read
   std::string subvolume{};         ///< btrfs: path of what is mounted, from the top of the file system; "" = the top itself
   std::uint64_t subvolume_id = 0;  ///< btrfs: its number; 0 = not known
+  std::string holder{};            ///< btrfs: the device whose subvolume this is; "" = `device` is one
+
+  [[nodiscard]] const std::string& block_device() const { return holder.empty() ? device : holder; }
 
   /// A btrfs by its device: what is mounted without an option. libguestfs names other subvolumes "btrfsvol:/dev/sda1/PATH".
   [[nodiscard]] bool is_default_subvolume() const { return type == "btrfs" && !device.starts_with("btrfsvol:"); }

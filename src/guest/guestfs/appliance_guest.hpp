@@ -55,6 +55,7 @@ class ApplianceGuest final : public WritableGuest {
  private:
   [[nodiscard]] guestfs_h* g() const { return handle_.get(); }
   Result<void> mount_one(const Mount& mount);
+  Result<void> mount_memory(const std::string& where, const char* options);
   /// Nothing is mounted at `where`: the error that reads below it get.
   Result<void> shut(const std::string& where, const std::string& real, Error why);
   [[nodiscard]] Result<void> check_open(const std::string& path) const;

@@ -8,23 +8,41 @@
 namespace vmpatch::guest::guestfs {
 namespace {
 
-struct Subvolumes {
-  std::map<std::string, std::uint64_t> ids;  ///< by path
-  std::uint64_t default_id = 0;              ///< 0 = not known
-};
+constexpr std::string_view subvolume_prefix = "btrfsvol:";
 
 /// Finds each thing out once for a device, however many subvolumes it has.
 class Devices {
  public:
   explicit Devices(guestfs_h* g) : g_(g) {}
 
-  FileSystem identify(const std::string& mountable, const std::string& type) {
-    const std::string device = block_device(g_, mountable);
+  FileSystem identify(const std::string& device, const std::string& type) {
     FileSystem found = tags_of(device);
-    found.device = mountable;
+    found.device = device;
     found.type = type;
-    if (type == "btrfs") add_subvolume(found, device);
     return found;
+  }
+
+  /// A btrfs: once by its device, which mounts its default subvolume, and once for every other subvolume. The names are made
+  /// here: those of guestfs_list_filesystems hold the kernel's name of the disk, which is another than libguestfs' own
+  /// when the kernel found the disks in another order. So does what guestfs_mountable_device answers.
+  void add_btrfs(const std::string& device, std::vector<FileSystem>& all) {
+    FileSystem whole = identify(device, "btrfs");
+    const std::int64_t id = guestfs_btrfs_subvolume_get_default(g_, device.c_str());
+    if (id > 0) whole.subvolume_id = static_cast<std::uint64_t>(id);
+    const SubvolumesPtr list(guestfs_btrfs_subvolume_list(g_, device.c_str()));
+    std::vector<FileSystem> others;
+    for (std::uint32_t i = 0; list && i < list->len; ++i) {
+      const auto& subvolume = list->val[i];
+      const bool is_default = subvolume.btrfssubvolume_id == whole.subvolume_id;
+      FileSystem& fs = is_default ? whole : others.emplace_back(identify(device, "btrfs"));
+      fs.subvolume = subvolume.btrfssubvolume_path;
+      if (is_default) continue;
+      fs.device = fmt::format("{}{}/{}", subvolume_prefix, device, fs.subvolume);
+      fs.holder = device;
+      fs.subvolume_id = subvolume.btrfssubvolume_id;
+    }
+    all.push_back(std::move(whole));
+    std::move(others.begin(), others.end(), std::back_inserter(all));
   }
 
  private:
@@ -42,38 +60,8 @@ class Devices {
     return tags_.emplace(device, std::move(found)).first->second;
   }
 
-  const Subvolumes& subvolumes_of(const std::string& device) {
-    const auto known = subvolumes_.find(device);
-    if (known != subvolumes_.end()) return known->second;
-    Subvolumes found;
-    const std::int64_t id = guestfs_btrfs_subvolume_get_default(g_, device.c_str());
-    if (id > 0) found.default_id = static_cast<std::uint64_t>(id);
-    const SubvolumesPtr list(guestfs_btrfs_subvolume_list(g_, device.c_str()));
-    for (std::uint32_t i = 0; list && i < list->len; ++i) {
-      found.ids[list->val[i].btrfssubvolume_path] = list->val[i].btrfssubvolume_id;
-    }
-    return subvolumes_.emplace(device, std::move(found)).first->second;
-  }
-
-  void add_subvolume(FileSystem& fs, const std::string& device) {
-    const Subvolumes& all = subvolumes_of(device);
-    if (fs.is_default_subvolume()) {
-      fs.subvolume_id = all.default_id;
-      for (const auto& [path, id] : all.ids) {
-        if (id == all.default_id) fs.subvolume = path;
-      }
-      return;
-    }
-    const CString path(guestfs_mountable_subvolume(g_, fs.device.c_str()));
-    if (!path) return;
-    fs.subvolume = path.get();
-    const auto id = all.ids.find(fs.subvolume);
-    if (id != all.ids.end()) fs.subvolume_id = id->second;
-  }
-
   guestfs_h* g_;
   std::map<std::string, FileSystem> tags_;
-  std::map<std::string, Subvolumes> subvolumes_;
 };
 
 /// libguestfs leaves out of its list what it would have to open with a key first.
@@ -92,12 +80,6 @@ void add_encrypted(guestfs_h* g, const std::string& payload_device, Devices& dev
 
 }  // namespace
 
-std::string block_device(guestfs_h* g, const std::string& mountable) {
-  if (!mountable.starts_with("btrfsvol:")) return mountable;
-  const CString device(guestfs_mountable_device(g, mountable.c_str()));
-  return device ? device.get() : mountable;
-}
-
 Result<std::vector<FileSystem>> list_file_systems(guestfs_h* g, const std::string& payload_device) {
   const Strings listed(guestfs_list_filesystems(g));
   if (!listed) return last_error(g, "list the file systems of the machine");
@@ -105,7 +87,9 @@ Result<std::vector<FileSystem>> list_file_systems(guestfs_h* g, const std::strin
   Devices devices(g);
   for (const auto& [mountable, type] : to_pairs(listed)) {
     if (!payload_device.empty() && mountable.starts_with(payload_device)) continue;
-    all.push_back(devices.identify(mountable, type));
+    if (mountable.starts_with(subvolume_prefix)) continue;  // see add_btrfs
+    if (type == "btrfs") devices.add_btrfs(mountable, all);
+    else all.push_back(devices.identify(mountable, type));
   }
   add_encrypted(g, payload_device, devices, all);
   return all;

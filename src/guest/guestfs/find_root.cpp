@@ -140,7 +140,7 @@ Result<Found> find_root(guestfs_h* g, const ApplianceOptions& options) {
   }
   VMPATCH_TRY(auto mounts, plan_mounts(root, fstab, all));
   for (PlannedMount& mount : mounts) {
-    const bool writable = !mount.blocked && is_writable(options, block_device(g, mount.file_system.device));
+    const bool writable = !mount.blocked && is_writable(options, mount.file_system.block_device());
     found.mounts.push_back({std::move(mount), writable});
   }
   return found;

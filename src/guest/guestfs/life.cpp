@@ -1,6 +1,4 @@
-// Mounting, unmounting, checking, and the end.
-#include <algorithm>
-
+// Mounting, unmounting, and the end.
 #include "guest/guestfs/appliance_guest.hpp"
 #include "guest/guestfs/scratch.hpp"
 #include "vmpatch/core/text.hpp"
@@ -47,10 +45,14 @@ Result<void> ApplianceGuest::mount_one(const Mount& mount) {
   return vital ? Result<void>(std::move(why)) : shut(where, real, std::move(why));
 }
 
+Result<void> ApplianceGuest::mount_memory(const std::string& where, const char* options) {
+  // tmpfs ignores its source, but libguestfs wants a device there.
+  const std::string& device = mounts_.front().planned.file_system.block_device();
+  return check(g(), guestfs_mount_vfs(g(), options, "tmpfs", device.c_str(), where.c_str()), "mount memory at", where);
+}
+
 Result<void> ApplianceGuest::shut(const std::string& where, const std::string& real, Error why) {
-  const CString device(guestfs_mountable_device(g(), mounts_.front().planned.file_system.device.c_str()));
-  if (!device) return last_error(g(), "find the device of the root");
-  VMPATCH_CHECK(check(g(), guestfs_mount_vfs(g(), "ro,mode=0755", "tmpfs", device.get(), real.c_str()), "shut", where));
+  VMPATCH_CHECK(mount_memory(real, "ro,mode=0755"));
   notes_.add(where, why.message);
   shut_.insert_or_assign(where, std::move(why));
   return {};
@@ -69,11 +71,7 @@ Result<void> ApplianceGuest::mount_run() {
     VMPATCH_CHECK(check(g(), guestfs_mkdir(g(), run_folder), "make", run_folder));
     run_created_ = true;
   }
-  // tmpfs ignores its source, but libguestfs wants a device there.
-  const std::string& root = mounts_.front().planned.file_system.device;
-  const CString device(guestfs_mountable_device(g(), root.c_str()));
-  if (!device) return last_error(g(), "find the device of", root);
-  VMPATCH_CHECK(check(g(), guestfs_mount_vfs(g(), "mode=0755", "tmpfs", device.get(), run_folder), "mount memory at", run_folder));
+  VMPATCH_CHECK(mount_memory(run_folder, "mode=0755"));
   return check(g(), guestfs_mkdir_mode(g(), scratch_folder, 0700), "make", scratch_folder);
 }
 
@@ -115,61 +113,6 @@ Result<void> ApplianceGuest::unmount_payloads() {
   VMPATCH_CHECK(check(g(), guestfs_umount(g(), payload_folder), "unmount the payload disk from", payload_folder));
   payloads_mounted_ = false;
   return check(g(), guestfs_rmdir(g(), payload_folder), "remove", payload_folder);
-}
-
-namespace {
-
-bool is_plain_device(const std::string& device) {
-  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.+-";
-  return device.starts_with("/dev/") && device.find_first_not_of(allowed) == std::string::npos;
-}
-
-/// libguestfs 1.48 has no call for e2fsck -n: e2fsck() either repairs or wants a terminal, fsck() is fsck -a. The debug call
-/// is in every build of its daemon; if one day it is not, this fails and nothing passes unchecked.
-Result<void> check_ext(guestfs_h* g, const std::string& device) {
-  if (!is_plain_device(device)) return fail(Errc::failed, "cannot check {}: unusual device name", escape_untrusted(device));
-  std::string script = fmt::format("e2fsck -fn {} 2>&1; echo exit-code=$?", device);
-  char* argv[] = {script.data(), nullptr};
-  const CString output(guestfs_debug(g, "sh", argv));
-  if (!output) return last_error(g, "check", device);
-  const std::string_view text = trim(output.get());
-  if (text.ends_with("exit-code=0")) return {};
-  constexpr std::size_t longest = 2000;
-  return fail(Errc::failed, "e2fsck -fn {}: not clean: {}", device, escape_untrusted(text.substr(0, longest)));
-}
-
-Result<void> check_xfs(guestfs_h* g, const std::string& device) {
-  struct guestfs_xfs_repair_argv options {};
-  options.bitmask = GUESTFS_XFS_REPAIR_NOMODIFY_BITMASK;
-  options.nomodify = 1;
-  const int status = guestfs_xfs_repair_argv(g, device.c_str(), &options);
-  if (status == -1) return last_error(g, "check", device);
-  return status == 0 ? Result<void>() : fail(Errc::failed, "xfs_repair -n {}: not clean: exit code {}", device, status);
-}
-
-}  // namespace
-
-Result<void> ApplianceGuest::check_file_systems() {
-  VMPATCH_CHECK(unmount_all());
-  std::vector<std::string> done;
-  for (const Mount& mount : mounts_) {
-    const FileSystem& file_system = mount.planned.file_system;
-    if (mount.planned.blocked) continue;
-    const std::string& type = file_system.type;
-    const CString device(guestfs_mountable_device(g(), file_system.device.c_str()));
-    if (!device) return last_error(g(), "find the device of", file_system.device);
-    const std::string name = device.get();
-    if (std::find(done.begin(), done.end(), name) != done.end()) continue;  // subvolumes share theirs
-    done.push_back(name);
-    if (type.starts_with("ext")) {
-      VMPATCH_CHECK(check_ext(g(), name));
-    } else if (type == "xfs") {
-      VMPATCH_CHECK(check_xfs(g(), name));
-    } else if (type == "btrfs") {
-      VMPATCH_CHECK(check(g(), guestfs_btrfs_fsck(g(), name.c_str(), -1), "check", name));
-    }
-  }
-  return mount_all();
 }
 
 Result<std::uint64_t> ApplianceGuest::free_space(const std::string& path) {
