@@ -39,7 +39,7 @@ Result<void> do_steps(const Environment& environment, const Job& job, const inve
                       const StepContext& context) {
   const auto& steps = job.recipe.get().steps;
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    environment.observer.step(machine, fmt::format("step {} of {}: {}", i + 1, steps.size(), recipe::describe(steps[i])));
+    environment.observer.step(machine, fmt::format("step {} of {}: {}", i + 1, steps.size(), recipe::summarize(steps[i])));
     VMPATCH_CHECK(apply_step(context, steps[i]));
   }
   return {};

@@ -24,7 +24,7 @@ class Questioner {
   Result<Findings> ask() {
     for (const auto& step : recipe_.steps) {
       auto asked = std::visit([&](const auto& s) { return ask_step(s); }, step);
-      if (!asked) return asked.error().in(fmt::format("step '{}'", recipe::describe(step)));
+      if (!asked) return asked.error().in(fmt::format("step '{}'", recipe::summarize(step)));
     }
     for (const auto& check : recipe_.verify) {
       VMPATCH_CHECK(std::visit([&](const auto& c) { return ask_check(c); }, check));

@@ -112,7 +112,7 @@ Plan make_plan(const recipe::Recipe& recipe, const Digest& digest, const std::ve
   plan.severity = std::string(recipe::to_string(recipe.severity));
   plan.pending = situation.unmet;
   plan.space_needed = estimate_space(recipe, payloads);
-  for (const auto& step : recipe.steps) plan.steps.push_back(recipe::describe(step));
+  for (const auto& step : recipe.steps) plan.steps.push_back(recipe::summarize(step));
   return decide(std::move(plan), recipe, payloads, situation);
 }
 

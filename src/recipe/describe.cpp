@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "recipe/fields.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -15,9 +17,12 @@ std::string attributes(const std::optional<unsigned>& mode, const std::optional<
 }
 
 struct DescribeStep {
+  std::size_t most_packages = std::numeric_limits<std::size_t>::max();  ///< more are told by their number
+
   std::string operator()(const step::Packages& step) const {
-    return fmt::format("install {} ({} conffiles)", fmt::join(step.install, ", "),
-                       step.conffiles == Conffiles::keep ? "keep" : "replace");
+    const std::size_t count = step.install.size();
+    const std::string what = count > most_packages ? fmt::format("{} packages", count) : fmt::format("{}", fmt::join(step.install, ", "));
+    return fmt::format("install {} ({} conffiles)", what, step.conffiles == Conffiles::keep ? "keep" : "replace");
   }
   std::string operator()(const step::File& step) const {
     if (step.absent) return "remove file " + step.path;
@@ -63,6 +68,7 @@ struct DescribeCheck {
 }  // namespace
 
 std::string describe(const Step& step) { return escape_untrusted(std::visit(DescribeStep{}, step)); }
+std::string summarize(const Step& step) { return escape_untrusted(std::visit(DescribeStep{3}, step)); }
 std::string describe(const Check& check) { return escape_untrusted(std::visit(DescribeCheck{}, check)); }
 
 }  // namespace vmpatch::recipe

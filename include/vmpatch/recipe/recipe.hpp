@@ -87,6 +87,8 @@ using Step = std::variant<step::Packages, step::File, step::Edit, step::Service,
 std::string_view kind_of(const Step& step);
 /// One line for people: "install libssl3.deb, openssl.deb (keep conffiles)".
 std::string describe(const Step& step);
+/// The same, short: more than three packages by their number, "install 26 packages (keep conffiles)".
+std::string summarize(const Step& step);
 
 namespace check {
 struct Package {  ///< installed and configured, with a version in bounds

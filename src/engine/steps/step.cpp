@@ -47,7 +47,7 @@ std::string errors_of_dpkg(std::string_view output) {
 
 Result<void> apply_step(const StepContext& context, const recipe::Step& step) {
   auto done = dispatch(context, step);
-  if (!done) return done.error().in(fmt::format("step '{}'", recipe::describe(step)));
+  if (!done) return done.error().in(fmt::format("step '{}'", recipe::summarize(step)));
   return done;
 }
 

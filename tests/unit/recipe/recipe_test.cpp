@@ -202,6 +202,9 @@ TEST(RecipeWriter, written_recipe_reads_back_as_the_same) {
 TEST(RecipeDescription, is_one_safe_line) {
   EXPECT_EQ(describe(Step(step::Packages{{"libssl3.deb", "openssl.deb"}, Conffiles::keep})),
             "install libssl3.deb, openssl.deb (keep conffiles)");
+  const Step many(step::Packages{{"a.deb", "b.deb", "c.deb", "d.deb"}, Conffiles::replace});
+  EXPECT_EQ(describe(many), "install a.deb, b.deb, c.deb, d.deb (replace conffiles)");
+  EXPECT_EQ(summarize(many), "install 4 packages (replace conffiles)");
   EXPECT_EQ(describe(Step(step::Edit{"/etc/x", "sshd", {{"A", "b\nc"}}, {}})), "edit /etc/x: set A to b\\nc");
 }
 
