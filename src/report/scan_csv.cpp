@@ -58,7 +58,8 @@ class CsvWriter final : public ScanWriter {
  public:
   explicit CsvWriter(Sink sink) : sink_(std::move(sink)) {}
   void begin(const ScanHead&) override { sink_(header); }
-  void add(const MachineScan& machine) override {
+  [[nodiscard]] std::string format(const MachineScan& machine) const override {
+    std::string text;
     if (machine.problem) {
       std::vector<std::string> cells(18);
       cells[0] = machine.full_name();
@@ -66,10 +67,12 @@ class CsvWriter final : public ScanWriter {
       cells[2] = machine.host;
       cells[3] = "unassessable";
       cells[17] = machine.problem->message;
-      sink_(row(cells));
+      text = row(cells);
     }
-    for (const RankedFinding& ranked : machine.findings) sink_(row(finding_cells(machine, ranked)));
+    for (const RankedFinding& ranked : machine.findings) text += row(finding_cells(machine, ranked));
+    return text;
   }
+  void add(const MachineScan&, std::string_view formatted) override { sink_(formatted); }
   void end() override {}
 
  private:

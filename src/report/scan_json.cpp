@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/report/scan.hpp"
 
@@ -5,14 +7,21 @@ namespace vmpatch::report {
 namespace {
 
 /// As it stands `depth` levels deep in a document with an indentation of two. Text in JSON holds no line break.
-std::string dump_nested(const Json& json, std::size_t depth) {
+void append_nested(std::string& text, const Json& json, std::size_t depth) {
   const std::string indent(depth * 2, ' ');
-  std::string nested = indent;
-  for (const char c : dump_json(json, 2)) {
-    nested += c;
-    if (c == '\n') nested += indent;
+  const std::string plain = dump_json(json, 2);
+  for (std::size_t at = 0; at <= plain.size();) {
+    const std::size_t end = std::min(plain.find('\n', at), plain.size() - 1) + 1;
+    text.append(indent).append(plain, at, end - at);
+    if (end == plain.size()) return;
+    at = end;
   }
-  return nested;
+}
+
+std::string dump_nested(const Json& json, std::size_t depth) {
+  std::string text;
+  append_nested(text, json, depth);
+  return text;
 }
 
 Json counts_json(const std::array<std::size_t, 4>& counts) {
@@ -30,6 +39,7 @@ Json finding_json(const RankedFinding& ranked) {
   return json;
 }
 
+/// All but the findings.
 Json scan_json(const MachineScan& machine) {
   Json json{{"machine", machine_json(machine)}, {"assessed", !machine.problem}};
   json["reason"] = machine.problem ? Json(machine.problem->message) : Json();
@@ -39,8 +49,20 @@ Json scan_json(const MachineScan& machine) {
   json["packages"] = machine.packages;
   json["counts"] = machine.problem ? Json() : counts_json(machine.counts);
   json["findings"] = Json::array();
-  for (const RankedFinding& ranked : machine.findings) json["findings"].push_back(finding_json(ranked));
   return json;
+}
+
+/// Finding by finding: as one document it would be in memory several times.
+std::string format_scan(const MachineScan& machine) {
+  std::string text = dump_nested(scan_json(machine), 2);
+  if (machine.findings.empty()) return text;
+  constexpr std::string_view end = "]\n    }";
+  text.resize(text.size() - end.size());
+  for (const RankedFinding& ranked : machine.findings) {
+    text += &ranked == &machine.findings.front() ? "\n" : ",\n";
+    append_nested(text, finding_json(ranked), 4);
+  }
+  return text.append("\n      ").append(end);
 }
 
 class JsonWriter final : public ScanWriter {
@@ -54,8 +76,11 @@ class JsonWriter final : public ScanWriter {
     sink_(text + ",\n  \"machines\": [");
   }
 
-  void add(const MachineScan& machine) override {
-    sink_((machines_ == 0 ? "\n" : ",\n") + dump_nested(scan_json(machine), 2));
+  [[nodiscard]] std::string format(const MachineScan& machine) const override { return format_scan(machine); }
+
+  void add(const MachineScan& machine, std::string_view formatted) override {
+    sink_(machines_ == 0 ? "\n" : ",\n");
+    sink_(formatted);
     ++machines_;
     if (machine.problem) ++unassessable_;
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += machine.counts[i];

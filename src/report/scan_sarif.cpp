@@ -122,7 +122,7 @@ class SarifWriter final : public ScanWriter {
     sink_(fmt::format("{{\"$schema\":\"{}\",\"version\":\"2.1.0\",\"runs\":[{{\"results\":[", schema_uri));
   }
 
-  void add(const MachineScan& machine) override {
+  void add(const MachineScan& machine, std::string_view) override {
     if (machine.problem) notifications_.push_back(notification_json(machine));
     for (const RankedFinding& ranked : machine.findings) {
       sink_((results_++ == 0 ? "\n" : ",\n") + dump_json(result_json(machine, ranked, rule_of(*ranked.finding.advisory))));

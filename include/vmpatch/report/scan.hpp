@@ -80,12 +80,14 @@ Json head_json(std::string_view schema, const ScanHead& head);
 /// Where the text goes, piece by piece.
 using Sink = std::function<void(std::string_view)>;
 
-/// begin() once, add() for every machine, end() once: then the text is whole.
+/// begin() once, add() for every machine with what format() made of it, end() once: then the text is whole.
 class ScanWriter {
  public:
   virtual ~ScanWriter() = default;
   virtual void begin(const ScanHead& head) = 0;
-  virtual void add(const MachineScan& machine) = 0;
+  /// The costly part, apart from what came before: several threads may call it at the same time.
+  [[nodiscard]] virtual std::string format(const MachineScan& /*machine*/) const { return {}; }
+  virtual void add(const MachineScan& machine, std::string_view formatted) = 0;
   virtual void end() = 0;
 };
 

@@ -34,10 +34,15 @@ bool tells_factors(const ScanOptions& options, bool json) {
   return options.output_format == "json" || options.output_format == "sarif" || (options.output_format == "table" && options.explain);
 }
 
+struct Assessed {
+  report::MachineScan scan;
+  std::string text;  ///< by the writer's format()
+};
+
 /// In their order, side by side.
 template <class Assess>
-std::vector<report::MachineScan> assess_batch(std::span<const MachineFacts> machines, unsigned jobs, const Assess& assess) {
-  std::vector<report::MachineScan> scans(machines.size());
+std::vector<Assessed> assess_batch(std::span<const MachineFacts> machines, unsigned jobs, const Assess& assess) {
+  std::vector<Assessed> scans(machines.size());
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t i = next.fetch_add(1); i < machines.size(); i = next.fetch_add(1)) scans[i] = assess(machines[i]);
@@ -61,14 +66,18 @@ Result<int> tell_findings(Context& context, const ScanOptions& options) {
   bool has_findings = false;
   bool is_whole = report::describe_gaps(survey.head()).empty();
   const auto detail = tells_factors(options, context.options.json) ? advisory::Detail::factors : advisory::Detail::score;
-  const auto assess = [&](const MachineFacts& facts) { return survey.assess(facts, filter, detail); };
+  const auto assess = [&](const MachineFacts& facts) {
+    report::MachineScan scan = survey.assess(facts, filter, detail);
+    std::string text = writer->format(scan);
+    return Assessed{std::move(scan), std::move(text)};
+  };
   const std::span all(survey.machines());
   for (std::size_t first = 0; first < all.size(); first += batch_size) {
     const auto batch = all.subspan(first, std::min(batch_size, all.size() - first));
-    for (const report::MachineScan& scan : assess_batch(batch, survey.jobs(), assess)) {
+    for (const auto& [scan, text] : assess_batch(batch, survey.jobs(), assess)) {
       has_findings = has_findings || (fail_on && scan.worst && *scan.worst >= *fail_on);
       is_whole = is_whole && !scan.problem;
-      writer->add(scan);
+      writer->add(scan, text);
     }
   }
   writer->end();

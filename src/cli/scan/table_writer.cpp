@@ -66,7 +66,7 @@ class TableWriter final : public report::ScanWriter {
 
   void begin(const report::ScanHead& head) override { head_ = head; }
 
-  void add(const MachineScan& machine) override {
+  void add(const MachineScan& machine, std::string_view) override {
     const std::string name = escape_untrusted(machine.full_name());
     ++total_;
     if (machine.problem) {

@@ -79,7 +79,7 @@ std::string write(const Maker& make, const std::vector<MachineScan>& machines, c
   std::string text;
   const auto writer = make([&](std::string_view piece) { text += piece; });
   writer->begin(head);
-  for (const MachineScan& machine : machines) writer->add(machine);
+  for (const MachineScan& machine : machines) writer->add(machine, writer->format(machine));
   writer->end();
   return text;
 }
