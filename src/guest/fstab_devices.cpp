@@ -153,7 +153,7 @@ std::vector<FileSystem> find_devices(std::string_view what, const std::vector<Fi
   std::string device(what);
   if (const auto mapped = map_by_order(what)) device = *mapped;
   else if (const auto volume = logical_volume(what)) device = *volume;
-  return select(all, [&](const FileSystem& f) { return f.device == device || f.device.starts_with("btrfsvol:" + device + "/"); });
+  return select(all, [&](const FileSystem& f) { return f.block_device() == device; });
 }
 
 }  // namespace vmpatch::guest

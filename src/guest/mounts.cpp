@@ -46,7 +46,7 @@ Result<std::optional<FileSystem>> choose(const MountEntry& entry, const std::vec
   }
   std::vector<FileSystem> plain;
   std::copy_if(found.begin(), found.end(), std::back_inserter(plain),
-               [](const FileSystem& f) { return !f.device.starts_with("btrfsvol:"); });
+               [](const FileSystem& f) { return f.holder.empty(); });
   if (plain.size() == 1) return std::optional(plain.front());
   const std::vector<FileSystem>& several = plain.empty() ? found : plain;
   // The devices of one btrfs share its UUID; any of them mounts it.

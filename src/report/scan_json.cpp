@@ -10,10 +10,9 @@ namespace {
 void append_nested(std::string& text, const Json& json, std::size_t depth) {
   const std::string indent(depth * 2, ' ');
   const std::string plain = dump_json(json, 2);
-  for (std::size_t at = 0; at <= plain.size();) {
+  for (std::size_t at = 0; at < plain.size();) {
     const std::size_t end = std::min(plain.find('\n', at), plain.size() - 1) + 1;
     text.append(indent).append(plain, at, end - at);
-    if (end == plain.size()) return;
     at = end;
   }
 }

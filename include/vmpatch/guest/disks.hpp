@@ -13,7 +13,7 @@ namespace vmpatch::guest {
 
 /// One file system as an adapter lists it.
 struct FileSystem {
-  std::string device;  ///< adapter's name: /dev/sda1
+  std::string device;  ///< adapter's name: /dev/sda1; libguestfs' of a subvolume: btrfsvol:/dev/sda1/PATH
   std::string type;    ///< ext4, xfs, swap, swsuspend, crypto_LUKS, LVM2_member, …, "" = unknown
   std::string uuid, label, part_uuid;
   std::string part_label{};        ///< name of the partition, of GPT
@@ -24,8 +24,8 @@ struct FileSystem {
 
   [[nodiscard]] const std::string& block_device() const { return holder.empty() ? device : holder; }
 
-  /// A btrfs by its device: what is mounted without an option. libguestfs names other subvolumes "btrfsvol:/dev/sda1/PATH".
-  [[nodiscard]] bool is_default_subvolume() const { return type == "btrfs" && !device.starts_with("btrfsvol:"); }
+  /// A btrfs by its device: what is mounted without an option.
+  [[nodiscard]] bool is_default_subvolume() const { return type == "btrfs" && holder.empty(); }
 };
 
 /// A mount point of the guest, and what is there.

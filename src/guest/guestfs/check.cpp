@@ -22,7 +22,7 @@ Result<void> check_ext(guestfs_h* g, const std::string& device) {
   if (!kernel_name || !uuid) return last_error(g, "check", device);
   const std::string_view name = kernel_name.get();
   if (!is_plain_device(name)) return fail(Errc::failed, "cannot check {}: unusual device name", escape_untrusted(name));
-  std::string script = fmt::format("blkid -o value -s UUID {}; e2fsck -fn {} 2>&1; echo exit-code=$?", name, name);
+  std::string script = fmt::format("blkid -c /dev/null -o value -s UUID {}; e2fsck -fn {} 2>&1; echo exit-code=$?", name, name);
   char* argv[] = {script.data(), nullptr};
   const CString output(guestfs_debug(g, "sh", argv));
   if (!output) return last_error(g, "check", device);

@@ -99,10 +99,11 @@ TEST_F(DiskOrder, of_the_kernel_changes_neither_names_nor_mounts_nor_checks) {
   EXPECT_EQ(found->mounts[0].planned.file_system.device, "/dev/sda");
   EXPECT_TRUE(found->mounts[1].writable);
   guestfs::ApplianceGuest guest(std::move(handle_), std::move(found->mounts), found->payload_device, false);
-  for (const auto& [step, result] : {std::pair("mount", guest.mount_all()), std::pair("check", guest.check_file_systems())}) {
+  for (const auto& [step, result] : {std::pair("mount", guest.mount_all()), std::pair("write", guest.write("/srv/data/kept/new", "new\n")),
+                                     std::pair("check", guest.check_file_systems())}) {
     ASSERT_TRUE(result.has_value()) << step << ": " << result.error().message;
   }
-  EXPECT_EQ(guest.stat("/srv/data/kept")->kind, FileKind::directory);
+  EXPECT_EQ(guest.read("/srv/data/kept/new", 10).value(), "new\n");
   EXPECT_EQ(guest.stat("/srv/lost/x").error().code, Errc::not_found);
   const auto payloads = guest.mount_payloads();
   ASSERT_TRUE(payloads.has_value()) << payloads.error().message;

@@ -146,20 +146,22 @@ FileSystem subvolume(const std::string& device, const std::string& path, std::ui
   FileSystem fs{device, "btrfs", "u", "", ""};
   fs.subvolume = path;
   fs.subvolume_id = id;
+  if (device != "/dev/sda1") fs.holder = "/dev/sda1";
   return fs;
 }
 
-std::string subvolume_for(const std::string& options) {
+std::string subvolume_for(const std::string& options, const std::string& what = "UUID=u") {
   const std::vector<FileSystem> btrfs{
       subvolume("/dev/sda1", "@/.snapshots/1/snapshot", 260), subvolume("btrfsvol:/dev/sda1/@/.snapshots/2/home", "@/.snapshots/2/home", 261),
       subvolume("btrfsvol:/dev/sda1/@/home", "@/home", 257), subvolume("btrfsvol:/dev/sda1/home", "home", 258)};
-  const auto mounts = plan_mounts(btrfs[0], {{"UUID=u", "/x", "btrfs", options}}, btrfs);
+  const auto mounts = plan_mounts(btrfs[0], {{what, "/x", "btrfs", options}}, btrfs);
   return shown(mounts);
 }
 
 TEST(PlanMounts, btrfs_subvolume_is_chosen_by_its_path_or_number) {
   EXPECT_EQ(subvolume_for("compress=zstd,subvol=/@/home"), "btrfsvol:/dev/sda1/@/home");
   EXPECT_EQ(subvolume_for("subvol=home"), "btrfsvol:/dev/sda1/home");
+  EXPECT_EQ(subvolume_for("subvol=home", "/dev/vda1"), "btrfsvol:/dev/sda1/home");
   EXPECT_EQ(subvolume_for("subvolid=261"), "btrfsvol:/dev/sda1/@/.snapshots/2/home");
   EXPECT_EQ(subvolume_for("subvol=@/.snapshots/1/snapshot"), "/dev/sda1");
   EXPECT_EQ(subvolume_for("defaults"), "/dev/sda1");

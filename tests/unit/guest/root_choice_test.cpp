@@ -8,6 +8,7 @@ namespace {
 FileSystem subvolume(const std::string& path, std::uint64_t id, bool is_default = false, const std::string& uuid = "u") {
   FileSystem fs{is_default ? "/dev/sda2" : "btrfsvol:/dev/sda2/" + path, "btrfs", uuid, "", ""};
   fs.subvolume = path;
+  if (!is_default) fs.holder = "/dev/sda2";
   fs.subvolume_id = id;
   return fs;
 }
