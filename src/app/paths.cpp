@@ -77,6 +77,7 @@ Result<cli::Paths> resolve_paths(cli::GlobalOptions& options) {
   }
   paths.cache = from_environment("VM_PATCH_CACHE")
                     .value_or(is_root() ? fs::path("/var/cache/vm-patch") : user_dir("XDG_CACHE_HOME", ".cache"));
+  paths.cache = fs::absolute(paths.cache);  // workers have another current folder
   paths.scratch = find_scratch();
   return paths;
 }

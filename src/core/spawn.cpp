@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,6 +43,7 @@ struct Mapping {
 /// so the child must not allocate.
 struct Prepared {
   std::string program;
+  UniqueFd opened;  ///< the program, where another account than ours may have no way to it
   std::vector<std::string> env_text;
   std::vector<char*> argv;
   std::vector<char*> env;
@@ -102,6 +104,22 @@ Result<std::string> find_program(const std::string& name) {
   }
   return fail(Errc::not_found, "cannot run {}: no such program in PATH ({}); install it", escape_untrusted(name),
               folders);
+}
+
+/// For an account that has no way to the program, or (a build under umask 077) no right to execute it: then a copy in memory.
+UniqueFd open_program(const std::string& path) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0 || (info.st_mode & S_IXOTH) != 0) return file;
+  UniqueFd copy(::memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  off_t at = 0;
+  while (copy && at < info.st_size) {
+    if (::sendfile(copy.get(), file.get(), &at, static_cast<std::size_t>(info.st_size - at)) <= 0) return file;
+  }
+  constexpr int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  if (!copy || ::fcntl(copy.get(), F_ADD_SEALS, seals) != 0) return file;
+  // A file that is open for writing cannot be executed.
+  return UniqueFd(::open(fmt::format("/proc/self/fd/{}", copy.get()).c_str(), O_RDONLY | O_CLOEXEC));
 }
 
 std::vector<std::string> make_environment(const Command& command) {
@@ -167,14 +185,17 @@ bool is_target(const Prepared& p, int fd) {
   return false;
 }
 
-/// Leaves the targets open, the status descriptor as `highest + 1`, and nothing else.
-void arrange_descriptors(Prepared& p) {
+/// Leaves the targets open, the status descriptor as `highest + 1`, the opened program (if any) as `highest + 2`, and nothing else.
+int arrange_descriptors(Prepared& p) {
   const int status = p.highest + 1;
-  const int above = p.highest + 2;
+  const int program = p.highest + 2;
+  const int above = p.highest + 3;
   const auto move_up = [&](int fd) { return ::fcntl(fd, F_DUPFD_CLOEXEC, above); };
   // First everything out of the way: a target may be the number of another source.
   const int moved_status = move_up(p.status_fd);
   if (moved_status < 0) give_up(p.status_fd, Step::descriptors, errno);
+  const int moved_program = p.opened ? move_up(p.opened.get()) : -1;
+  if (p.opened && moved_program < 0) give_up(moved_status, Step::descriptors, errno);
   for (Mapping& m : p.mappings) {
     m.from = move_up(m.from);
     if (m.from < 0) give_up(moved_status, Step::descriptors, errno);
@@ -186,10 +207,16 @@ void arrange_descriptors(Prepared& p) {
     if (!is_target(p, fd)) ::close(fd);
   }
   if (::dup3(moved_status, status, O_CLOEXEC) < 0) give_up(moved_status, Step::descriptors, errno);
+  if (moved_program < 0) {
+    ::close(program);
+  } else if (::dup3(moved_program, program, O_CLOEXEC) < 0) {
+    give_up(status, Step::descriptors, errno);
+  }
   p.status_fd = status;
   if (::close_range(static_cast<unsigned>(above), std::numeric_limits<unsigned>::max(), 0) != 0) {
     give_up(status, Step::descriptors, errno);
   }
+  return moved_program >= 0 ? program : -1;
 }
 
 void change_user(const Prepared& p) {
@@ -214,7 +241,7 @@ void set_limits(const Prepared& p) {
 
 [[noreturn]] void become(Prepared& p) {
   if (::setpgid(0, 0) != 0) give_up(p.status_fd, Step::group, errno);
-  arrange_descriptors(p);
+  const int program = arrange_descriptors(p);
   if (p.change_user) change_user(p);
   // After the change of user, which clears the setting.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(p.status_fd, Step::privileges, errno);
@@ -231,6 +258,8 @@ void set_limits(const Prepared& p) {
     give_up(p.status_fd, Step::filter, errno);
   }
   ::execve(p.program.c_str(), p.argv.data(), p.env.data());
+  // The account cannot walk to it, say below a home of mode 0700. By path first: a process started by descriptor is named after that.
+  if (errno == EACCES && program >= 0) ::syscall(SYS_execveat, program, "", p.argv.data(), p.env.data(), AT_EMPTY_PATH);
   give_up(p.status_fd, Step::exec, errno);
 }
 
@@ -270,6 +299,8 @@ Result<Prepared> prepare(const Command& command, const StandardStreams& streams)
     p.user = *command.run_as;
     // An ordinary user that asks for itself has nothing to change; asking for another one fails in the child.
     p.change_user = ::geteuid() == 0 || p.user.uid != ::geteuid() || p.user.gid != ::getegid();
+    // Not there or not readable: execve() says why.
+    if (p.change_user) p.opened = open_program(p.program);
   }
   p.no_new_privileges = command.no_new_privileges;
   if (command.filter != nullptr) {

@@ -54,6 +54,9 @@ std::unique_ptr<GuestOpener> make_guest_opener(Log& log);
 std::unique_ptr<GuestOpener> make_direct_opener(Log& log);
 std::unique_ptr<GuestOpener> make_appliance_opener(Log& log);
 
+/// Starts the confined reader and lets it end. The error says why it does not start (doctor).
+Result<void> try_direct_reader();
+
 /// What accelerates QEMU on this host, tried once in a throw-away QEMU and remembered in `cache_dir` until the QEMU binary
 /// (path, size, mtime) or the boot id changes.
 enum class Accelerator { kvm, tcg };

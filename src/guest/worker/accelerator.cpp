@@ -69,6 +69,7 @@ Result<AcceleratorAnswer> try_kvm() {
                   "console=ttyS0 earlyprintk=serial,ttyS0 panic=-1"};
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
   command.run_as = worker_credentials();
+  command.cwd = "/";
   // The group of /dev/kvm, as the worker has it.
   if (command.run_as && device.st_gid != 0 && (device.st_mode & 0060U) == 0060U) command.run_as->gid = device.st_gid;
   command.timeout = patience;

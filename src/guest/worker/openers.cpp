@@ -139,6 +139,14 @@ class BothOpener final : public GuestOpener {
 
 }  // namespace
 
+Result<void> try_direct_reader() {
+  VMPATCH_TRY(auto started, worker::start_confined(worker::direct_program, -1));
+  started.socket.reset();  // whose end is its end
+  VMPATCH_TRY(const int code, started.child.wait(std::chrono::seconds(10)));
+  if (code != 0) return fail(Errc::failed, "{} ended with code {}", worker::direct_program, code);
+  return {};
+}
+
 std::unique_ptr<GuestOpener> make_guest_opener(Log& log) { return std::make_unique<BothOpener>(log); }
 std::unique_ptr<GuestOpener> make_direct_opener(Log&) { return std::make_unique<DirectOpener>(); }
 std::unique_ptr<GuestOpener> make_appliance_opener(Log&) { return std::make_unique<ApplianceOpener>(); }

@@ -140,6 +140,7 @@ Result<void> RemoteGuest::open_appliance(const OpenRequest& request, bool write)
   command.argv = {program.string()};
   // As root it starts as root, enters its namespaces and changes to setup.run_as before it opens anything: see confine().
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"LANG", "C.UTF-8"}};
+  command.cwd = "/";  // its account may not be able to walk to ours
   command.limits = appliance_limits();
   command.descriptors = {{theirs.get(), 3}};
   VMPATCH_TRY(child_, Child::start(command, request.log_fd));

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -104,6 +105,53 @@ TEST(Run, a_file_that_cannot_be_executed_says_why) {
   EXPECT_EQ(result.error().code, Errc::failed);
   EXPECT_EQ(result.error().message,
             fmt::format("cannot run {}: cannot execute it: Permission denied", (dir / "data").string()));
+}
+
+/// A copy of /usr/bin/id in a folder (mode 0700, like a home) that only root may walk to.
+fs::path closed_copy(const Scratch& dir, mode_t mode) {
+  const auto copy = dir / "id";
+  EXPECT_TRUE(fs::copy_file("/usr/bin/id", copy));
+  EXPECT_EQ(::chmod(copy.c_str(), mode), 0);
+  EXPECT_EQ(::chmod(dir.path().c_str(), 0700), 0);
+  return copy;
+}
+
+TEST(RunAs, a_program_below_a_closed_folder_runs_as_an_account_that_has_no_way_there) {
+  if (::geteuid() != 0) return;  // an ordinary user runs programs as itself
+  const Scratch dir;
+  const auto worker = worker_credentials();
+  ASSERT_TRUE(worker.has_value());
+  Command command;
+  command.argv = {closed_copy(dir, 0755).string(), "-u"};
+  command.run_as = worker;
+  command.cwd = "/";
+  EXPECT_EQ(output_of(command), fmt::format("{}\n", worker->uid));
+  const auto filter = deny_escape();
+  ASSERT_TRUE(filter.has_value());
+  command.filter = &*filter;
+  EXPECT_EQ(output_of(command), fmt::format("{}\n", worker->uid));
+}
+
+TEST(RunAs, a_program_that_was_built_for_root_alone_runs_as_another_account) {
+  if (::geteuid() != 0) return;
+  const Scratch dir;
+  Command command;
+  command.argv = {closed_copy(dir, 0700).string(), "-u"};
+  command.run_as = worker_credentials();
+  command.cwd = "/";
+  EXPECT_EQ(output_of(command), fmt::format("{}\n", command.run_as->uid));
+}
+
+TEST(RunAs, a_program_reached_by_its_descriptor_holds_no_descriptor_of_it) {
+  if (::geteuid() != 0) return;
+  const Scratch dir;
+  ASSERT_TRUE(fs::copy_file("/usr/bin/ls", dir / "ls"));
+  ASSERT_EQ(::chmod(dir.path().c_str(), 0700), 0);
+  Command command;
+  command.argv = {(dir / "ls").string(), "/proc/self/fd"};
+  command.run_as = worker_credentials();
+  command.cwd = "/";
+  EXPECT_EQ(output_of(command), "0\n1\n2\n3\n");  // 3 is the folder that it lists
 }
 
 TEST(Run, an_empty_command_is_an_error) {
