@@ -2,20 +2,24 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "image/big_endian.hpp"
+#include "image/device_probe.hpp"
 #include "image/open_file.hpp"
 #include "image/qcow2_format.hpp"
 #include "image/snapshots.hpp"
+#include "image/volume.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 
 namespace vmpatch::image {
 namespace {
+
+/// Begins the volume of an identity that was recorded with a device number.
+constexpr std::string_view old_volume = "device-number:";
 
 std::int64_t nanoseconds(const statx_timestamp& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; }
 
@@ -41,12 +45,17 @@ Result<Digest> header_digest(int fd, const std::filesystem::path& path) {
 }
 
 std::string layer_difference(const LayerIdentity& before, const LayerIdentity& now) {
-  if (before.device != now.device || before.inode != now.inode) return "is another file";
+  if (before.volume.starts_with(old_volume)) return "was recorded by an older vm-patch, before a reboot of the host was thought of";
+  if (before.volume != now.volume || before.inode != now.inode) return "is another file";
   if (before.birth_ns != now.birth_ns) return "was created anew";
   if (before.size != now.size) return fmt::format("size was {}, is {}", before.size, now.size);
-  if (before.header != now.header) return "qcow2 header or snapshot table changed";
+  if (before.header != now.header) {
+    return before.inode == 0 ? "partition table, superblock or header changed" : "qcow2 header or snapshot table changed";
+  }
   if (before.mtime_ns != now.mtime_ns) return "mtime moved";
   if (before.ctime_ns != now.ctime_ns) return "ctime moved";
+  const bool counted = !before.incarnation.empty() && before.incarnation == now.incarnation;
+  if (counted && before.written != now.written) return "was written to";
   return {};
 }
 
@@ -65,7 +74,34 @@ bool take(const Json& object, const char* key, T& value) {
   return true;
 }
 
+bool take_volume(const Json& entry, std::string& volume) {
+  if (entry.contains("volume")) return take(entry, "volume", volume);
+  std::uint64_t device = 0;
+  if (!take(entry, "device", device)) return false;
+  volume = fmt::format("{}{}", old_volume, device);
+  return true;
+}
+
+bool take_written(const Json& entry, LayerIdentity& layer) {
+  if (!entry.contains("incarnation") && !entry.contains("written")) return true;
+  return take(entry, "incarnation", layer.incarnation) && take(entry, "written", layer.written);
+}
+
+/// Whatever the node in /dev says of itself.
+Result<void> identify_device(int fd, dev_t device, const std::filesystem::path& path, bool is_qcow2, LayerIdentity& identity) {
+  identity.volume = name_of_device(device);
+  // Counted before the device is read: a write in between shows at the next comparison.
+  auto writes = count_writes(device);
+  identity.incarnation = std::move(writes.incarnation);
+  identity.written = writes.sectors;
+  if (is_qcow2) return {};
+  VMPATCH_TRY(identity.header, probe_device(fd, identity.size, path));
+  return {};
+}
+
 }  // namespace
+
+std::string file_id(const LayerIdentity& layer) { return fmt::format("{}/{}/{}", layer.volume, layer.inode, layer.birth_ns); }
 
 bool matches(const DiskIdentity& a, const DiskIdentity& b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
@@ -86,14 +122,14 @@ std::string first_difference(const DiskIdentity& before, const DiskIdentity& now
 Json to_json(const DiskIdentity& identity) {
   Json list = Json::array();
   for (const auto& layer : identity) {
-    list.push_back(Json{{"path", layer.path},
-                        {"device", layer.device},
-                        {"inode", layer.inode},
-                        {"birth_ns", layer.birth_ns},
-                        {"size", layer.size},
-                        {"mtime_ns", layer.mtime_ns},
-                        {"ctime_ns", layer.ctime_ns},
-                        {"header", layer.header.hex()}});
+    Json entry{{"path", layer.path},         {"volume", layer.volume},     {"inode", layer.inode},
+               {"birth_ns", layer.birth_ns}, {"size", layer.size},         {"mtime_ns", layer.mtime_ns},
+               {"ctime_ns", layer.ctime_ns}, {"header", layer.header.hex()}};
+    if (!layer.incarnation.empty()) {
+      entry["incarnation"] = layer.incarnation;
+      entry["written"] = layer.written;
+    }
+    list.push_back(std::move(entry));
   }
   return list;
 }
@@ -104,10 +140,10 @@ Result<DiskIdentity> identity_from_json(const Json& json) {
   for (const auto& entry : json) {
     LayerIdentity layer;
     std::string digest;
-    const bool complete = entry.is_object() && take(entry, "path", layer.path) && take(entry, "device", layer.device) &&
+    const bool complete = entry.is_object() && take(entry, "path", layer.path) && take_volume(entry, layer.volume) &&
                           take(entry, "inode", layer.inode) && take(entry, "birth_ns", layer.birth_ns) &&
                           take(entry, "size", layer.size) && take(entry, "mtime_ns", layer.mtime_ns) &&
-                          take(entry, "ctime_ns", layer.ctime_ns) && take(entry, "header", digest);
+                          take(entry, "ctime_ns", layer.ctime_ns) && take(entry, "header", digest) && take_written(entry, layer);
     if (!complete) return fail(Errc::failed, "disk identity: layer {} lacks a field or has a wrong type", identity.size());
     VMPATCH_TRY(layer.header, Digest::parse(digest));
     identity.push_back(std::move(layer));
@@ -124,16 +160,20 @@ Result<LayerIdentity> identify_fd(int fd, const std::filesystem::path& path, boo
   if (::fstat(fd, &plain) != 0) return errno_error(errno, "stat image " + shown(path));
   LayerIdentity identity;
   identity.path = path.native();
-  identity.device = disk_device(plain);
-  identity.inode = info.stx_ino;
-  if ((info.stx_mask & STATX_BTIME) != 0) identity.birth_ns = nanoseconds(info.stx_btime);
-  identity.mtime_ns = nanoseconds(info.stx_mtime);
-  identity.ctime_ns = nanoseconds(info.stx_ctime);
   VMPATCH_TRY(identity.size, disk_size(fd, plain, path));
   identity.header = sha256("");
   if (is_qcow2) {
     VMPATCH_TRY(identity.header, header_digest(fd, path));
   }
+  if (S_ISBLK(plain.st_mode)) {
+    VMPATCH_CHECK(identify_device(fd, plain.st_rdev, path, is_qcow2, identity));
+    return identity;
+  }
+  identity.volume = volume_of_file(fd, plain);
+  identity.inode = info.stx_ino;
+  if ((info.stx_mask & STATX_BTIME) != 0) identity.birth_ns = nanoseconds(info.stx_btime);
+  identity.mtime_ns = nanoseconds(info.stx_mtime);
+  identity.ctime_ns = nanoseconds(info.stx_ctime);
   return identity;
 }
 

@@ -76,6 +76,8 @@ Result<UniqueFd> lock_layer(const Layer& layer, bool exclusive) {
                 shown(layer.path));
   }
   if (!exclusive) return fd;
+  // From here on QEMU opens nothing on top of it: a clone that starts would read a base that is being written.
+  VMPATCH_CHECK(take(fd.get(), unshares + consistent_read, layer.path));
   VMPATCH_TRY(const auto readers, probe_first(fd.get(), {{uses, all_bits}, {unshares, all_bits}}, Usage::read));
   if (readers != Usage::free) {
     return fail(Errc::busy, "image {} is in use by another program (a machine on top of it, or another vm-patch); stop it first",
@@ -95,15 +97,26 @@ Result<Usage> probe_usage(int fd) {
 Result<void> mark_writer(int fd, const fs::path& path) { return take(fd, uses + write_bit, path); }
 
 void ChainLock::unlock() {
-  for (const UniqueFd& fd : held_) {
+  for (const Held& layer : held_) {
     struct flock all = bytes(F_UNLCK, 0, 0);
     // It can only fail on a descriptor that is none; closing follows anyway.
-    static_cast<void>(::fcntl(fd.get(), F_OFD_SETLK, &all));
+    static_cast<void>(::fcntl(layer.fd.get(), F_OFD_SETLK, &all));
   }
   held_.clear();
 }
 
 ChainLock::~ChainLock() { unlock(); }
+
+Result<void> ChainLock::check_alone() const {
+  for (const auto& [fd, path, exclusive] : held_) {
+    VMPATCH_TRY(const auto writers, probe_writers(fd.get()));
+    if (writers != Usage::free) return fail(Errc::busy, "image {} is being written by another program; stop it first", shown(path));
+    if (!exclusive) continue;
+    VMPATCH_TRY(const auto readers, probe_first(fd.get(), {{uses, all_bits}, {unshares, all_bits}}, Usage::read));
+    if (readers != Usage::free) return fail(Errc::busy, "image {} has got a reader; wait for it to end", shown(path));
+  }
+  return {};
+}
 
 ChainLock& ChainLock::operator=(ChainLock&& other) noexcept {
   if (this != &other) {
@@ -118,7 +131,7 @@ Result<ChainLock> ChainLock::acquire(const Chain& chain, Sharing top) {
   for (const Layer& layer : chain.layers()) {
     const bool exclusive = top == Sharing::nobody && &layer == &chain.top();
     VMPATCH_TRY(auto fd, lock_layer(layer, exclusive));
-    lock.held_.push_back(std::move(fd));
+    lock.held_.push_back({std::move(fd), layer.path, exclusive});
   }
   return lock;
 }

@@ -14,7 +14,7 @@ enum class Usage { free, read, written };
 Result<Usage> probe_usage(int fd);
 
 /// Who else may use the top layer: `readers` for looking at a machine, `nobody` for a run that will write it (a running
-/// machine on top of it, or another ChainLock, is then Errc::busy).
+/// machine on top of it, or another ChainLock, is then Errc::busy, and QEMU cannot open an overlay on it meanwhile).
 enum class Sharing { readers, nobody };
 
 /// Byte 101 (write) on the description itself: it is locked as long as any process has it open, so that a QEMU which
@@ -23,9 +23,12 @@ Result<void> mark_writer(int fd, const fs::path& path);
 
 class ChainLock {
  public:
-  /// Locks bytes 100 (consistent read) and 201 (unshare write) for reading on own descriptions of every layer.
+  /// Locks bytes 100 (consistent read) and 201 (unshare write) for reading on own descriptions of every layer, and 200 (unshare
+  /// consistent read) on the top one for `nobody`.
   /// A running QEMU that writes the top layer: Errc::busy naming the layer. Backing layers may be read by others.
   static Result<ChainLock> acquire(const Chain& chain, Sharing top = Sharing::readers);
+  /// Looks again: Errc::busy when a program that heeds these locks only in part has come meanwhile.
+  [[nodiscard]] Result<void> check_alone() const;
   ChainLock(ChainLock&&) = default;
   ChainLock& operator=(ChainLock&& other) noexcept;
   /// Unlocks, also where a child that another thread is just starting still holds a copy of the descriptors.
@@ -34,7 +37,12 @@ class ChainLock {
  private:
   ChainLock() = default;
   void unlock();
-  std::vector<UniqueFd> held_;
+  struct Held {
+    UniqueFd fd;
+    fs::path path;
+    bool exclusive = false;
+  };
+  std::vector<Held> held_;
 };
 
 }  // namespace vmpatch::image

@@ -1,5 +1,6 @@
 #include "vmpatch/image/locks.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -78,10 +79,37 @@ TEST_F(LockTest, a_locked_image_cannot_be_opened_for_writing) {
   write_image(dir_ / "top.qcow2", Format::qcow2, {"write 0 512"});
 }
 
-TEST_F(LockTest, an_overlay_on_a_locked_image_still_works) {
+TEST_F(LockTest, an_overlay_on_an_image_that_is_only_looked_at_still_works) {
   const auto chain = open("base.qcow2");
-  const auto lock = value_of(ChainLock::acquire(chain));
+  const auto lock = value_of(ChainLock::acquire(chain, Sharing::readers));
   write_image(dir_ / "top.qcow2", Format::qcow2, {"write 0 512"});
+}
+
+TEST_F(LockTest, an_overlay_on_an_image_that_will_be_written_cannot_be_opened) {
+  const auto chain = open("base.qcow2");
+  {
+    const auto lock = value_of(ChainLock::acquire(chain, Sharing::nobody));
+    const auto attempt = qemu_io(dir_ / "top.qcow2", Format::qcow2, {"write 0 512"});
+    EXPECT_NE(attempt.exit_code, 0);
+    EXPECT_THAT(attempt.err, HasSubstr("Failed to get \"consistent read\" lock"));
+    expect_ok(lock.check_alone());
+  }
+  write_image(dir_ / "top.qcow2", Format::qcow2, {"write 0 512"});
+}
+
+TEST_F(LockTest, a_reader_that_came_after_the_lock_is_noticed) {
+  const auto chain = open("base.qcow2");
+  const auto lock = value_of(ChainLock::acquire(chain, Sharing::nobody));
+  expect_ok(lock.check_alone());
+  // A program that takes QEMU's locks without asking for those of others.
+  const UniqueFd other(::open((dir_ / "base.qcow2").c_str(), O_RDONLY | O_CLOEXEC));
+  struct flock byte {};
+  byte.l_type = F_RDLCK;
+  byte.l_whence = SEEK_SET;
+  byte.l_start = 100;
+  byte.l_len = 1;
+  ASSERT_EQ(::fcntl(other.get(), F_OFD_SETLK, &byte), 0);
+  EXPECT_EQ(lock.check_alone().error().code, Errc::busy);
 }
 
 TEST_F(LockTest, a_written_image_is_busy) {
@@ -150,7 +178,7 @@ TEST_F(LockTest, probing_a_free_image_changes_nothing) {
 TEST_F(LockTest, a_reader_is_seen_as_reader) {
   const auto chain = open("top.qcow2");
   const Holder reader(dir_ / "top.qcow2", false);
-  EXPECT_NE(value_of(probe_usage(chain.top().fd.get())), Usage::written);
+  EXPECT_EQ(value_of(probe_usage(chain.top().fd.get())), Usage::read);
 }
 
 }  // namespace

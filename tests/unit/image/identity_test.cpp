@@ -92,7 +92,7 @@ TEST(Identity, a_write_moves_it) {
 }
 
 TEST(Identity, every_field_but_the_path_is_compared) {
-  LayerIdentity layer{"/a", 1, 2, 3, 4, 5, 6, sha256("x")};
+  LayerIdentity layer{"/a", "ext:1", 2, 3, 4, 5, 6, sha256("x"), {}, 0};
   const DiskIdentity before{layer};
   LayerIdentity moved = layer;
   moved.path = "/b";
@@ -101,7 +101,7 @@ TEST(Identity, every_field_but_the_path_is_compared) {
   for (int field = 0; field < 7; ++field) {
     LayerIdentity other = layer;
     switch (field) {
-      case 0: ++other.device; break;
+      case 0: other.volume = "ext:2"; break;
       case 1: ++other.inode; break;
       case 2: ++other.birth_ns; break;
       case 3: ++other.size; break;
@@ -116,8 +116,33 @@ TEST(Identity, every_field_but_the_path_is_compared) {
   EXPECT_THAT(first_difference(before, {layer, layer}), HasSubstr("1 layers"));
 }
 
+TEST(Identity, sectors_written_count_within_one_attachment_of_one_boot_only) {
+  const LayerIdentity layer{"/dev/a", "dm:LVM-1", 0, 0, 4, 0, 0, sha256("x"), "boot/7", 8};
+  LayerIdentity later = layer;
+  later.written = 9;
+  EXPECT_FALSE(matches({layer}, {later}));
+  EXPECT_THAT(first_difference({layer}, {later}), HasSubstr("was written to"));
+  later.incarnation = "other boot/2";
+  EXPECT_TRUE(matches({layer}, {later}));
+  later.incarnation.clear();
+  EXPECT_TRUE(matches({layer}, {later}));
+}
+
+TEST(Identity, one_recorded_with_a_device_number_is_read_and_matches_nothing) {
+  const TempDir dir;
+  const DiskIdentity now{identify(dir.write("disk.raw", std::string(4096, 'x')), false)};
+  Json old = to_json(now);
+  old[0].erase("volume");
+  old[0]["device"] = std::uint64_t{2049};
+  const auto recorded = identity_from_json(old);
+  ASSERT_TRUE(recorded.has_value()) << recorded.error().message;
+  EXPECT_FALSE(matches(*recorded, now));
+  EXPECT_THAT(first_difference(*recorded, now), HasSubstr("older vm-patch"));
+}
+
 TEST(Identity, json_round_trip_keeps_every_field) {
-  const DiskIdentity identity{{"/a", UINT64_MAX, 2, -3, 4, INT64_MAX, 6, sha256("x")}, {"/b", 1, 1, 1, 1, 1, 1, {}}};
+  const DiskIdentity identity{{"/a", "ext:1", 2, -3, 4, INT64_MAX, 6, sha256("x"), {}, 0},
+                              {"/dev/b", "dm:LVM-1", 0, 0, 1, 0, 0, {}, "boot/7", UINT64_MAX}};
   const auto text = dump_json(to_json(identity));
   const auto back = identity_from_json(parse_json(text, "test").value());
   ASSERT_TRUE(back.has_value()) << back.error().message;
@@ -125,7 +150,7 @@ TEST(Identity, json_round_trip_keeps_every_field) {
 }
 
 TEST(Identity, json_with_a_missing_or_wrong_field_is_an_error) {
-  const Json good = to_json({{"/a", 1, 2, 3, 4, 5, 6, sha256("x")}});
+  const Json good = to_json({{"/dev/a", "dm:LVM-1", 0, 0, 4, 0, 0, sha256("x"), "boot/7", 8}});
   for (const auto& [key, value] : good[0].items()) {
     Json missing = good;
     missing[0].erase(key);
