@@ -23,15 +23,15 @@ constexpr std::array<std::pair<RunState, std::string_view>, 11> names{{
     {quarantined, "quarantined"},
 }};
 
-constexpr std::array<std::pair<RunState, RunState>, 20> transitions{{
+constexpr std::array<std::pair<RunState, RunState>, 22> transitions{{
     // forward by one          given up before the base was touched
     {planned, leased},         {planned, discarded},       {planned, failed},
     {leased, staged},          {leased, discarded},        {leased, failed},
     {staged, patched},         {staged, discarded},        {staged, failed},
     {patched, verified},       {patched, discarded},       {patched, failed},
     {verified, committing},    {verified, discarded},      {verified, failed},
-    // the base is being written: redo, or a human
-    {committing, committed},   {committing, quarantined},
+    // the base is being written: to the new, to the old (the way back was taken), or a human decides
+    {committing, committed},   {committing, discarded},    {committing, failed},       {committing, quarantined},
     {committed, attested},
     {quarantined, committing}, {quarantined, discarded},
 }};

@@ -16,8 +16,9 @@ namespace vmpatch::ledger {
 enum class RunState { planned, leased, staged, patched, verified, committing, committed, attested, discarded, failed, quarantined };
 std::string_view to_string(RunState state);
 Result<RunState> parse_run_state(std::string_view text);
-/// The one table of legal transitions: forward by one; any unfinished state up to `verified` → discarded or failed;
-/// committing → committed or quarantined; committed → attested; quarantined → committing (redo) or discarded.
+/// The one table of legal transitions: forward by one; any unfinished state up to `committing` → discarded or failed (from
+/// `committing`: the way back was taken, and the disks are the old ones); committing → quarantined; quarantined → committing
+/// (redo, or the way back) or discarded.
 [[nodiscard]] bool may_follow(RunState from, RunState to);
 /// attested, discarded, failed: nothing left to do.
 [[nodiscard]] bool is_final(RunState state);
