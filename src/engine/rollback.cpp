@@ -50,6 +50,7 @@ class Rollback {
     run.state = RunState::planned;
     run.recovery_attempts = 0;
     run.error.clear();
+    run.disks.clear();
     run.created = run.updated = environment.clock.now();
     run.detail = {{"of", original.id}};
     return run;

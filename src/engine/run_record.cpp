@@ -52,7 +52,7 @@ Result<void> RunRecord::create() {
 }
 
 Result<void> RunRecord::lease() {
-  return transition(ledger::RunState::leased, [&] { return environment_.store.lease(run_.id, run_.holder); });
+  return transition(ledger::RunState::leased, [&] { return environment_.store.lease(run_.id, run_.holder, {}); });
 }
 
 Result<void> RunRecord::advance(ledger::RunState to, const Json& detail, const std::string& error) {

@@ -15,7 +15,9 @@ namespace vmpatch::ledger {
 
 struct GateFacts {
   std::optional<Attestation> attestation;  ///< without envelope
-  std::optional<Run> unfinished_run;       ///< newest one that is not final
+  /// One that is not final, of the machine or over one of its disks. Of several the one that forbids most: first one that writes
+  /// or may have written a disk, then one whose process lives, then one that holds, then the newest.
+  std::optional<Run> unfinished_run;
   std::vector<Override> overrides;         ///< neither used nor expired
   Json policy;                             ///< as published; null = never published
   Json policy_origin;
@@ -28,11 +30,13 @@ class GateReader {
   static Result<std::unique_ptr<GateReader>> open(const std::filesystem::path& ledger);
   virtual ~GateReader() = default;
   /// One snapshot: what changes together is seen together.
-  virtual Result<GateFacts> facts(const std::string& machine_uuid, Time now) = 0;
+  /// `disks`: durable keys of the machine's disks, see Run::disks.
+  virtual Result<GateFacts> facts(const std::string& machine_uuid, const std::vector<std::string>& disks, Time now) = 0;
 };
 
 /// For one machine. Errc::not_found when there is no ledger.
-Result<GateFacts> read_gate_facts(const std::filesystem::path& ledger, const std::string& machine_uuid, Time now);
+Result<GateFacts> read_gate_facts(const std::filesystem::path& ledger, const std::string& machine_uuid,
+                                  const std::vector<std::string>& disks, Time now);
 
 /// The life of one allowed start.
 struct Custody {

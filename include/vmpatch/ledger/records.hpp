@@ -16,8 +16,9 @@ namespace vmpatch::ledger {
 enum class RunState { planned, leased, staged, patched, verified, committing, committed, attested, discarded, failed, quarantined };
 std::string_view to_string(RunState state);
 Result<RunState> parse_run_state(std::string_view text);
-/// The one table of legal transitions: forward by one; any unfinished state up to `verified` → discarded or failed;
-/// committing → committed or quarantined; committed → attested; quarantined → committing (redo) or discarded.
+/// The one table of legal transitions: forward by one; any unfinished state up to `committing` → discarded or failed (from
+/// `committing`: the way back was taken, and the disks are the old ones); committing → quarantined; quarantined → committing
+/// (redo, or the way back) or discarded.
 [[nodiscard]] bool may_follow(RunState from, RunState to);
 /// attested, discarded, failed: nothing left to do.
 [[nodiscard]] bool is_final(RunState state);
@@ -44,9 +45,31 @@ struct Run {
   std::uint32_t recovery_attempts = 0;
   Time created{}, updated{};
   std::string error;  ///< why it failed or was discarded
+  /// Durable keys of the disks that it holds or, once it has ended, held: which file or device, as the image module says.
+  /// A set, sorted; filled by Store::lease().
+  std::vector<std::string> disks;
   /// What recovery needs: disks [{target, layers[{path, format}], overlay, undo, identity before}], and the report
   /// (versions before and after, kept conffiles, …). Schema in src/engine/README.md.
   Json detail;
+};
+
+/// kept: a rollback may take it. in_use: one rollback reads it as its redo log. spent: that rollback was attested. expired: it may
+/// be removed.
+enum class UndoState { kept, in_use, spent, expired };
+std::string_view to_string(UndoState state);
+Result<UndoState> parse_undo_state(std::string_view text);
+
+/// What takes a run back: the old content of everything that it wrote. The ledger says whether it may be read or removed; the
+/// files are the engine's.
+struct Undo {
+  std::string run_id;  ///< of the run that it takes back
+  std::string machine_uuid;
+  std::string machine_name;
+  Time created{};
+  std::uint64_t bytes = 0;  ///< that its files take; 0 = not known
+  UndoState state = UndoState::kept;
+  std::string used_by;  ///< the run that reads it (in_use) or that was made with it (spent); else empty
+  Json detail;          ///< an object. Schema in src/engine/README.md
 };
 
 struct AuditRow {

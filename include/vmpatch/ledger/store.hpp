@@ -12,24 +12,40 @@
 
 namespace vmpatch::ledger {
 
+/// Every condition that is set must hold.
 struct RunFilter {
-  std::optional<std::string> machine_uuid;
-  std::optional<std::string> run_id;
+  std::optional<std::string> machine_uuid = {};
+  std::optional<std::string> run_id = {};
+  std::vector<std::string> disks = {};  ///< runs that hold, or held, any of these; empty = whatever they hold
   bool unfinished_only = false;
-  std::size_t limit = 1000;  ///< newest first
+  std::size_t limit = 0;  ///< newest first; 0 = all
+};
+
+/// Every condition that is set must hold; oldest first, all of them.
+struct UndoFilter {
+  std::optional<std::string> machine_uuid = {};
+  std::optional<std::string> run_id = {};
+  std::vector<UndoState> states = {};  ///< any of these; empty = all
+  std::optional<Time> created_before = {};
 };
 
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// Inserts a run in state `planned` with its audit row.
+  /// Every call that `work` makes is one transaction: all or nothing, durable on return. A call that fails inside is the end
+  /// of all of it, whatever `work` makes of that. So "committed" and "its undo is kept" are one step.
+  virtual Result<void> together(const std::function<Result<void>()>& work) = 0;
+
+  /// Inserts a run in state `planned`, without disks, with its audit row.
   virtual Result<void> create_run(const Run& run) = 0;
-  /// Takes the machine's lease for the run's holder: one unfinished run a machine. Errc::busy names the holder if its
-  /// process lives; Errc::recovery_needed when it is dead. State becomes `leased`.
-  virtual Result<void> lease(const std::string& run_id, const Holder& holder) = 0;
+  /// Takes the lease of the machine and of every disk for the run's holder: one run a machine and a disk, from here until it
+  /// has ended. Errc::busy names the run, and which of machine and disks it holds, if its process lives; Errc::recovery_needed
+  /// when that is dead. Keys are opaque text: at most 64, of 1 to 512 bytes each; Errc::refused otherwise. State becomes
+  /// `leased`.
+  virtual Result<void> lease(const std::string& run_id, const Holder& holder, const std::vector<std::string>& disks) = 0;
   /// Moves on, if `may_follow` and the state still is `from`; writes `detail` (merge-patched into the stored one) and the
-  /// audit row in the same transaction.
+  /// audit row in the same transaction. A run that ends lets go of the undo that it reads: see use_undo().
   virtual Result<void> advance(const std::string& run_id, RunState from, RunState to, const Json& detail,
                                const std::string& error) = 0;
   /// A recoverer takes over a dead holder's run; counts the attempt.
@@ -42,6 +58,19 @@ class Store {
   virtual Result<void> attest_checked(const Attestation& attestation) = 0;
   virtual Result<std::optional<Attestation>> attestation(const std::string& machine_uuid) = 0;
   virtual Result<std::vector<Attestation>> attestations() = 0;
+
+  /// A new undo, `kept`, of a run of the ledger that has none. Errc::refused: it has one.
+  virtual Result<void> keep_undo(const Undo& undo) = 0;
+  /// kept → in_use by the unfinished run `by_run`, one user at a time. Errc::busy names the other user if its process lives,
+  /// Errc::recovery_needed if not; Errc::refused: spent or expired; Errc::not_found: there is none. By the same user again:
+  /// success. When `by_run` ends, the undo follows in the same transaction: attested → spent, discarded or failed → kept.
+  virtual Result<void> use_undo(const std::string& run_id, const std::string& by_run) = 0;
+  /// in_use by `by_run` → kept or spent, before that run ends. Errc::refused when somebody else uses it. Is it there already:
+  /// success.
+  virtual Result<void> release_undo(const std::string& run_id, const std::string& by_run, UndoState to) = 0;
+  /// kept → expired, before its files are removed. Errc::busy: in use; Errc::refused: spent. Expired already: success.
+  virtual Result<void> expire_undo(const std::string& run_id) = 0;
+  virtual Result<std::vector<Undo>> undos(const UndoFilter& filter) = 0;
 
   /// Highest version of a recipe that was ever used here, with its digest; 0 = never.
   struct Seen {

@@ -32,7 +32,7 @@ Result<gate::Verdict> Verdicts::of(const inventory::Machine& machine) const {
     return fail(Errc::unsupported, "{} is on {}; ask vm-patch there", escape_untrusted(machine.name), escape_untrusted(machine.host));
   }
   const Time now = context_->clock.now();
-  VMPATCH_TRY(auto facts, ledger_->facts(machine.uuid, now));
+  VMPATCH_TRY(auto facts, ledger_->facts(machine.uuid, {}, now));
   std::optional<ledger::Custody> custody;
   std::optional<Json> saved;
   if (custody_) {

@@ -23,7 +23,7 @@ Result<Verdicts> make_verdicts(const Context& context) {
 
 Result<Explained> explain_one(const Context& context, const Verdicts& verdicts, const inventory::Machine& machine) {
   VMPATCH_TRY(auto verdict, verdicts.of(machine));
-  VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), machine.uuid, context.clock.now()));
+  VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), machine.uuid, {}, context.clock.now()));
   Explained explained{machine, std::move(verdict), true};
   try {
     explained.blocked = gate::blocks(explained.verdict, gate::find_group(facts.policy, machine));

@@ -24,7 +24,7 @@ Result<Json> known_identities(inventory::Machine machine) {
 }
 
 Result<void> check_no_run(const Context& context, const inventory::Machine& machine) {
-  VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), machine.uuid, context.clock.now()));
+  VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), machine.uuid, {}, context.clock.now()));
   if (!facts.unfinished_run) return {};
   const ledger::Run& run = *facts.unfinished_run;
   using ledger::RunState;

@@ -14,7 +14,7 @@ Result<std::vector<ledger::Rescan>> open_rescans(const Context& context) {
   VMPATCH_TRY(const auto store, ledger::CustodyStore::open(context.paths.custody()));
   VMPATCH_TRY(const auto all, store->rescans());
   for (const ledger::Rescan& rescan : all) {
-    VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), rescan.machine_uuid, context.clock.now()));
+    VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), rescan.machine_uuid, {}, context.clock.now()));
     if (!facts.attestation || facts.attestation->time <= rescan.time) open.push_back(rescan);
   }
   return open;

@@ -24,7 +24,7 @@ struct Row {
 
 /// What the hook follows is what was published; before anything was, it is what the configuration would publish.
 Json find_gate_policy(const Context& context, const policy::Policy& configured) {
-  const auto facts = ledger::read_gate_facts(context.paths.ledger(), "", context.clock.now());
+  const auto facts = ledger::read_gate_facts(context.paths.ledger(), "", {}, context.clock.now());
   return facts && !facts->policy.is_null() ? facts->policy : policy::gate_policy_json(configured);
 }
 

@@ -133,7 +133,7 @@ int decide_and_write(Scene& scene, ledger::GateFacts& facts, const Group& group)
 }
 
 int decide_call(Scene& scene) {
-  auto facts = ledger::read_gate_facts(scene.call.state_dir / "ledger.sqlite", scene.machine.uuid, scene.now);
+  auto facts = ledger::read_gate_facts(scene.call.state_dir / "ledger.sqlite", scene.machine.uuid, {}, scene.now);
   if (!facts) return finish(scene.call, unassessable("ledger-unreadable", facts.error()), {});
   Group group;
   try {

@@ -139,17 +139,27 @@ Result<void> Database::execute(const std::string& sql) {
 }
 
 Result<void> Database::transaction(const std::function<Result<void>()>& work) {
-  if (in_transaction_) return work();
+  if (in_transaction_) {
+    Result<void> done = work();
+    if (!done && !first_error_) first_error_ = done.error();
+    return done;
+  }
   VMPATCH_CHECK(execute("BEGIN IMMEDIATE"));
+  // Also when `work` throws: nothing may join a transaction that has ended, and nothing of this one may stay.
+  struct End {
+    Database& database;
+    ~End() {
+      database.in_transaction_ = false;
+      database.first_error_.reset();
+      // The first error is the one to tell; a ROLLBACK that fails too leaves nothing committed either.
+      if (sqlite3_get_autocommit(database.connection_) == 0) static_cast<void>(database.execute("ROLLBACK").has_value());
+    }
+  };
+  const End end{*this};
   in_transaction_ = true;
   Result<void> done = work();
-  if (done) done = execute("COMMIT");
-  in_transaction_ = false;
-  if (!done && sqlite3_get_autocommit(connection_) == 0) {
-    // The first error is the one to tell; a ROLLBACK that fails too leaves nothing committed either.
-    static_cast<void>(execute("ROLLBACK").has_value());
-  }
-  return done;
+  if (done && first_error_) return *first_error_;
+  return done ? execute("COMMIT") : done;
 }
 
 Result<void> Database::switch_to_wal(std::chrono::milliseconds patience) {

@@ -79,7 +79,8 @@ class Database {
   Result<Statement> prepare(std::string_view sql);
   /// One or more statements without parameters.
   Result<void> execute(const std::string& sql);
-  /// `work` between BEGIN IMMEDIATE and COMMIT; ROLLBACK when it fails. Inside another transaction() it joins that one.
+  /// `work` between BEGIN IMMEDIATE and COMMIT; ROLLBACK when it fails. Inside another transaction() it joins that one, which
+  /// then fails with it, whatever the outer `work` makes of the error.
   Result<void> transaction(const std::function<Result<void>()>& work);
   Result<std::int64_t> user_version();
   /// Rows that the last statement changed.
@@ -97,6 +98,7 @@ class Database {
   sqlite3* connection_;
   std::string file_;
   bool in_transaction_ = false;
+  std::optional<Error> first_error_;  ///< of a transaction() that joined
 };
 
 }  // namespace vmpatch::ledger

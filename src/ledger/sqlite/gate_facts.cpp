@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <iterator>
+
 #include "ledger/sqlite/migrate.hpp"
 #include "ledger/sqlite/rows.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
+#include "vmpatch/ledger/store.hpp"
 
 namespace vmpatch::ledger {
 namespace {
@@ -26,16 +30,25 @@ Result<void> read_attestation(Database& database, const std::string& machine_uui
   return {};
 }
 
-/// A run that holds the machine counts before one that is only planned.
-Result<void> read_unfinished_run(Database& database, const std::string& machine_uuid, GateFacts& facts) {
-  VMPATCH_TRY(auto runs, select_runs(database, "machine_uuid = ? AND state NOT IN ('attested', 'discarded', 'failed')",
-                                     machine_uuid, 16));
-  for (Run& run : runs) {
-    const bool planned_only = run.state == RunState::planned;
-    if (!facts.unfinished_run || (facts.unfinished_run->state == RunState::planned && !planned_only)) {
-      facts.unfinished_run = std::move(run);
-    }
+/// See GateFacts::unfinished_run.
+int severity(const Run& run) {
+  if (run.state == RunState::planned) return 0;
+  if (run.state == RunState::committing || run.state == RunState::committed || run.state == RunState::quarantined) return 3;
+  return is_alive(run.holder) ? 2 : 1;
+}
+
+constexpr std::string_view unfinished = "state NOT IN ('attested', 'discarded', 'failed')";
+
+Result<void> read_unfinished_run(Database& database, const std::string& machine_uuid, const std::vector<std::string>& disks,
+                                 GateFacts& facts) {
+  VMPATCH_TRY(auto runs, select_runs(database, fmt::format("machine_uuid = ? AND {}", unfinished), {machine_uuid}, 0));
+  for (const std::string& disk : disks) {
+    VMPATCH_TRY(auto others, select_runs(database, fmt::format("id IN (SELECT run_id FROM run_disks WHERE disk_key = ?) AND {}", unfinished),
+                                         {disk}, 0));
+    std::ranges::move(others, std::back_inserter(runs));
   }
+  const auto worst = std::ranges::max_element(runs, {}, severity);
+  if (worst != runs.end()) facts.unfinished_run = std::move(*worst);
   return {};
 }
 
@@ -52,11 +65,11 @@ Result<void> read_overrides(Database& database, const std::string& machine_uuid,
   }
 }
 
-Result<GateFacts> read_all(Database& database, const std::string& machine_uuid, Time now) {
+Result<GateFacts> read_all(Database& database, const std::string& machine_uuid, const std::vector<std::string>& disks, Time now) {
   GateFacts facts;
   VMPATCH_CHECK(read_policy(database, facts));
   VMPATCH_CHECK(read_attestation(database, machine_uuid, facts));
-  VMPATCH_CHECK(read_unfinished_run(database, machine_uuid, facts));
+  VMPATCH_CHECK(read_unfinished_run(database, machine_uuid, disks, facts));
   VMPATCH_CHECK(read_overrides(database, machine_uuid, now, facts));
   return facts;
 }
@@ -65,10 +78,10 @@ class SqliteGateReader final : public GateReader {
  public:
   explicit SqliteGateReader(Database database) : database_(std::move(database)) {}
 
-  Result<GateFacts> facts(const std::string& machine_uuid, Time now) override {
+  Result<GateFacts> facts(const std::string& machine_uuid, const std::vector<std::string>& disks, Time now) override {
     // One snapshot for all questions: an attestation and its run change together.
     VMPATCH_CHECK(database_.execute("BEGIN"));
-    auto facts = read_all(database_, machine_uuid, now);
+    auto facts = read_all(database_, machine_uuid, disks, now);
     VMPATCH_CHECK(database_.execute("COMMIT"));
     return facts;
   }
@@ -86,9 +99,10 @@ Result<std::unique_ptr<GateReader>> GateReader::open(const std::filesystem::path
   return std::unique_ptr<GateReader>(std::make_unique<SqliteGateReader>(std::move(database)));
 }
 
-Result<GateFacts> read_gate_facts(const std::filesystem::path& ledger, const std::string& machine_uuid, Time now) {
+Result<GateFacts> read_gate_facts(const std::filesystem::path& ledger, const std::string& machine_uuid,
+                                  const std::vector<std::string>& disks, Time now) {
   VMPATCH_TRY(const auto reader, GateReader::open(ledger));
-  return reader->facts(machine_uuid, now);
+  return reader->facts(machine_uuid, disks, now);
 }
 
 }  // namespace vmpatch::ledger

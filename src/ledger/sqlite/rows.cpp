@@ -21,6 +21,8 @@ Result<Run> read_run(const Statement& s) {
   run.updated = s.time(14);
   run.error = s.text(15);
   VMPATCH_TRY(run.detail, s.json(16));
+  VMPATCH_TRY(const Json disks, s.json(17));
+  for (const Json& key : disks) run.disks.push_back(key.get<std::string>());
   return run;
 }
 
@@ -35,11 +37,12 @@ Result<void> insert_run(Database& database, const Run& run) {
       .run();
 }
 
-Result<std::vector<Run>> select_runs(Database& database, std::string_view where, const std::string& value,
+Result<std::vector<Run>> select_runs(Database& database, std::string_view where, const std::vector<std::string>& values,
                                      std::size_t limit) {
-  VMPATCH_TRY(Statement statement, database.prepare(fmt::format("SELECT {} FROM runs WHERE {} ORDER BY sequence DESC LIMIT {}",
-                                                                run_columns, where, limit)));
-  if (where.find('?') != std::string_view::npos) statement.bind(value);
+  VMPATCH_TRY(Statement statement,
+              database.prepare(fmt::format("SELECT {}, {} FROM runs WHERE {} ORDER BY sequence DESC LIMIT {}", run_columns, run_disk_list,
+                                           where, limit == 0 ? "-1" : std::to_string(limit))));
+  for (const std::string& value : values) statement.bind(value);
   std::vector<Run> runs;
   for (;;) {
     VMPATCH_TRY(const bool found, statement.step());
@@ -67,6 +70,19 @@ Result<void> insert_attestation(Database& database, const Attestation& a) {
   const std::string identities = dump_json(a.identities);
   const std::string satisfied = dump_json(a.satisfied);
   return s.bind(a.machine_uuid, a.machine_name, a.run_id, a.time, identities, satisfied, a.envelope).run();
+}
+
+Result<Undo> read_undo(const Statement& s) {
+  Undo undo;
+  undo.run_id = s.text(0);
+  undo.machine_uuid = s.text(1);
+  undo.machine_name = s.text(2);
+  undo.created = s.time(3);
+  undo.bytes = static_cast<std::uint64_t>(s.integer(4));
+  VMPATCH_TRY(undo.state, parse_undo_state(s.text(5)));
+  undo.used_by = s.text(6);
+  VMPATCH_TRY(undo.detail, s.json(7));
+  return undo;
 }
 
 Result<Override> read_override(const Statement& s) {

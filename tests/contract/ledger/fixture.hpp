@@ -62,6 +62,28 @@ class LedgerTest : public ::testing::Test {
     EXPECT_TRUE(store_->create_run(run));
     return run;
   }
+  /// A new run of `machine` that holds `disks`, in `state` (any that holds, or a final one after it).
+  LedgerRun run_in(RunState state, const std::string& machine = "machine-1", const std::vector<std::string>& disks = {},
+                   const Holder& holder = *this_holder()) {
+    using enum RunState;
+    const LedgerRun run = added(machine);
+    EXPECT_TRUE(store_->lease(run.id, holder, disks));
+    RunState from = leased;
+    const auto step = [&](RunState to) {
+      const auto moved = store_->advance(run.id, from, to, {}, "");
+      EXPECT_TRUE(moved) << (moved ? "" : moved.error().message);
+      from = to;
+    };
+    for (const RunState to : {staged, patched, verified, committing, committed}) {
+      if (from != state && (from != committing || state == committed || state == attested)) step(to);
+    }
+    if (state == attested) {
+      EXPECT_TRUE(store_->attest(run.id, make_attestation(machine, run.id, "{}")));
+    } else if (from != state) {
+      step(state);
+    }
+    return only_run(run.id);
+  }
   LedgerRun only_run(const std::string& id) {
     const auto runs = store_->runs({.machine_uuid = {}, .run_id = id});
     EXPECT_TRUE(runs);

@@ -40,6 +40,55 @@ TEST_F(MigrationTest, fresh_schema_equals_the_one_migrated_from_every_earlier_ve
   }
 }
 
+/// A ledger as the first schema had it: an apply, one that was rolled back, one whose rollback was interrupted, one that failed.
+constexpr std::string_view rows_of_version_1 = R"sql(
+INSERT INTO runs (id, kind, machine_uuid, machine_name, host, recipe_id, recipe_version, recipe_digest, state, holder_pid,
+                  holder_start_time, holder_boot_id, recovery_attempts, created, updated, error, detail) VALUES
+  ('a', 'apply', 'm-a', 'web01', 'h', 'r', 1, '00', 'attested', 1, 1, 'b', 0, 10, 20, '', '{"disks":[]}'),
+  ('b', 'apply', 'm-b', 'web02', 'h', 'r', 1, '00', 'attested', 1, 1, 'b', 0, 11, 21, '', '{}'),
+  ('b-back', 'rollback', 'm-b', 'web02', 'h', 'r', 1, '00', 'attested', 1, 1, 'b', 0, 12, 22, '', '{"of":"b"}'),
+  ('c', 'apply', 'm-c', 'web03', 'h', 'r', 1, '00', 'attested', 1, 1, 'b', 0, 13, 23, '', '{}'),
+  ('c-failed', 'rollback', 'm-c', 'web03', 'h', 'r', 1, '00', 'failed', 1, 1, 'b', 0, 14, 24, 'no', '{"of":"c"}'),
+  ('c-back', 'rollback', 'm-c', 'web03', 'h', 'r', 1, '00', 'committing', 1, 1, 'b', 0, 15, 25, '', '{"of":"c"}'),
+  ('d', 'apply', 'm-d', 'web04', 'h', 'r', 1, '00', 'failed', 1, 1, 'b', 0, 16, 26, 'no', '{}'),
+  ('e', 'apply', 'm-e', 'web05', 'h', 'r', 1, '00', 'committing', 1, 1, 'b', 0, 17, 27, '', 'no JSON');
+)sql";
+
+TEST_F(MigrationTest, undo_images_of_version_1_are_in_the_table_with_their_states) {
+  const auto& all = ledger_migrations();
+  Database db = database("old");
+  ASSERT_TRUE(migrate(db, {all.front()}));
+  ASSERT_TRUE(db.execute(std::string(rows_of_version_1)));
+  ASSERT_TRUE(migrate(db, all));
+  auto statement = db.prepare("SELECT run_id || ' ' || machine_name || ' ' || created || ' ' || state || ' ' || used_by FROM undo ORDER BY run_id");
+  std::vector<std::string> undos;
+  while (*statement->step()) undos.push_back(statement->text(0));
+  EXPECT_EQ(undos, (std::vector<std::string>{"a web01 20 kept ", "b web02 21 spent b-back", "c web03 23 in_use c-back"}));
+}
+
+TEST_F(MigrationTest, lease_of_version_1_still_holds_and_is_recovered_without_disks) {
+  const auto& all = ledger_migrations();
+  {
+    Database db = database("ledger.sqlite");
+    ASSERT_TRUE(migrate(db, {all.front()}));
+    ASSERT_TRUE(db.execute(std::string(rows_of_version_1) + "UPDATE runs SET detail = '{}' WHERE id = 'e'"));
+  }
+  const FixedClock clock{*parse_time("2026-11-01T10:00:00Z")};
+  const auto store = open_store(folder_ / "ledger.sqlite", clock);
+  ASSERT_TRUE(store) << store.error().message;
+  const auto unfinished = (*store)->runs({.unfinished_only = true});
+  ASSERT_EQ(unfinished->size(), 2U);
+  EXPECT_TRUE(unfinished->at(0).disks.empty());
+  LedgerRun run = unfinished->at(0);
+  EXPECT_EQ(run.id, "e");
+  run.id = random_uuid();
+  run.state = RunState::planned;
+  ASSERT_TRUE((*store)->create_run(run));
+  EXPECT_EQ((*store)->lease(run.id, *this_holder(), {"disk"}).error().code, Errc::recovery_needed);
+  ASSERT_TRUE((*store)->advance("c-back", RunState::committing, RunState::discarded, {}, "the way back"));
+  EXPECT_EQ((*store)->undos({.run_id = "c"})->at(0).state, UndoState::kept);
+}
+
 TEST_F(MigrationTest, second_migration_adds_to_the_first) {
   Database db = database("a");
   ASSERT_TRUE(migrate(db, {"CREATE TABLE a (x); INSERT INTO a VALUES (1)"}));

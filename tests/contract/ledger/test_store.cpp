@@ -54,7 +54,7 @@ TEST_F(StoreTest, same_run_twice_is_an_error) {
 
 TEST_F(StoreTest, advance_walks_the_whole_way_and_audits_each_step) {
   const LedgerRun run = added();
-  ASSERT_TRUE(store_->lease(run.id, run.holder));
+  ASSERT_TRUE(store_->lease(run.id, run.holder, {}));
   using enum RunState;
   RunState from = leased;
   for (const RunState to : {staged, patched, verified, committing, committed}) {
@@ -76,7 +76,7 @@ TEST_F(StoreTest, advance_walks_the_whole_way_and_audits_each_step) {
 
 TEST_F(StoreTest, advance_from_another_state_changes_nothing) {
   const LedgerRun run = added();
-  ASSERT_TRUE(store_->lease(run.id, run.holder));
+  ASSERT_TRUE(store_->lease(run.id, run.holder, {}));
   const auto moved = store_->advance(run.id, RunState::staged, RunState::patched, {{"x", 1}}, "");
   ASSERT_FALSE(moved);
   EXPECT_EQ(moved.error().code, Errc::busy);
@@ -87,7 +87,7 @@ TEST_F(StoreTest, advance_from_another_state_changes_nothing) {
 
 TEST_F(StoreTest, illegal_step_changes_nothing) {
   const LedgerRun run = added();
-  ASSERT_TRUE(store_->lease(run.id, run.holder));
+  ASSERT_TRUE(store_->lease(run.id, run.holder, {}));
   EXPECT_FALSE(store_->advance(run.id, RunState::leased, RunState::committing, {}, ""));
   EXPECT_FALSE(store_->advance(run.id, RunState::leased, RunState::attested, {}, ""));
   EXPECT_EQ(only_run(run.id).state, RunState::leased);
@@ -95,7 +95,7 @@ TEST_F(StoreTest, illegal_step_changes_nothing) {
 
 TEST_F(StoreTest, detail_is_merged_and_the_error_kept) {
   const LedgerRun run = added();
-  ASSERT_TRUE(store_->lease(run.id, run.holder));
+  ASSERT_TRUE(store_->lease(run.id, run.holder, {}));
   ASSERT_TRUE(store_->advance(run.id, RunState::leased, RunState::staged, {{"a", {{"b", 1}}}}, ""));
   ASSERT_TRUE(store_->advance(run.id, RunState::staged, RunState::failed, {{"a", {{"c", 2}}}}, "dpkg failed"));
   const LedgerRun back = only_run(run.id);
@@ -116,6 +116,62 @@ TEST_F(StoreTest, unfinished_filter_and_limit_give_the_newest_first) {
   EXPECT_EQ(store_->runs({.machine_uuid = "m-a", .run_id = {}})->size(), 2U);
   EXPECT_EQ(store_->runs({.machine_uuid = "m-a", .run_id = a.id, .unfinished_only = true})->size(), 0U);
   EXPECT_EQ(store_->runs({.machine_uuid = {}, .run_id = {}, .unfinished_only = false, .limit = 1})->at(0).id, c.id);
+}
+
+TEST_F(StoreTest, runs_are_found_by_the_disks_that_they_hold_or_held) {
+  const LedgerRun a = run_in(RunState::failed, "m-a", {"one", "two"});
+  const LedgerRun b = run_in(RunState::leased, "m-b", {"two", "three"});
+  const auto ids = [&](RunFilter filter) {
+    std::vector<std::string> found;
+    const auto runs = store_->runs(filter);
+    for (const LedgerRun& run : *runs) found.push_back(run.id);
+    return found;
+  };
+  EXPECT_EQ(ids({.disks = {"two"}}), (std::vector<std::string>{b.id, a.id}));
+  EXPECT_EQ(ids({.disks = {"one", "three"}}), (std::vector<std::string>{b.id, a.id}));
+  EXPECT_EQ(ids({.disks = {"two"}, .unfinished_only = true}), std::vector<std::string>{b.id});
+  EXPECT_EQ(ids({.machine_uuid = "m-a", .disks = {"three"}}), std::vector<std::string>{});
+  EXPECT_EQ(ids({.disks = {"tw"}}), std::vector<std::string>{});
+}
+
+TEST_F(StoreTest, filter_without_a_limit_gives_all_runs) {
+  ASSERT_TRUE(store_->together([&]() -> Result<void> {
+    for (int i = 0; i < 1001; ++i) VMPATCH_CHECK(store_->create_run(make_run()));
+    return {};
+  }));
+  EXPECT_EQ(store_->runs({})->size(), 1001U);
+  EXPECT_EQ(store_->runs({.limit = 2})->size(), 2U);
+}
+
+TEST_F(StoreTest, calls_made_together_are_one_transaction_that_fails_with_any_of_them) {
+  const LedgerRun run = added();
+  const auto done = store_->together([&]() -> Result<void> {
+    VMPATCH_CHECK(store_->lease(run.id, run.holder, {"disk"}));
+    EXPECT_FALSE(store_->advance(run.id, RunState::leased, RunState::committing, {}, ""));
+    return {};
+  });
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().message.find("cannot go from leased to committing"), std::string::npos) << done.error().message;
+  EXPECT_EQ(only_run(run.id).state, RunState::planned);
+  EXPECT_EQ(store_->audit_rows(1, 10)->size(), 1U);
+}
+
+TEST_F(StoreTest, exception_inside_together_undoes_all_of_it_and_the_next_call_works) {
+  const LedgerRun run = added();
+  EXPECT_THROW(static_cast<void>(store_->together([&]() -> Result<void> {
+    VMPATCH_CHECK(store_->lease(run.id, run.holder, {}));
+    throw std::runtime_error("no");
+  })), std::runtime_error);
+  EXPECT_EQ(only_run(run.id).state, RunState::planned);
+  EXPECT_TRUE(store_->lease(run.id, run.holder, {}));
+  store_ = open();
+  EXPECT_EQ(only_run(run.id).state, RunState::leased);
+}
+
+TEST_F(StoreTest, run_that_begins_with_disks_is_an_error) {
+  LedgerRun run = make_run();
+  run.disks = {"disk"};
+  EXPECT_FALSE(store_->create_run(run));
 }
 
 TEST_F(StoreTest, newest_attestation_counts) {

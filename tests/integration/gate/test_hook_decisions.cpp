@@ -78,7 +78,7 @@ TEST_F(HookDecisionTest, machine_under_a_living_run_is_denied_whatever_its_group
   run.machine_uuid = uuid_;
   run.holder = *ledger::this_holder();
   ASSERT_TRUE(store()->create_run(run));
-  ASSERT_TRUE(store()->lease(run.id, run.holder));
+  ASSERT_TRUE(store()->lease(run.id, run.holder, {}));
   EXPECT_TRUE(denied(gate("prepare"), "run-unfinished"));
   ASSERT_TRUE(store()->advance(run.id, ledger::RunState::leased, ledger::RunState::discarded, {}, "test"));
   EXPECT_EQ(gate("prepare"), 0) << last_error_;
@@ -93,7 +93,7 @@ TEST_F(HookDecisionTest, dead_run_denies_only_from_committing_on) {
   run.holder = *ledger::this_holder();
   run.holder.start_time += 1;
   ASSERT_TRUE(store()->create_run(run));
-  ASSERT_TRUE(store()->lease(run.id, run.holder));
+  ASSERT_TRUE(store()->lease(run.id, run.holder, {}));
   ledger::RunState from = leased;
   for (const ledger::RunState to : {staged, patched, verified}) {
     ASSERT_TRUE(store()->advance(run.id, from, to, {}, ""));

@@ -17,7 +17,7 @@ const std::vector<RunState> all{planned,    leased,    staged,   patched,   veri
 const std::map<RunState, std::set<RunState>> expected{
     {planned, {leased, discarded, failed}},   {leased, {staged, discarded, failed}},
     {staged, {patched, discarded, failed}},   {patched, {verified, discarded, failed}},
-    {verified, {committing, discarded, failed}}, {committing, {committed, quarantined}},
+    {verified, {committing, discarded, failed}}, {committing, {committed, quarantined, discarded, failed}},
     {committed, {attested}},                  {attested, {}},
     {discarded, {}},                          {failed, {}},
     {quarantined, {committing, discarded}},
@@ -44,6 +44,18 @@ TEST(RunStates, every_name_parses_back) {
     EXPECT_EQ(*parsed, state);
   }
   EXPECT_EQ(names.size(), all.size());
+}
+
+TEST(UndoStates, every_name_parses_back_and_no_other) {
+  std::set<std::string_view> names;
+  for (const UndoState state : {UndoState::kept, UndoState::in_use, UndoState::spent, UndoState::expired}) {
+    names.insert(to_string(state));
+    const auto parsed = parse_undo_state(to_string(state));
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(*parsed, state);
+  }
+  EXPECT_EQ(names.size(), 4U);
+  EXPECT_FALSE(parse_undo_state("in use"));
 }
 
 TEST(RunStates, unknown_name_is_an_error) {

@@ -1,0 +1,142 @@
+#include "ledger/sqlite/store.hpp"
+
+#include "ledger/sqlite/rows.hpp"
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::ledger {
+namespace {
+
+Result<std::vector<Undo>> read_undos(Statement& statement) {
+  std::vector<Undo> all;
+  for (;;) {
+    VMPATCH_TRY(const bool found, statement.step());
+    if (!found) return all;
+    VMPATCH_TRY(Undo undo, read_undo(statement));
+    all.push_back(std::move(undo));
+  }
+}
+
+Error not_kept(const Undo& undo) {
+  if (undo.state == UndoState::expired) {
+    return fail(Errc::refused, "the undo of run {} has expired; restore a backup instead", undo.run_id);
+  }
+  return fail(Errc::refused, "run {} was rolled back already, by run {}", undo.run_id, undo.used_by);
+}
+
+}  // namespace
+
+Result<Undo> SqliteStore::load_undo(const std::string& run_id) {
+  VMPATCH_TRY(Statement select, database_.prepare(fmt::format("SELECT {} FROM undo WHERE run_id = ?", undo_columns)));
+  VMPATCH_TRY(auto found, read_undos(select.bind(run_id)));
+  if (found.empty()) return fail(Errc::not_found, "run {} has no undo, so it cannot be taken back", escape_untrusted(run_id));
+  return std::move(found.front());
+}
+
+Result<void> SqliteStore::set_undo(const Undo& undo, UndoState to, const std::string& used_by) {
+  {
+    VMPATCH_TRY(Statement update, database_.prepare("UPDATE undo SET state = ?, used_by = ? WHERE run_id = ?"));
+    VMPATCH_CHECK(update.bind(to_string(to), used_by, undo.run_id).run());
+  }
+  Json data{{"machine", undo.machine_uuid}, {"from", to_string(undo.state)}};
+  if (const std::string& by = used_by.empty() ? undo.used_by : used_by; !by.empty()) data["by"] = by;
+  return note(fmt::format("undo.{}", to_string(to)), undo.run_id, data);
+}
+
+Result<void> SqliteStore::let_undo_go(const Run& run, RunState to) {
+  if (!is_final(to)) return {};
+  VMPATCH_TRY(Statement select, database_.prepare(fmt::format("SELECT {} FROM undo WHERE state = 'in_use' AND used_by = ?", undo_columns)));
+  VMPATCH_TRY(const auto used, read_undos(select.bind(run.id)));
+  for (const Undo& undo : used) {
+    VMPATCH_CHECK(to == RunState::attested ? set_undo(undo, UndoState::spent, run.id) : set_undo(undo, UndoState::kept, ""));
+  }
+  return {};
+}
+
+Result<void> SqliteStore::keep_undo(const Undo& undo) {
+  if (undo.state != UndoState::kept || !undo.used_by.empty()) return fail(Errc::failed, "the undo of run {} must begin as kept", undo.run_id);
+  if (!undo.detail.is_null() && !undo.detail.is_object()) return fail(Errc::failed, "undo of run {}: detail must be an object", undo.run_id);
+  return write([&]() -> Result<void> {
+    VMPATCH_TRY(const Run run, load_run(undo.run_id));
+    if (run.machine_uuid != undo.machine_uuid) {
+      return fail(Errc::failed, "run {} is not about machine {}", run.id, escape_untrusted(undo.machine_uuid));
+    }
+    {
+      VMPATCH_TRY(Statement insert, database_.prepare(fmt::format("INSERT INTO undo ({}) VALUES (?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT DO "
+                                                                  "NOTHING", undo_columns)));
+      const std::string detail = undo.detail.is_null() ? "{}" : dump_json(undo.detail);
+      const Time created = undo.created == Time{} ? clock_.now() : undo.created;
+      VMPATCH_CHECK(insert.bind(undo.run_id, undo.machine_uuid, undo.machine_name, created, static_cast<std::int64_t>(undo.bytes),
+                                to_string(undo.state), detail).run());
+    }
+    if (database_.changes() == 0) return fail(Errc::refused, "run {} has an undo already", undo.run_id);
+    return note("undo.kept", undo.run_id, {{"machine", undo.machine_uuid}, {"bytes", undo.bytes}});
+  });
+}
+
+Result<void> SqliteStore::use_undo(const std::string& run_id, const std::string& by_run) {
+  return write([&]() -> Result<void> {
+    VMPATCH_TRY(const Run user, load_run(by_run));
+    if (is_final(user.state)) return fail(Errc::failed, "run {} is {}: it reads no undo any more", by_run, to_string(user.state));
+    VMPATCH_TRY(const Undo undo, load_undo(run_id));
+    if (undo.state == UndoState::kept) return set_undo(undo, UndoState::in_use, by_run);
+    if (undo.state != UndoState::in_use) return not_kept(undo);
+    if (undo.used_by == by_run) return {};
+    return in_use(undo);
+  });
+}
+
+Error SqliteStore::in_use(const Undo& undo) {
+  auto user = load_run(undo.used_by);
+  if (!user) return user.error();
+  if (user->state == RunState::planned || is_alive(user->holder)) {
+    return fail(Errc::busy, "the undo of run {} is read by run {} (process {}, state {}); wait for it to end", undo.run_id, user->id,
+                user->holder.pid, to_string(user->state));
+  }
+  return fail(Errc::recovery_needed, "the undo of run {} is read by run {}, which was interrupted in state {}; run `vm-patch recover`",
+              undo.run_id, user->id, to_string(user->state));
+}
+
+Result<void> SqliteStore::release_undo(const std::string& run_id, const std::string& by_run, UndoState to) {
+  if (to != UndoState::kept && to != UndoState::spent) {
+    return fail(Errc::failed, "the undo of run {} cannot be released as {}", run_id, to_string(to));
+  }
+  return write([&]() -> Result<void> {
+    VMPATCH_TRY(const Undo undo, load_undo(run_id));
+    if (undo.state == UndoState::in_use && undo.used_by == by_run) {
+      return set_undo(undo, to, to == UndoState::spent ? by_run : "");
+    }
+    if (undo.state == to && (to == UndoState::kept || undo.used_by == by_run)) return {};
+    return fail(Errc::refused, "the undo of run {} is {}{}, not in use by run {}", run_id, to_string(undo.state),
+                undo.used_by.empty() ? "" : " by run " + undo.used_by, by_run);
+  });
+}
+
+Result<void> SqliteStore::expire_undo(const std::string& run_id) {
+  return write([&]() -> Result<void> {
+    VMPATCH_TRY(const Undo undo, load_undo(run_id));
+    if (undo.state == UndoState::expired) return {};
+    if (undo.state == UndoState::kept) return set_undo(undo, UndoState::expired, "");
+    if (undo.state == UndoState::spent) return not_kept(undo);
+    return fail(Errc::busy, "the undo of run {} is read by run {}; it expires when that has ended", run_id, undo.used_by);
+  });
+}
+
+Result<std::vector<Undo>> SqliteStore::undos(const UndoFilter& filter) {
+  const std::lock_guard lock(mutex_);
+  std::string where = "1";
+  if (filter.machine_uuid) where += " AND machine_uuid = ?";
+  if (filter.run_id) where += " AND run_id = ?";
+  if (filter.created_before) where += " AND created < ?";
+  std::string states;
+  for (const UndoState state : filter.states) states += fmt::format("{}'{}'", states.empty() ? "" : ", ", to_string(state));
+  if (!states.empty()) where += fmt::format(" AND state IN ({})", states);
+  VMPATCH_TRY(Statement select,
+              database_.prepare(fmt::format("SELECT {} FROM undo WHERE {} ORDER BY created, run_id", undo_columns, where)));
+  if (filter.machine_uuid) select.bind(*filter.machine_uuid);
+  if (filter.run_id) select.bind(*filter.run_id);
+  if (filter.created_before) select.bind(*filter.created_before);
+  return read_undos(select);
+}
+
+}  // namespace vmpatch::ledger
