@@ -2,59 +2,196 @@
 
 #include <unistd.h>
 
+#include <cstdio>
+#include <map>
+
+#include "engine/written_digests.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/core/uuid.hpp"
+#include "vmpatch/image/growth.hpp"
 
 namespace vmpatch::engine {
 namespace {
 
-Result<std::vector<image::Extent>> held(image::BlockServer& server, const StagedDisk& staged) {
-  const auto name = staged.disk.target + "-held";
-  VMPATCH_TRY(const auto overlay, server.export_overlay(staged.disk.chain, staged.overlay, name, false));
-  auto extents = image::held_extents(overlay);
-  VMPATCH_CHECK(server.remove(name));
-  return extents;
+/// Exports that are taken away again, whatever comes in between: a commit refuses a base that is still exported.
+class Exports {
+ public:
+  Exports(image::BlockServer& server, const OpenDisk& disk) : server_(server), disk_(disk) {}
+  Exports(const Exports&) = delete;
+  Exports& operator=(const Exports&) = delete;
+  ~Exports() { static_cast<void>(close().has_value()); }
+
+  Result<image::NbdExport> chain() {
+    return keep(server_.export_chain(disk_.chain, next_name()));
+  }
+  Result<image::NbdExport> over(const image::OwnImage& image, bool writable = false) {
+    return keep(server_.export_overlay(disk_.chain, image, next_name(), writable));
+  }
+  /// Flushed and gone. The first error counts.
+  Result<void> close() {
+    Result<void> first;
+    while (!names_.empty()) {
+      auto removed = server_.remove(names_.back());
+      names_.pop_back();
+      if (!removed && first) first = removed;
+    }
+    return first;
+  }
+
+ private:
+  std::string next_name() { return fmt::format("{}-{}", disk_.target, names_.size()); }
+  Result<image::NbdExport> keep(Result<image::NbdExport> made) {
+    if (made) names_.push_back(made->name);
+    return made;
+  }
+  image::BlockServer& server_;
+  const OpenDisk& disk_;
+  std::vector<std::string> names_;
+};
+
+Result<void> sync_image(const image::OwnImage& image) {
+  if (::fsync(image.read_write.get()) != 0) return errno_error(errno, image.path.string());
+  return fsync_dir(image.path.parent_path());
 }
 
 }  // namespace
 
-Result<std::uint64_t> capture_undo(image::BlockServer& server, const StagedDisk& staged, const fs::path& undo_path,
-                                   const image::Progress& progress) {
-  VMPATCH_TRY(const auto extents, held(server, staged));
-  VMPATCH_CHECK(make_dirs(undo_path.parent_path(), 0700));
-  VMPATCH_TRY(const auto undo, image::create_own_image(undo_path, staged.disk.chain.virtual_size(), &staged.disk.chain.top()));
-  const auto from_name = staged.disk.target + "-base";
-  const auto to_name = staged.disk.target + "-undo";
-  VMPATCH_TRY(const auto from, server.export_chain(staged.disk.chain, from_name));
-  VMPATCH_TRY(const auto to, server.export_overlay(staged.disk.chain, undo, to_name, true));
-  VMPATCH_CHECK(image::copy_extents(from, to, extents, progress));
-  VMPATCH_CHECK(server.remove(to_name));
-  VMPATCH_TRY(const auto written, server.export_overlay(staged.disk.chain, undo, to_name, false));
+fs::path digests_path(const RecordedDisk& disk) { return disk.undo.string() + ".written"; }
+fs::path lost_path(const RecordedDisk& disk) { return disk.undo.string() + ".lost"; }
+
+Result<CommitProtocol::Extents> CommitProtocol::held_by(const StagedDisk& staged, const image::OwnImage& log, const std::string& name) {
+  VMPATCH_TRY(const auto exported, server_.export_overlay(staged.disk.chain, log, name, false));
+  auto extents = image::held_extents(exported);
+  VMPATCH_CHECK(server_.remove(name));
+  return extents;
+}
+
+Result<image::OwnImage> CommitProtocol::copy_of(const StagedDisk& staged, const Extents& extents, const fs::path& path) {
+  VMPATCH_CHECK(make_dirs(path.parent_path(), 0700));
+  VMPATCH_TRY(auto copy, image::create_own_image(path, staged.disk.chain.virtual_size(), &staged.disk.chain.top()));
+  Exports exports(server_, staged.disk);
+  VMPATCH_TRY(const auto from, exports.chain());
+  VMPATCH_TRY(const auto to, server_.export_overlay(staged.disk.chain, copy, "copy", true));
+  const auto copied = image::copy_extents(from, to, extents, progress_);
+  VMPATCH_CHECK(server_.remove("copy"));
+  VMPATCH_CHECK(copied);
+  VMPATCH_TRY(const auto written, exports.over(copy));
   if (auto same = image::compare_extents(from, written, extents); !same) {
-    return same.error().in(fmt::format("undo image {}", undo_path.string()));
+    return same.error().in(fmt::format("copy {}", path.string()));
   }
-  VMPATCH_CHECK(server.remove(to_name));
-  VMPATCH_CHECK(server.remove(from_name));
-  if (::fsync(undo.read_write.get()) != 0) return errno_error(errno, undo_path.string());
-  VMPATCH_CHECK(fsync_dir(undo_path.parent_path()));
+  VMPATCH_CHECK(exports.close());
+  VMPATCH_CHECK(sync_image(copy));
+  return copy;
+}
+
+Result<void> CommitProtocol::write_digests(const StagedDisk& staged, const Extents& extents, const fs::path& path) {
+  Exports exports(server_, staged.disk);
+  VMPATCH_TRY(const auto content, exports.over(staged.redo));
+  VMPATCH_TRY(const auto digests, image::digest_extents(content, extents, {}));
+  VMPATCH_CHECK(exports.close());
+  return write_file_atomic(path, format_digests(digests), 0600);
+}
+
+Result<std::uint64_t> CommitProtocol::capture_undo(const std::vector<RecordedDisk>& recorded) {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < disks_.size(); ++i) {
+    auto& staged = disks_[i];
+    VMPATCH_TRY(const auto extents, held_by(staged, staged.redo, staged.disk.target + "-held"));
+    VMPATCH_TRY(staged.undo, copy_of(staged, extents, recorded[i].undo));
+    VMPATCH_CHECK(write_digests(staged, extents, digests_path(recorded[i])));
+    bytes += image::total_length(extents);
+  }
+  return bytes;
+}
+
+Result<void> CommitProtocol::keep_lost(const std::vector<RecordedDisk>& recorded) {
+  for (std::size_t i = 0; i < disks_.size(); ++i) {
+    auto& staged = disks_[i];
+    const auto path = lost_path(recorded[i]);
+    if (staged.lost) {
+      // Of an earlier choice: it stays, under another name.
+      if (::rename(path.c_str(), (path.string() + "." + random_uuid().substr(0, 8)).c_str()) != 0) return errno_error(errno, path.string());
+    }
+    VMPATCH_CHECK(remove_tree(path));  // an attempt that was cut off may have left a part of it
+    VMPATCH_TRY(const auto extents, held_by(staged, staged.redo, staged.disk.target + "-held"));
+    VMPATCH_TRY(staged.lost, copy_of(staged, extents, lost_path(recorded[i])));
+  }
+  return {};
+}
+
+Result<void> CommitProtocol::check_room() {
+  std::map<fs::path, std::uint64_t> needed;  // by folder of the image
+  for (const auto& staged : disks_) {
+    VMPATCH_TRY(const auto extents, held_by(staged, staged.redo, staged.disk.target + "-held"));
+    Exports exports(server_, staged.disk);
+    VMPATCH_TRY(const auto content, exports.chain());
+    VMPATCH_TRY(const auto growth, image::growth_of(staged.disk.chain, content, extents));
+    VMPATCH_CHECK(exports.close());
+    if (growth > 0) needed[staged.disk.chain.top().path.parent_path()] += growth;
+  }
+  for (const auto& [folder, bytes] : needed) {
+    VMPATCH_TRY(const auto room, free_space(folder));
+    if (room >= bytes) continue;
+    return fail(Errc::refused, "the images in {} may grow by {} when the patch is written, and {} are free; make room there",
+                escape_untrusted(folder.string()), format_size(bytes), format_size(room));
+  }
+  return {};
+}
+
+Result<Standing> CommitProtocol::look_at(const StagedDisk& staged, bool writes_may_be_lost) {
+  VMPATCH_TRY(const auto extents, held_by(staged, staged.redo, staged.disk.target + "-new"));
+  VMPATCH_TRY(const auto covered, held_by(staged, *staged.undo, staged.disk.target + "-old"));
+  if (image::uncovered_length(extents, covered) != 0) {
+    return fail(Errc::refused, "undo image {} does not hold all that {} would overwrite", staged.undo->path.string(), staged.redo.path.string());
+  }
+  Exports exports(server_, staged.disk);
+  VMPATCH_TRY(const auto now, exports.chain());
+  VMPATCH_TRY(const auto old_content, exports.over(*staged.undo));
+  VMPATCH_TRY(const auto new_content, exports.over(staged.redo));
+  std::optional<image::NbdExport> lost;
+  if (staged.lost) {
+    VMPATCH_TRY(lost, exports.over(*staged.lost));
+  }
+  Standing standing{staged.disk.target, {}, 0};
+  VMPATCH_TRY(standing.relation, image::relate_extents(now, old_content, new_content, lost ? &*lost : nullptr, extents, progress_));
+  VMPATCH_CHECK(exports.close());
+  const bool zero_is_loss = writes_may_be_lost && staged.disk.chain.top().format == image::Format::qcow2;
+  standing.foreign = standing.relation.none + (zero_is_loss ? 0 : standing.relation.zero);
+  return standing;
+}
+
+Result<std::vector<Standing>> CommitProtocol::look(bool writes_may_be_lost) {
+  std::vector<Standing> all;
+  for (const auto& staged : disks_) {
+    VMPATCH_TRY(auto standing, look_at(staged, writes_may_be_lost));
+    all.push_back(std::move(standing));
+  }
+  return all;
+}
+
+Result<std::uint64_t> CommitProtocol::write_disk(const StagedDisk& staged, const image::OwnImage& log) {
+  VMPATCH_TRY(const auto extents, held_by(staged, log, staged.disk.target + "-held"));
+  VMPATCH_TRY(const auto writable, staged.disk.chain.open_top_writable());
+  VMPATCH_CHECK(server_.commit(staged.disk.chain, log, writable.get(), progress_));
+  Exports exports(server_, staged.disk);
+  VMPATCH_TRY(const auto base, exports.chain());
+  VMPATCH_TRY(const auto content, exports.over(log));
+  if (auto same = image::compare_extents(base, content, extents); !same) {
+    return same.error().in(fmt::format("disk {} after the commit", staged.disk.target));
+  }
+  VMPATCH_CHECK(exports.close());
   return image::total_length(extents);
 }
 
-Result<std::uint64_t> commit_overlay(image::BlockServer& server, const StagedDisk& staged, const image::Progress& progress) {
-  VMPATCH_TRY(const auto extents, held(server, staged));
-  VMPATCH_TRY(const auto writable, staged.disk.chain.open_top_writable());
-  VMPATCH_CHECK(server.commit(staged.disk.chain, staged.overlay, writable.get(), progress));
-
-  const auto base_name = staged.disk.target + "-committed";
-  const auto overlay_name = staged.disk.target + "-overlay";
-  VMPATCH_TRY(const auto base, server.export_chain(staged.disk.chain, base_name));
-  VMPATCH_TRY(const auto overlay, server.export_overlay(staged.disk.chain, staged.overlay, overlay_name, false));
-  if (auto same = image::compare_extents(base, overlay, extents); !same) {
-    return same.error().in(fmt::format("disk {} after the commit", staged.disk.target));
+Result<std::uint64_t> CommitProtocol::write(Direction direction) {
+  std::uint64_t bytes = 0;
+  for (const auto& staged : disks_) {
+    VMPATCH_TRY(const auto written, write_disk(staged, direction == Direction::to_old ? *staged.undo : staged.redo));
+    bytes += written;
   }
-  VMPATCH_CHECK(server.remove(overlay_name));
-  VMPATCH_CHECK(server.remove(base_name));
-  return image::total_length(extents);
+  return bytes;
 }
 
 }  // namespace vmpatch::engine

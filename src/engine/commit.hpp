@@ -1,26 +1,68 @@
 #pragma once
-// The commit protocol's two halves: capture what will be overwritten, then write what the overlay holds. Cost in proportion to
-// the change.
+// The one way to end a commit, for apply, rollback and recovery: look, write what is new, or go back to what was. Strategy in-place:
+// of every block that the redo log holds, the disk may have two contents only, the redo log's and the undo image's. Cost is in
+// proportion to the change.
 
-#include "engine/disks.hpp"
-#include "vmpatch/engine/engine.hpp"
+#include "engine/held_machine.hpp"
 #include "vmpatch/image/extents.hpp"
 
 namespace vmpatch::engine {
 
-/// A disk with its overlay.
+/// A held disk with its redo log (the overlay of an apply, the undo image that a rollback puts back), and its undo image once there is one.
 struct StagedDisk {
-  OpenDisk disk;
-  image::OwnImage overlay;
+  const OpenDisk& disk;
+  image::OwnImage redo;
+  std::optional<image::OwnImage> undo;
+  /// What lay there when an operator chose to overwrite it: from then on a third allowed content.
+  std::optional<image::OwnImage> lost;
 };
 
-/// Copies the base's content of every cluster that the overlay holds into a new image at `undo_path`; durable on return.
-/// Value: bytes.
-Result<std::uint64_t> capture_undo(image::BlockServer& server, const StagedDisk& staged, const fs::path& undo_path,
-                                   const image::Progress& progress);
+/// Where a disk stands.
+struct Standing {
+  std::string target;
+  image::Relation relation;  ///< first: old, second: new, third: lost
+  /// Bytes that are none of the allowed contents: somebody else wrote them.
+  std::uint64_t foreign = 0;
+};
 
-/// Writes the overlay into the base, makes it durable, reads both back and compares. May be repeated after a crash at any
-/// point: the overlay is not changed. Value: bytes.
-Result<std::uint64_t> commit_overlay(image::BlockServer& server, const StagedDisk& staged, const image::Progress& progress);
+class CommitProtocol {
+ public:
+  CommitProtocol(image::BlockServer& server, std::vector<StagedDisk>& disks, image::Progress progress)
+      : server_(server), disks_(disks), progress_(std::move(progress)) {}
+
+  /// Before anything is written: copies what the redo logs will overwrite into new undo images, and leaves beside each a list of
+  /// digests of what will be written. Durable on return. Value: bytes.
+  Result<std::uint64_t> capture_undo(const std::vector<RecordedDisk>& recorded);
+
+  /// Errc::refused, with the bytes that are missing, where the file systems of the images have no room for what will be written.
+  Result<void> check_room();
+
+  /// Compares every held block. `writes_may_be_lost`: the host went down since, so that a block of a qcow2 image whose table was
+  /// written before it may be zero. Errc::refused when an undo image does not cover what its redo log holds.
+  Result<std::vector<Standing>> look(bool writes_may_be_lost);
+
+  /// Writes, makes durable, reads back and compares. May be repeated after a crash at any point: neither log is changed. Value: bytes.
+  Result<std::uint64_t> write(Direction direction);
+
+  /// Copies the present content of what the redo logs hold beside the undo images (RECORDED.lost), durably.
+  Result<void> keep_lost(const std::vector<RecordedDisk>& recorded);
+
+ private:
+  using Extents = std::vector<image::Extent>;
+  Result<Extents> held_by(const StagedDisk& staged, const image::OwnImage& log, const std::string& name);
+  Result<image::OwnImage> copy_of(const StagedDisk& staged, const Extents& extents, const fs::path& path);
+  Result<void> write_digests(const StagedDisk& staged, const Extents& extents, const fs::path& path);
+  Result<Standing> look_at(const StagedDisk& staged, bool writes_may_be_lost);
+  Result<std::uint64_t> write_disk(const StagedDisk& staged, const image::OwnImage& log);
+
+  image::BlockServer& server_;
+  std::vector<StagedDisk>& disks_;
+  image::Progress progress_;
+};
+
+/// Beside an undo image: what the run wrote over it.
+fs::path digests_path(const RecordedDisk& disk);
+/// Beside an undo image: what was there when an operator chose to overwrite it.
+fs::path lost_path(const RecordedDisk& disk);
 
 }  // namespace vmpatch::engine

@@ -19,7 +19,7 @@ Result<std::vector<OpenDisk>> open_disks(const inventory::Machine& machine, cons
   for (const auto& disk : machine.disks) {
     if ((disk.device != "disk" && disk.device != "lun") || disk.read_only) continue;
     VMPATCH_TRY(auto chain, inventory::open_disk_chain(machine, disk, allowed_dirs));
-    disks.push_back({disk.target, std::move(chain)});
+    disks.push_back({disk.target, *disk.source, std::move(chain)});
   }
   if (disks.empty()) {
     return fail(Errc::refused, "machine {} has no disk that could be patched", escape_untrusted(machine.name));

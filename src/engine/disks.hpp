@@ -17,6 +17,7 @@ namespace vmpatch::engine {
 
 struct OpenDisk {
   std::string target;
+  fs::path source;  ///< as the machine names it: /dev/vg/web01 lasts, the /dev/dm-3 behind it does not
   image::Chain chain;
 };
 

@@ -1,5 +1,5 @@
-#include "engine/attest.hpp"
-#include "engine/redo.hpp"
+#include "engine/ending.hpp"
+#include "engine/sweep.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -10,7 +10,7 @@ namespace {
 
 using ledger::RunState;
 
-constexpr std::uint32_t most_attempts = 3;
+constexpr std::uint32_t most_failures = 3;
 
 /// Brings one interrupted run to its end. Every step may be cut off and repeated.
 class Recovery {
@@ -19,8 +19,10 @@ class Recovery {
 
   Recovered finish(bool retry_quarantined) {
     auto ended = end(retry_quarantined);
-    if (!ended) return {record_.run(), "failed", ended.error().message};
-    return {record_.run(), *ended, message_};
+    if (ended) return {record_.run(), *ended, message_};
+    const auto code = ended.error().code;
+    const bool later = code == Errc::busy || code == Errc::not_found;
+    return {record_.run(), later ? "waiting" : "failed", ended.error().message};
   }
 
  private:
@@ -32,42 +34,64 @@ class Recovery {
       return "held";
     }
     if (run().state == RunState::quarantined && !retry_quarantined) {
-      message_ = fmt::format("quarantined: {}; see the log, then run 'vm-patch recover --retry'", run().error);
+      message_ = fmt::format("quarantined: {}; 'vm-patch recover {}' shows the ways out", run().error, run().id);
       return "quarantined";
     }
     VMPATCH_TRY(const auto holder, ledger::this_holder());
     VMPATCH_CHECK(environment_.store.adopt(run().id, holder));
     if (run().state == RunState::committed) return attest();
-    if (run().state == RunState::quarantined) VMPATCH_CHECK(record_.advance(RunState::committing));
-    return run().state == RunState::committing ? redo() : discard();
+    const bool writes = run().state == RunState::committing || run().state == RunState::quarantined;
+    return writes ? end_commit() : discard();
   }
 
   Result<std::string> discard() {
     const auto state = std::string(ledger::to_string(run().state));
-    VMPATCH_CHECK(remove_leftovers(environment_, run(), run().kind == "apply"));
+    VMPATCH_CHECK(remove_leftovers(environment_, run(), true));
     message_ = fmt::format("interrupted while {}; no disk had been written", state);
     VMPATCH_CHECK(record_.advance(RunState::discarded, Json::object(), message_));
     return "discarded";
   }
 
-  Result<std::string> redo() {
-    VMPATCH_TRY(const auto recorded, recorded_disks(run()));
-    std::uint64_t changed = 0;
-    auto after = redo_commit(environment_, run(), recorded, changed);
-    if (!after) return give_up(after.error());
-    VMPATCH_CHECK(record_.advance(RunState::committed, {{"after", to_json(*after)}}));
-    VMPATCH_TRY(auto action, attest_identities(*after));
-    message_ = fmt::format("the interrupted commit was done again ({})", format_size(changed));
-    return std::string("redone");
+  Result<std::string> end_commit() {
+    auto unfinished = Unfinished::open(environment_, run(), Unfinished::Logs::both);
+    if (!unfinished && unfinished.error().code == Errc::refused) return quarantine(unfinished.error().message);
+    VMPATCH_CHECK(unfinished);
+    if (!unfinished->remarks().empty()) return quarantine(fmt::format("{}", fmt::join(unfinished->remarks(), "; ")));
+    auto standings = unfinished->look();
+    if (!standings && standings.error().code == Errc::refused) return quarantine(standings.error().message);
+    VMPATCH_CHECK(standings);
+    if (const auto foreign = foreign_text(*standings); !foreign.empty()) {
+      return quarantine(foreign + ": somebody wrote there since");
+    }
+    if (run().state == RunState::quarantined) VMPATCH_CHECK(record_.advance(RunState::committing));
+    return write(*unfinished, direction_of(run()));
   }
 
-  // A busy disk or a passing fault is tried again next time; what cannot get better, or failed too often, is shut away.
-  Result<std::string> give_up(const Error& error) {
-    const bool hopeless = error.code == Errc::not_found || error.code == Errc::refused;
-    const bool passes = error.code == Errc::busy || (!hopeless && run().recovery_attempts + 1 < most_attempts);
-    if (passes) return error;
-    message_ = error.message;
-    VMPATCH_CHECK(record_.advance(RunState::quarantined, Json::object(), error.message));
+  Result<std::string> write(Unfinished& unfinished, Direction direction) {
+    const auto bytes = unfinished.protocol().write(direction);
+    if (!bytes && direction == Direction::to_new) return give_up(unfinished, bytes.error());
+    VMPATCH_CHECK(bytes);
+    VMPATCH_TRY(const auto ended, end_written(environment_, record_, unfinished, direction, *bytes));
+    message_ = ended.message;
+    return ended.action;
+  }
+
+  /// A passing fault is tried again next time. What has no room, or failed too often, goes back to where it came from.
+  Result<std::string> give_up(Unfinished& unfinished, const Error& error) {
+    const auto failures = run().detail.value("failures", 0U) + 1;
+    const bool no_room = error.message.find("No space left on device") != std::string::npos;
+    if (!no_room && failures < most_failures) {
+      VMPATCH_CHECK(record_.advance(RunState::committing, {{"failures", failures}}));
+      return error;
+    }
+    environment_.log.warn("run {}: {}; putting the old content back", run().id, error.message);
+    VMPATCH_CHECK(record_.advance(RunState::committing, {{"failures", failures}, {"direction", to_string(Direction::to_old)}}, error.message));
+    return write(unfinished, Direction::to_old);
+  }
+
+  Result<std::string> quarantine(const std::string& reason) {
+    message_ = reason;
+    if (run().state != RunState::quarantined) VMPATCH_CHECK(record_.advance(RunState::quarantined, Json::object(), reason));
     return "quarantined";
   }
 
@@ -75,17 +99,9 @@ class Recovery {
     const auto recorded = run().detail.find("after");
     if (recorded == run().detail.end()) return fail(Errc::failed, "run {}: the ledger has no identities after it", run().id);
     VMPATCH_TRY(const auto after, identities_from_json(*recorded));
-    return attest_identities(after);
-  }
-
-  Result<std::string> attest_identities(const Identities& after) {
-    const auto satisfied = run().detail.value("satisfied", Json::array());
-    VMPATCH_TRY(const auto attestation, make_attestation(environment_, run().machine_uuid, run().machine_name, run().id, after,
-                                                         satisfied));
-    VMPATCH_CHECK(record_.attest(attestation));
-    VMPATCH_CHECK(remove_leftovers(environment_, run(), false));
+    VMPATCH_CHECK(attest_committed(environment_, record_, after));
     message_ = "the finished commit was attested";
-    return std::string("attested");
+    return "attested";
   }
 
   const Environment& environment_;
@@ -103,18 +119,6 @@ Result<std::vector<Recovered>> recover(const Environment& environment, bool retr
   for (const auto& run : runs) all.push_back(Recovery(environment, run).finish(retry_quarantined));
   if (auto swept = sweep(environment); !swept) environment.log.warn("leftovers of killed processes: {}", swept.error().message);
   return all;
-}
-
-Result<std::size_t> expire_undo(const Environment& environment, Time before) {
-  VMPATCH_TRY(const auto runs, environment.store.runs({}));
-  std::size_t count = 0;
-  for (const auto& run : runs) {
-    const auto dir = environment.places.undo / run.id;
-    if (!ledger::is_final(run.state) || run.updated >= before || !fs::exists(dir)) continue;
-    VMPATCH_CHECK(remove_tree(dir));
-    ++count;
-  }
-  return count;
 }
 
 }  // namespace vmpatch::engine

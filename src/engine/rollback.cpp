@@ -1,5 +1,8 @@
+#include <fcntl.h>
+
 #include "engine/attest.hpp"
-#include "engine/redo.hpp"
+#include "engine/ending.hpp"
+#include "engine/rollback_check.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -19,26 +22,27 @@ Result<ledger::Run> find_run(const Environment& environment, const std::string& 
   return std::move(runs.front());
 }
 
-Json without_recipe(const ledger::Run& run) {
-  Json kept = Json::array();
-  for (const auto& entry : run.detail.value("satisfied", Json::array())) {
-    if (entry.value("id", "") != run.recipe_id) kept.push_back(entry);
-  }
-  return kept;
-}
+/// What held before the run, whose content comes back; older records name only what held after it.
+Json satisfied_before(const ledger::Run& run) { return run.detail.value("satisfied_before", Json::array()); }
 
-/// The undo image is the redo log of the way back: same protocol, same recovery.
+/// The undo image is the redo log of the way back: same hold, same protocol, same recovery, and an undo of its own.
 class Rollback {
  public:
-  Rollback(const Environment& environment, const ledger::Run& original, const inventory::Machine& machine)
-      : environment_(environment), original_(original), machine_(machine), record_(environment, new_run(environment, original)) {}
+  Rollback(const Environment& environment, const ledger::Run& original, const inventory::Machine& machine, RollbackOptions options)
+      : environment_(environment),
+        original_(original),
+        machine_(machine),
+        options_(options),
+        record_(environment, new_run(environment, original)),
+        started_(environment.clock.now()) {}
 
   Result<Report> execute() {
-    VMPATCH_TRY(recorded_, recorded_disks(original_));
-    for (auto& disk : recorded_) disk.overlay = std::exchange(disk.undo, {});
-    VMPATCH_CHECK(record_.create());
-    if (auto done = phases(); !done) return end_failed(done.error());
-    VMPATCH_CHECK(remove_tree(environment_.places.undo / original_.id));
+    VMPATCH_TRY(original_disks_, recorded_disks(original_));
+    if (auto done = phases(); !done) {
+      if (!record_.exists()) return done.error();
+      if (!ledger::is_final(record_.run().state)) return end_failed(done.error());
+      environment_.log.warn("run {} has ended well, and then: {}", record_.run().id, done.error().message);
+    }
     return report_;
   }
 
@@ -56,74 +60,161 @@ class Rollback {
     return run;
   }
 
-  Result<void> phases() {
-    VMPATCH_CHECK(record_.lease());
-    VMPATCH_CHECK(check_machine());
-    Json disks = Json::array();
-    for (const auto& disk : recorded_) disks.push_back(to_json(disk));
-    VMPATCH_CHECK(record_.advance(RunState::staged, {{"disks", disks},
-                                                     {"allowed_dirs", original_.detail.value("allowed_dirs", Json::array())},
-                                                     {"before", original_.detail.value("after", Json::object())},
-                                                     {"satisfied", without_recipe(original_)}}));
-    VMPATCH_CHECK(record_.advance(RunState::patched));
-    VMPATCH_CHECK(record_.advance(RunState::verified));
-    environment_.observer.step(machine_, "committing the undo image");
-    VMPATCH_CHECK(record_.advance(RunState::committing));
-    VMPATCH_TRY(const auto after, redo_commit(environment_, record_.run(), recorded_, report_.changed_bytes));
-    report_.run_id = record_.run().id;
-    VMPATCH_CHECK(record_.advance(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}));
-    VMPATCH_TRY(const auto attestation,
-                make_attestation(environment_, machine_.uuid, machine_.name, record_.run().id, after, without_recipe(original_)));
-    return record_.attest(attestation);
+  void step(std::string_view text) { environment_.observer.step(machine_, text); }
+
+  image::Progress progress() const {
+    return [this](std::uint64_t done, std::uint64_t total) { environment_.observer.progress(machine_, done, total); };
   }
 
-  Result<void> check_machine() {
-    VMPATCH_TRY(const auto now, environment_.reread(machine_));
-    if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
-      return fail(Errc::refused, "machine {}: {}", escape_untrusted(machine_.name), fmt::join(obstacles, "; "));
+  Result<void> phases() {
+    VMPATCH_CHECK(record_.create());
+    step("taking the lease");
+    VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, machine_, {}));
+    VMPATCH_TRY(const auto last, check_order());
+    VMPATCH_CHECK(environment_.store.use_undo(original_.id, record_.run().id));
+    VMPATCH_CHECK(stage());
+    VMPATCH_CHECK(check_written_since(last));
+    VMPATCH_CHECK(record_.advance(RunState::patched));
+    VMPATCH_CHECK(record_.advance(RunState::verified));
+    VMPATCH_CHECK(commit());
+    return attest();
+  }
+
+  /// The newest run on these disks.
+  Result<ledger::Run> check_order() {
+    VMPATCH_TRY(const auto runs, attested_runs(environment_, original_));
+    const auto later = later_runs(runs, original_.id);
+    if (runs.empty()) return fail(Errc::failed, "run {} is in no list of runs on its disks", original_.id);
+    if (later.empty()) return runs.back();
+    return fail(Errc::refused, "machine {} was patched after run {}; roll back first, in this order: {}", escape_untrusted(machine_.name),
+                original_.id, fmt::join(later, ", "));
+  }
+
+  Result<void> stage() {
+    VMPATCH_TRY(recorded_, record_disks(held_->disks(), record_.work_dir(), record_.undo_dir()));
+    if (recorded_.size() != original_disks_.size()) return other_disks();
+    for (std::size_t i = 0; i < recorded_.size(); ++i) {
+      const auto& of_original = original_disks_[i];
+      const auto& disk = held_->disks()[i];
+      VMPATCH_TRY(const auto identity, disk.chain.identity());
+      if (of_original.target != disk.target || !is_recorded_file(of_original, identity)) return other_disks();
+      recorded_[i].overlay = of_original.undo;
+      VMPATCH_TRY(auto redo, image::open_own_image(of_original.undo, of_original.virtual_size, false));
+      staged_.push_back({disk, std::move(redo), {}, {}});
     }
-    VMPATCH_TRY(const auto disks, open_disks(now, environment_.allowed_dirs));
-    VMPATCH_TRY(const auto identities, identify(disks));
-    VMPATCH_TRY(const auto then, identities_from_json(original_.detail.value("after", Json())));
-    if (const auto difference = first_difference(then, identities); !difference.empty()) {
-      return fail(Errc::refused, "machine {}: {} since run {}; putting old clusters under new data would destroy it, restore a backup instead",
-                  escape_untrusted(machine_.name), difference, original_.id);
-    }
-    // The overlays must still be there before anything is decided.
-    VMPATCH_TRY(const auto staged, open_recorded(original_, recorded_));
+    auto detail = staged_detail(recorded_, environment_.allowed_dirs);
+    detail["before"] = to_json(held_->identities());
+    VMPATCH_CHECK(record_.advance(RunState::staged, detail));
+    VMPATCH_TRY(scratch_, Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
+    VMPATCH_CHECK(make_dirs(environment_.places.logs, 0700));
+    const auto log_path = environment_.places.logs / (record_.run().id + ".log");
+    log_ = UniqueFd(::open(log_path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
+    VMPATCH_TRY(server_, image::BlockServer::start({scratch_->path() / "nbd", log_.get()}));
+    return {};
+  }
+
+  Error other_disks() const {
+    return fail(Errc::refused, "machine {} has other disks than in run {}; what that run overwrote lies in {}",
+                escape_untrusted(machine_.name), original_.id, (environment_.places.undo / original_.id).string());
+  }
+
+  /// Old blocks under newer data would destroy it. The newest run's identities tell at once; else what it wrote is compared.
+  Result<void> check_written_since(const ledger::Run& last) {
+    VMPATCH_TRY(const auto then, identities_from_json(last.detail.value("after", Json::object())));
+    const auto difference = first_difference(then, held_->identities());
+    if (difference.empty()) return {};
+    step("comparing with what the run wrote");
+    const auto since = written_since(*server_, staged_, original_disks_);
+    if (!since && since.error().code != Errc::not_found) return since.error();
+    if ((since && since->differing == 0) || options_.accept_loss) return {};
+    const auto amount = since ? fmt::format("{} of the {} that the run wrote are others now", format_size(since->differing), format_size(since->of))
+                              : std::string("how much is not known");
+    return fail(Errc::refused,
+                "machine {} was written to since run {} ({}): {}. 'vm-patch rollback {} --accept-loss' puts the old content back all the "
+                "same: what was written there since is lost, and a file system that was used since will be damaged; the present content "
+                "is kept, and comes back by rolling that rollback back",
+                escape_untrusted(machine_.name), original_.id, difference, amount, original_.id);
+  }
+
+  Result<void> commit() {
+    step("saving what will be overwritten");
+    CommitProtocol protocol(*server_, staged_, progress());
+    VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
+    VMPATCH_CHECK(protocol.check_room());
+    VMPATCH_CHECK(held_->check_alone());
+    step("putting the old content back");
+    VMPATCH_TRY(auto detail, committing_detail(environment_));
+    // Rolling this back brings the patch back.
+    detail.update({{"satisfied", satisfied_before(original_)},
+                   {"satisfied_before", original_.detail.value("satisfied", Json::array())},
+                   {"undo", record_.undo_dir().string()}});
+    VMPATCH_CHECK(record_.advance(RunState::committing, detail));
+    VMPATCH_TRY(report_.changed_bytes, protocol.write(Direction::to_new));
+    VMPATCH_CHECK(server_->stop());
+    server_.reset();
+    return {};
+  }
+
+  Result<void> attest() {
+    VMPATCH_TRY(const auto after, held_->identify_again());
+    report_.run_id = record_.run().id;
+    report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
+    VMPATCH_CHECK(record_.commit({{"after", to_json(after)}, {"report", to_json(report_)}}, undo_bytes_));
+    const auto& run = record_.run();
+    VMPATCH_TRY(const auto attestation, make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after,
+                                                         satisfied_before(original_)));
+    VMPATCH_CHECK(record_.attest(attestation));
+    // Its undo image has done its duty.
+    const auto removed = remove_tree(environment_.places.undo / original_.id);
+    if (!removed) environment_.log.warn("{}", removed.error().message);
     return {};
   }
 
   Error end_failed(const Error& error) {
+    server_.reset();
     const auto state = record_.run().state;
-    if (state == RunState::committing || state == RunState::committed) {
-      return fail(Errc::recovery_needed, "rollback of run {}: {}; run 'vm-patch recover'", original_.id, error.message);
+    bool written = state == RunState::committing || state == RunState::committed;
+    if (state == RunState::committing) {
+      step("the rollback failed: putting the present content back");
+      written = !take_back(record_, staged_, {scratch_->path() / "back", log_.get()}, progress());
     }
+    if (written) return fail(Errc::recovery_needed, "rollback of run {}: {}; run 'vm-patch recover'", original_.id, error.message);
     if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) return noted.error();
+    if (auto removed = remove_tree(record_.undo_dir()); !removed) return removed.error().in(error.message);
     return error;
   }
 
   const Environment& environment_;
   const ledger::Run& original_;
   const inventory::Machine& machine_;
+  RollbackOptions options_;
   RunRecord record_;
+  Time started_;
+  std::vector<RecordedDisk> original_disks_;
   std::vector<RecordedDisk> recorded_;
+  std::optional<HeldMachine> held_;
+  std::vector<StagedDisk> staged_;
+  std::optional<Scratch> scratch_;
+  UniqueFd log_;
+  std::optional<image::BlockServer> server_;
+  std::uint64_t undo_bytes_ = 0;
   Report report_;
 };
 
 }  // namespace
 
-Result<Report> rollback(const Environment& environment, const std::string& run_id, const inventory::Machine& machine) {
+Result<Report> rollback(const Environment& environment, const std::string& run_id, const inventory::Machine& machine,
+                        const RollbackOptions& options) {
   VMPATCH_TRY(const auto original, find_run(environment, run_id));
-  if (original.state != RunState::attested || original.kind != "apply") {
-    return fail(Errc::refused, "run {} is a {} in state {}; only an attested apply can be rolled back", run_id, original.kind,
+  if (original.state != RunState::attested) {
+    return fail(Errc::refused, "run {} is a {} in state {}; only an attested one can be rolled back", run_id, original.kind,
                 ledger::to_string(original.state));
   }
   if (original.machine_uuid != machine.uuid) {
     return fail(Errc::refused, "run {} was on machine {}, not on {}", run_id, escape_untrusted(original.machine_name),
                 escape_untrusted(machine.name));
   }
-  return Rollback(environment, original, machine).execute();
+  return Rollback(environment, original, machine, options).execute();
 }
 
 }  // namespace vmpatch::engine

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "engine/attest.hpp"
+#include "engine/ending.hpp"
 #include "engine/patch.hpp"
 #include "engine/payload_files.hpp"
 #include "engine/verification.hpp"
@@ -51,12 +52,16 @@ Result<Report> Run::execute() {
   VMPATCH_CHECK(check_space());
   VMPATCH_CHECK(check_writable());
   VMPATCH_CHECK(open_log());
-  VMPATCH_CHECK(record_.create());
-  if (auto done = run_phases(); !done) return end_failed(done.error());
+  if (auto done = run_phases(); !done) {
+    if (!record_.exists()) return done.error();
+    if (!ledger::is_final(record_.run().state)) return end_failed(done.error());
+    environment_.log.warn("run {} has ended well, and then: {}", record_.run().id, done.error().message);
+  }
   return report_;
 }
 
 Result<void> Run::run_phases() {
+  VMPATCH_CHECK(record_.create());
   VMPATCH_CHECK(lease());
   VMPATCH_CHECK(stage());
   VMPATCH_CHECK(patch());
@@ -96,41 +101,26 @@ Result<void> Run::check_writable() const {
   return {};
 }
 
-// The lease first, then QEMU's locks, and only then the machine's state again: whatever it was while planning, from here on
-// nobody can start it or write its disks without noticing us.
 Result<void> Run::lease() {
   step("taking the lease");
-  VMPATCH_CHECK(record_.lease());
-  VMPATCH_TRY(auto disks, open_disks(machine_, environment_.allowed_dirs));
-  VMPATCH_TRY(locks_, lock_disks(disks, image::Sharing::nobody));
-  VMPATCH_TRY(const auto now, environment_.reread(machine_));
-  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
-    return fail(Errc::refused, "machine {}: {}", escape_untrusted(machine_.name), join(obstacles));
-  }
-  VMPATCH_TRY(const auto identities, identify(disks));
-  if (const auto difference = first_difference(assessment_.identities, identities); !difference.empty()) {
-    return fail(Errc::busy, "machine {}: {} since it was planned; plan again", escape_untrusted(machine_.name), difference);
-  }
-  recorded_ = record_disks(disks, record_.work_dir(), record_.undo_dir());
-  for (auto& disk : disks) staged_.push_back({std::move(disk), {}});
+  VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, machine_, assessment_.identities));
+  VMPATCH_TRY(recorded_, record_disks(held_->disks(), record_.work_dir(), record_.undo_dir()));
+  // What holds now holds again after a rollback.
+  VMPATCH_TRY(satisfied_before_, still_satisfied(environment_, machine_, held_->identities()));
   return {};
 }
 
 Result<void> Run::stage() {
   step("making the overlay");
   VMPATCH_TRY(scratch_, Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
-  Json disks = Json::array();
-  for (const auto& disk : recorded_) disks.push_back(to_json(disk));
-  Json dirs = Json::array();
-  for (const auto& dir : environment_.allowed_dirs) dirs.push_back(dir.string());
-  VMPATCH_CHECK(record_.advance(RunState::staged, {{"disks", disks},
-                                                   {"allowed_dirs", dirs},
-                                                   {"scratch", scratch_->path().string()},
-                                                   {"before", to_json(assessment_.identities)}}));
+  auto detail = staged_detail(recorded_, environment_.allowed_dirs);
+  detail["before"] = to_json(held_->identities());
+  VMPATCH_CHECK(record_.advance(RunState::staged, detail));
   VMPATCH_CHECK(make_dirs(record_.work_dir(), 0700));
-  for (std::size_t i = 0; i < staged_.size(); ++i) {
-    const auto& chain = staged_[i].disk.chain;
-    VMPATCH_TRY(staged_[i].overlay, image::create_own_image(recorded_[i].overlay, chain.virtual_size(), &chain.top()));
+  for (std::size_t i = 0; i < held_->disks().size(); ++i) {
+    const auto& disk = held_->disks()[i];
+    VMPATCH_TRY(auto overlay, image::create_own_image(recorded_[i].overlay, disk.chain.virtual_size(), &disk.chain.top()));
+    staged_.push_back({disk, std::move(overlay), {}, {}});
   }
   VMPATCH_TRY(const auto files, payload_files(job_, environment_.payloads, assessment_.plan, record_.work_dir()));
   if (!files.empty()) {
@@ -145,7 +135,7 @@ Result<void> Run::stage() {
 Result<guest::OpenRequest> Run::export_overlays(const std::string& suffix, bool writable) {
   guest::OpenRequest request;
   for (const auto& staged : staged_) {
-    VMPATCH_TRY(auto source, server_->export_overlay(staged.disk.chain, staged.overlay, staged.disk.target + suffix, writable));
+    VMPATCH_TRY(auto source, server_->export_overlay(staged.disk.chain, staged.redo, staged.disk.target + suffix, writable));
     request.disks.push_back({std::move(source), !writable});
   }
   request.work_dir = scratch_->path();
@@ -191,24 +181,25 @@ Result<void> Run::verify() {
   return record_.advance(RunState::verified, {{"report", to_json(report_)}});
 }
 
+image::Progress Run::progress() const {
+  return [this](std::uint64_t done, std::uint64_t total) { environment_.observer.progress(machine_, done, total); };
+}
+
 Result<void> Run::commit() {
   step("saving what will be overwritten");
-  const image::Progress progress = [&](std::uint64_t done, std::uint64_t total) {
-    environment_.observer.progress(machine_, done, total);
-  };
-  for (std::size_t i = 0; i < staged_.size(); ++i) {
-    VMPATCH_CHECK(capture_undo(*server_, staged_[i], recorded_[i].undo, progress));
-  }
+  CommitProtocol protocol(*server_, staged_, progress());
+  VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
+  VMPATCH_CHECK(protocol.check_room());
   const auto& run = record_.run();
   VMPATCH_TRY(auto kept, still_satisfied(environment_, machine_, assessment_.identities));
   satisfied_ = with_recipe(std::move(kept), run.recipe_id, run.recipe_version, run.recipe_digest);
   VMPATCH_CHECK(environment_.store.note_recipe(run.recipe_id, run.recipe_version, run.recipe_digest));
+  VMPATCH_CHECK(held_->check_alone());
   step("committing");
-  VMPATCH_CHECK(record_.advance(RunState::committing, {{"satisfied", satisfied_}, {"undo", record_.undo_dir().string()}}));
-  for (const auto& staged : staged_) {
-    VMPATCH_TRY(const auto bytes, commit_overlay(*server_, staged, progress));
-    report_.changed_bytes += bytes;
-  }
+  VMPATCH_TRY(auto detail, committing_detail(environment_));
+  detail.update({{"satisfied", satisfied_}, {"satisfied_before", satisfied_before_}, {"undo", record_.undo_dir().string()}});
+  VMPATCH_CHECK(record_.advance(RunState::committing, detail));
+  VMPATCH_TRY(report_.changed_bytes, protocol.write(Direction::to_new));
   VMPATCH_CHECK(server_->stop());
   server_.reset();
   return {};
@@ -216,26 +207,34 @@ Result<void> Run::commit() {
 
 Result<void> Run::attest() {
   step("attesting");
-  std::vector<OpenDisk> disks;
-  for (auto& staged : staged_) disks.push_back(std::move(staged.disk));
-  VMPATCH_TRY(const auto after, identify(disks));
+  VMPATCH_TRY(const auto after, held_->identify_again());
   report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-  VMPATCH_CHECK(record_.advance(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}));
+  VMPATCH_CHECK(record_.commit({{"after", to_json(after)}, {"report", to_json(report_)}}, undo_bytes_));
   const auto& run = record_.run();
   VMPATCH_TRY(const auto attestation,
               make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, satisfied_));
   VMPATCH_CHECK(record_.attest(attestation));
-  return remove_tree(record_.work_dir());
+  // The run has ended well, whatever becomes of its leftovers: the next recovery sweeps them.
+  if (auto removed = remove_tree(record_.work_dir()); !removed) environment_.log.warn("{}", removed.error().message);
+  return {};
 }
 
 Error Run::end_failed(const Error& error) {
   server_.reset();
   const auto state = record_.run().state;
-  if (state == RunState::committing || state == RunState::committed) {
-    log_->error("{}", error.message);
-    return fail(Errc::recovery_needed, "machine {}: interrupted while {}: {}; run 'vm-patch recover'",
-                escape_untrusted(machine_.name), ledger::to_string(state), error.message);
+  if (state != RunState::committing && state != RunState::committed) return end_unwritten(error);
+  log_->error("{}", error.message);
+  if (state == RunState::committing) {
+    step("the commit failed: putting the old content back");
+    const auto back = take_back(record_, staged_, {scratch_->path() / "back", log_fd_.get()}, progress());
+    if (back) return end_unwritten(error.in("the disks were put back as they were, after the commit failed"));
+    log_->error("going back failed, too: {}", back.error().message);
   }
+  return fail(Errc::recovery_needed, "machine {}: interrupted while {}: {}; run 'vm-patch recover'",
+              escape_untrusted(machine_.name), ledger::to_string(state), error.message);
+}
+
+Error Run::end_unwritten(const Error& error) {
   log_->debug("run {} failed: {}", record_.run().id, error.message);
   if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
     return noted.error().in(error.message);

@@ -1,5 +1,5 @@
 #pragma once
-// One run on one machine (DESIGN §4): the object holds everything that must live until the end, phases are its methods.
+// One run on one machine: the object holds everything that must live until the end, phases are its methods.
 
 #include "engine/assessment.hpp"
 #include "engine/commit.hpp"
@@ -25,8 +25,10 @@ class Run {
   Result<void> check_writable() const;
   Result<guest::OpenRequest> export_overlays(const std::string& suffix, bool writable);
   Result<void> remove_exports(const std::string& suffix);
-  /// After a failure: ledger, overlay, undo. What is committing stays for recovery.
+  /// After a failure: ledger, overlay, undo. A commit that failed is taken back; what cannot be taken back stays for recovery.
   Error end_failed(const Error& error);
+  Error end_unwritten(const Error& error);
+  image::Progress progress() const;
   void step(std::string_view text) { environment_.observer.step(machine_, text); }
 
   const Environment& environment_;
@@ -37,11 +39,13 @@ class Run {
   Report report_;
   Time started_;
   Json satisfied_;
+  Json satisfied_before_;
   UniqueFd log_fd_;
   std::optional<FileLog> log_;
   std::optional<Scratch> scratch_;
-  std::vector<image::ChainLock> locks_;
+  std::optional<HeldMachine> held_;
   std::vector<StagedDisk> staged_;
+  std::uint64_t undo_bytes_ = 0;
   std::vector<RecordedDisk> recorded_;
   std::optional<image::Chain> payload_disk_;
   std::optional<image::BlockServer> server_;

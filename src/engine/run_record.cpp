@@ -1,62 +1,179 @@
 #include "engine/run_record.hpp"
 
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/host.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::engine {
+namespace {
+
+/// 1: the top layer was known by device and inode number alone. 2: by lasting names, with strategy and direction.
+constexpr unsigned newest_schema = 2;
+
+Result<void> check_readable(const ledger::Run& run) {
+  const auto schema = run.detail.value("schema", 1U);
+  const auto strategy = run.detail.value("strategy", std::string(to_string(Strategy::in_place)));
+  if (schema <= newest_schema && strategy == to_string(Strategy::in_place)) return {};
+  return fail(Errc::refused, "run {} was recorded by a newer vm-patch (schema {}, strategy {}); end it with that one", run.id, schema,
+              escape_untrusted(strategy));
+}
+
+/// Of schema 1.
+std::string old_file(const Json& json) {
+  return fmt::format("device-number:{}/{}", json.at("device").get<std::uint64_t>(), json.at("inode").get<std::uint64_t>());
+}
+
+std::vector<std::string> layers_of(const Json& json) {
+  if (!json.contains("layers")) return {old_file(json)};
+  return json.at("layers").get<std::vector<std::string>>();
+}
+
+}  // namespace
+
+std::string_view to_string(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::in_place: return "in-place";
+  }
+  return "";
+}
+
+std::string_view to_string(Direction direction) { return direction == Direction::to_old ? "old" : "new"; }
 
 Json to_json(const RecordedDisk& disk) {
   return {{"target", disk.target},   {"path", disk.path.string()},       {"format", image::to_string(disk.format)},
           {"overlay", disk.overlay.string()}, {"undo", disk.undo.string()}, {"virtual_size", disk.virtual_size},
-          {"device", disk.device},   {"inode", disk.inode}};
+          {"layers", disk.layers}};
 }
 
 Result<std::vector<RecordedDisk>> recorded_disks(const ledger::Run& run) {
+  VMPATCH_CHECK(check_readable(run));
   std::vector<RecordedDisk> disks;
   try {
     for (const auto& json : run.detail.at("disks")) {
       VMPATCH_TRY(const auto format, image::parse_format(json.at("format").get<std::string>()));
       disks.push_back({json.at("target"), json.at("path").get<std::string>(), format, json.at("overlay").get<std::string>(),
-                       json.at("undo").get<std::string>(), json.at("virtual_size"), json.at("device"), json.at("inode")});
+                       json.at("undo").get<std::string>(), json.at("virtual_size"), layers_of(json)});
     }
   } catch (const Json::exception& problem) {
     return fail(Errc::failed, "run {}: the ledger's record of its disks cannot be read: {}", run.id, problem.what());
   }
+  if (disks.empty()) return fail(Errc::failed, "run {}: the ledger's record names no disk", run.id);
   return disks;
 }
 
-std::vector<RecordedDisk> record_disks(const std::vector<OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir) {
+Json staged_detail(const std::vector<RecordedDisk>& disks, const std::vector<fs::path>& allowed_dirs) {
+  Json list = Json::array();
+  for (const auto& disk : disks) list.push_back(to_json(disk));
+  Json dirs = Json::array();
+  for (const auto& dir : allowed_dirs) dirs.push_back(dir.string());
+  return {{"schema", newest_schema}, {"strategy", to_string(Strategy::in_place)}, {"disks", list}, {"allowed_dirs", dirs}};
+}
+
+Result<std::vector<RecordedDisk>> record_disks(const std::vector<OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir) {
   std::vector<RecordedDisk> recorded;
   for (const auto& disk : disks) {
     const auto& top = disk.chain.top();
-    struct stat status {};
-    (void)::fstat(top.fd.get(), &status);
-    recorded.push_back({disk.target, top.path, top.format, work_dir / (disk.target + ".overlay.qcow2"),
-                        undo_dir / (disk.target + ".undo.qcow2"), disk.chain.virtual_size(), status.st_dev, status.st_ino});
+    VMPATCH_TRY(const auto identity, disk.chain.identity());
+    RecordedDisk entry{disk.target, disk.source, top.format, work_dir / (disk.target + ".overlay.qcow2"),
+                       undo_dir / (disk.target + ".undo.qcow2"), disk.chain.virtual_size(), {}};
+    for (const auto& layer : identity) entry.layers.push_back(image::file_id(layer));
+    recorded.push_back(std::move(entry));
   }
   return recorded;
 }
 
+bool is_recorded_file(const RecordedDisk& recorded, const image::DiskIdentity& now) {
+  if (recorded.layers.size() != now.size()) return false;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    if (recorded.layers[i] != image::file_id(now[i])) return false;
+  }
+  return true;
+}
+
+std::vector<fs::path> recorded_dirs(const ledger::Run& run) {
+  std::vector<fs::path> dirs;
+  if (const auto found = run.detail.find("allowed_dirs"); found != run.detail.end() && found->is_array()) {
+    for (const auto& dir : *found) {
+      if (dir.is_string()) dirs.emplace_back(dir.get<std::string>());
+    }
+  }
+  return dirs;
+}
+
+Time committing_since(const ledger::Run& run) {
+  const auto found = run.detail.find("committing_since");
+  if (found == run.detail.end() || !found->is_number_integer()) return Time::max();
+  return Time(std::chrono::nanoseconds(found->get<std::int64_t>()));
+}
+
+Direction direction_of(const ledger::Run& run) {
+  return run.detail.value("direction", std::string()) == to_string(Direction::to_old) ? Direction::to_old : Direction::to_new;
+}
+
+Result<Json> committing_detail(const Environment& environment) {
+  VMPATCH_TRY(const auto boot, boot_id());
+  return Json{{"committing_since", environment.clock.now().time_since_epoch().count()}, {"boot", boot},
+              {"direction", to_string(Direction::to_new)}};
+}
+
+Result<bool> host_went_down(const ledger::Run& run) {
+  VMPATCH_TRY(const auto boot, boot_id());
+  return run.detail.value("boot", std::string()) != boot;
+}
+
+std::vector<std::string> disk_keys(const Identities& identities) {
+  std::vector<std::string> keys;
+  for (const auto& [target, identity] : identities) keys.push_back(image::file_id(identity.front()));
+  return keys;
+}
+
 Result<void> RunRecord::transition(ledger::RunState to, const std::function<Result<void>()>& act) {
   const auto name = ledger::to_string(to);
-  if (environment_.on_transition) environment_.on_transition("before", name);
+  if (environment_.on_transition) VMPATCH_CHECK(environment_.on_transition("before", name));
   VMPATCH_CHECK(act());
   run_.state = to;
-  if (environment_.on_transition) environment_.on_transition("after", name);
-  return {};
+  return environment_.on_transition ? environment_.on_transition("after", name) : Result<void>();
 }
 
 Result<void> RunRecord::create() {
   VMPATCH_TRY(run_.holder, ledger::this_holder());
-  return transition(ledger::RunState::planned, [&] { return environment_.store.create_run(run_); });
+  return transition(ledger::RunState::planned, [&] {
+    auto created = environment_.store.create_run(run_);
+    exists_ = created.has_value();
+    return created;
+  });
 }
 
-Result<void> RunRecord::lease() {
-  return transition(ledger::RunState::leased, [&] { return environment_.store.lease(run_.id, run_.holder, {}); });
+Result<void> RunRecord::lease(const std::vector<std::string>& disks) {
+  return transition(ledger::RunState::leased, [&] { return environment_.store.lease(run_.id, run_.holder, disks); });
+}
+
+Result<void> RunRecord::write(ledger::RunState to, const Json& detail, const std::string& error) {
+  VMPATCH_CHECK(environment_.store.advance(run_.id, run_.state, to, detail, error));
+  run_.detail.merge_patch(detail);
+  if (!error.empty()) run_.error = error;
+  return {};
 }
 
 Result<void> RunRecord::advance(ledger::RunState to, const Json& detail, const std::string& error) {
-  return transition(to, [&] { return environment_.store.advance(run_.id, run_.state, to, detail, error); });
+  return transition(to, [&] { return write(to, detail, error); });
+}
+
+Result<void> RunRecord::commit(const Json& detail, std::uint64_t undo_bytes) {
+  ledger::Undo undo;
+  undo.run_id = run_.id;
+  undo.machine_uuid = run_.machine_uuid;
+  undo.machine_name = run_.machine_name;
+  undo.created = environment_.clock.now();
+  undo.bytes = undo_bytes;
+  undo.detail = {{"folder", undo_dir().string()}};
+  return transition(ledger::RunState::committed, [&] {
+    return environment_.store.together([&]() -> Result<void> {
+      VMPATCH_CHECK(write(ledger::RunState::committed, detail, {}));
+      return environment_.store.keep_undo(undo);
+    });
+  });
 }
 
 Result<void> RunRecord::attest(const ledger::Attestation& attestation) {

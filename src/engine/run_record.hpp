@@ -6,39 +6,71 @@
 
 namespace vmpatch::engine {
 
+/// How a run writes its result. Recorded before anything is written, so that whoever recovers knows what it is looking at.
+enum class Strategy {
+  in_place,  ///< QEMU's block commit into the top layer; undo and overlay are the two allowed contents of every held block
+};
+std::string_view to_string(Strategy strategy);
+
+/// Where a commit goes to: to the overlay's content, or back to the undo image's.
+enum class Direction { to_new, to_old };
+std::string_view to_string(Direction direction);
+
 /// One disk of a run as recorded.
 struct RecordedDisk {
   std::string target;
-  fs::path path;
+  fs::path path;  ///< as the machine names it
   image::Format format = image::Format::raw;
-  fs::path overlay;
-  fs::path undo;
+  fs::path overlay;  ///< the redo log
+  fs::path undo;     ///< what the redo log overwrites
   std::uint64_t virtual_size = 0;
-  std::uint64_t device = 0;  ///< of the top layer: the file must still be this one when a commit is redone
-  std::uint64_t inode = 0;
+  std::vector<std::string> layers;  ///< image::file_id of each, top first
 };
 
 Json to_json(const RecordedDisk& disk);
+/// Errc::failed when the record cannot be read, refused when a newer vm-patch made it.
 Result<std::vector<RecordedDisk>> recorded_disks(const ledger::Run& run);
-std::vector<RecordedDisk> record_disks(const std::vector<OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir);
+/// The part of a run's detail that is written when it is staged.
+Json staged_detail(const std::vector<RecordedDisk>& disks, const std::vector<fs::path>& allowed_dirs);
+Result<std::vector<RecordedDisk>> record_disks(const std::vector<OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir);
+/// What is recorded at the point of no return: since when, in which boot of the host, and where to.
+Result<Json> committing_detail(const Environment& environment);
+/// The same files, layer by layer; their content may have changed.
+bool is_recorded_file(const RecordedDisk& recorded, const image::DiskIdentity& now);
+
+/// Folders for backing files, from the record.
+std::vector<fs::path> recorded_dirs(const ledger::Run& run);
+/// When the first byte may have been written; the end of time for a run that never got so far.
+Time committing_since(const ledger::Run& run);
+Direction direction_of(const ledger::Run& run);
+/// Whether the host went down since: then writes that nobody had flushed may be lost.
+Result<bool> host_went_down(const ledger::Run& run);
+
+/// Durable names of the top layers: the disks that a lease is for.
+std::vector<std::string> disk_keys(const Identities& identities);
 
 class RunRecord {
  public:
   RunRecord(const Environment& environment, ledger::Run run) : environment_(environment), run_(std::move(run)) {}
 
   Result<void> create();  ///< fills the holder: this process
-  Result<void> lease();
+  [[nodiscard]] bool exists() const { return exists_; }  ///< in the ledger
+  Result<void> lease(const std::vector<std::string>& disks);
   Result<void> advance(ledger::RunState to, const Json& detail = Json::object(), const std::string& error = {});
   Result<void> attest(const ledger::Attestation& attestation);
+  /// `committed`, with the undo images in the list of those that are kept: one step.
+  Result<void> commit(const Json& detail, std::uint64_t undo_bytes);
   [[nodiscard]] const ledger::Run& run() const { return run_; }
   [[nodiscard]] fs::path work_dir() const { return environment_.places.runs / run_.id; }
   [[nodiscard]] fs::path undo_dir() const { return environment_.places.undo / run_.id; }
 
  private:
+  Result<void> write(ledger::RunState to, const Json& detail, const std::string& error);
   Result<void> transition(ledger::RunState to, const std::function<Result<void>()>& act);
 
   const Environment& environment_;
   ledger::Run run_;
+  bool exists_ = false;
 };
 
 }  // namespace vmpatch::engine

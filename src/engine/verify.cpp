@@ -1,6 +1,7 @@
 #include "engine/attest.hpp"
 #include "engine/delivered.hpp"
 #include "engine/disks.hpp"
+#include "engine/run_record.hpp"
 #include "engine/unmet.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -11,10 +12,18 @@ namespace {
 
 /// An interrupted run may have left its disks between old and new: nothing true can be said of them.
 Result<void> check_no_run(const Environment& environment, const inventory::Machine& machine) {
-  ledger::RunFilter filter;
-  filter.machine_uuid = machine.uuid;
-  filter.unfinished_only = true;
-  VMPATCH_TRY(const auto runs, environment.store.runs(filter));
+  ledger::RunFilter of_machine;
+  of_machine.machine_uuid = machine.uuid;
+  of_machine.unfinished_only = true;
+  VMPATCH_TRY(auto runs, environment.store.runs(of_machine));
+  // It may be known by another UUID there.
+  VMPATCH_TRY(const auto disks, open_disks(machine, environment.allowed_dirs));
+  VMPATCH_TRY(const auto identities, identify(disks));
+  ledger::RunFilter of_disks;
+  of_disks.disks = disk_keys(identities);
+  of_disks.unfinished_only = true;
+  VMPATCH_TRY(auto others, environment.store.runs(of_disks));
+  runs.insert(runs.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
   for (const auto& run : runs) {
     if (run.state == ledger::RunState::planned) continue;
     if (ledger::is_alive(run.holder)) {

@@ -30,7 +30,7 @@ constexpr std::array<std::pair<UndoState, std::string_view>, 4> undo_names{{
     {UndoState::expired, "expired"},
 }};
 
-constexpr std::array<std::pair<RunState, RunState>, 22> transitions{{
+constexpr std::array<std::pair<RunState, RunState>, 23> transitions{{
     // forward by one          given up before the base was touched
     {planned, leased},         {planned, discarded},       {planned, failed},
     {leased, staged},          {leased, discarded},        {leased, failed},
@@ -39,6 +39,7 @@ constexpr std::array<std::pair<RunState, RunState>, 22> transitions{{
     {verified, committing},    {verified, discarded},      {verified, failed},
     // the base is being written: to the new, to the old (the way back was taken), or a human decides
     {committing, committed},   {committing, discarded},    {committing, failed},       {committing, quarantined},
+    {committing, committing},  // the direction is changed
     {committed, attested},
     {quarantined, committing}, {quarantined, discarded},
 }};

@@ -11,6 +11,7 @@
 
 #include "app/application.hpp"
 #include "cli/common/engine_setup.hpp"
+#include "support/text_guest.hpp"
 #include "vmpatch/core/programs.hpp"
 
 namespace {
@@ -51,7 +52,7 @@ void die_after_write(const std::string& file, std::chrono::milliseconds delay) {
 
 class Crash {
  public:
-  Crash() : at_(variable("VMPATCH_CRASH_AT")), record_(variable("VMPATCH_CRASH_RECORD")) {
+  Crash() : at_(variable("VMPATCH_CRASH_AT")), error_at_(variable("VMPATCH_ERROR_AT")), record_(variable("VMPATCH_CRASH_RECORD")) {
     const auto delay = variable("VMPATCH_CRASH_AFTER_MS");
     if (!delay.empty()) delay_ = std::chrono::milliseconds(std::stoul(delay));
   }
@@ -62,8 +63,10 @@ class Crash {
     if (at_ == "during:write") die_after_write(variable("VMPATCH_CRASH_FILE"), delay_);
   }
 
-  void transition(std::string_view when, std::string_view state) {
+  vmpatch::Result<void> transition(std::string_view when, std::string_view state) {
     const auto point = std::string(when) + ":" + std::string(state);
+    // Once: what is done about it may pass the same point.
+    if (error_at_ == point && !std::exchange(error_seen_, true)) return vmpatch::make_error(vmpatch::Errc::failed, "an error " + point + ", as wished");
     if (!record_.empty() && std::system((record_ + " " + point).c_str()) != 0) die();
     // A run that is quicker than the delay dies at the next transition: it never gets away.
     if (point == at_ || (in_state_ && when == "before")) die();
@@ -72,10 +75,13 @@ class Crash {
       in_state_ = true;
       die_later(delay_);
     }
+    return {};
   }
 
  private:
   std::string at_;
+  std::string error_at_;
+  bool error_seen_ = false;
   std::string record_;
   std::chrono::milliseconds delay_{0};
   bool in_state_ = false;
@@ -86,7 +92,10 @@ class Crash {
 int main(int argc, char** argv) {
   vmpatch::set_internal_program_dir(VMPATCH_BINARY_DIR "/bin");
   static Crash crash;
-  vmpatch::cli::set_transition_hook([](std::string_view when, std::string_view state) { crash.transition(when, state); });
+  vmpatch::cli::set_transition_hook([](std::string_view when, std::string_view state) { return crash.transition(when, state); });
+  if (variable("VMPATCH_GUEST") == "text") {
+    vmpatch::cli::set_guest_opener([](vmpatch::Log&) { return vmpatch::guest::make_text_guest_opener(); });
+  }
   crash.start();
   return vmpatch::app::run_application(argc, argv);
 }

@@ -62,7 +62,7 @@ Error errno_error(int err, std::string_view what);
   if (!VMPATCH_CONCAT(try_, __LINE__)) return ::vmpatch::Error(std::move(VMPATCH_CONCAT(try_, __LINE__)).error()); \
   lhs = std::move(*VMPATCH_CONCAT(try_, __LINE__))
 
-/// VMPATCH_CHECK(f()): on failure return the error; for Result<void>.
+/// VMPATCH_CHECK(f()): on failure return the error; for Result<void>, and for one that is used later.
 #define VMPATCH_CHECK(expr)                                                                                \
-  if (auto VMPATCH_CONCAT(check_, __LINE__) = (expr); !VMPATCH_CONCAT(check_, __LINE__))                   \
+  if (auto&& VMPATCH_CONCAT(check_, __LINE__) = (expr); !VMPATCH_CONCAT(check_, __LINE__))                 \
   return ::vmpatch::Error(std::move(VMPATCH_CONCAT(check_, __LINE__)).error())

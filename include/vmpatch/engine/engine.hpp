@@ -1,6 +1,7 @@
 #pragma once
-// Assess, apply, verify, recover, roll back (DESIGN §4).
+// Assess, apply, verify, recover, roll back.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,15 +63,45 @@ Result<VerifyReport> verify(const Environment& environment, const Job& job, cons
 /// Result of one interrupted run.
 struct Recovered {
   ledger::Run run;  ///< as it is now
-  std::string action;  ///< discarded, redone, attested, quarantined, held (its process lives)
+  /// discarded, redone, put back, attested, quarantined, held (its process lives), waiting (disks are absent or in use: tried again
+  /// next time), failed (the same), kept (by choice).
+  std::string action;
   std::string message;
 };
-/// Idempotent; may be killed at any point and be repeated. `retry_quarantined` tries those once more.
+/// Ends every interrupted run: what had not been written is discarded; a commit is looked at under the locks, and done again or, where
+/// that cannot work, taken back. Where something else was written meanwhile, nothing is touched: quarantined. Idempotent; may be
+/// killed at any point and be repeated. `retry_quarantined` looks at those once more.
 Result<std::vector<Recovered>> recover(const Environment& environment, bool retry_quarantined);
 
-/// Puts the undo images of an attested run back by the same protocol. Refused when the disks changed since (identity).
-Result<Report> rollback(const Environment& environment, const std::string& run_id, const inventory::Machine& machine);
-/// Removes undo images of runs that finished before `before`.
+/// How an operator ends a run that is committing or quarantined.
+enum class WayOut {
+  keep,    ///< what is on the disks stays as it is
+  to_old,  ///< what was there before the run
+  to_new,  ///< what the run was to write
+};
+/// What each way would lose, as the disks are now.
+struct WaysOut {
+  ledger::Run run;
+  std::vector<std::string> disks;     ///< one line a disk: how much is old, new, neither
+  std::vector<std::string> remarks;   ///< memory that was saved since, clones, a start
+  std::map<WayOut, std::string> lost; ///< one sentence a way; a way that is not open is missing
+};
+/// Looks only. Errors: not_found (no such run), refused (it is neither committing nor quarantined, or its process lives), busy.
+Result<WaysOut> ways_out(const Environment& environment, const std::string& run_id);
+/// What is overwritten that is neither old nor new is kept beside the undo images until they expire.
+Result<Recovered> end_run(const Environment& environment, const std::string& run_id, WayOut way);
+
+struct RollbackOptions {
+  /// Go on although the machine was written to since: what was written over the run's blocks is lost (and kept as the undo of
+  /// this rollback).
+  bool accept_loss = false;
+};
+/// Puts back what an attested run has overwritten, by the same protocol; the run must be the newest one on its disks that was not
+/// rolled back itself. The rollback keeps an undo of its own. Errors: refused (later runs, with their ids; undo expired; written to
+/// since, with how much).
+Result<Report> rollback(const Environment& environment, const std::string& run_id, const inventory::Machine& machine,
+                        const RollbackOptions& options);
+/// Removes undo images that are kept since before `before` and that nobody uses. Value: of how many runs.
 Result<std::size_t> expire_undo(const Environment& environment, Time before);
 
 }  // namespace vmpatch::engine

@@ -63,8 +63,12 @@ struct Environment : ReadEnvironment {
   std::uint64_t space_reserve = 0;  ///< bytes that must stay free where the state directory lies
   /// Reads one machine again from its source, with lineage.
   std::function<Result<inventory::Machine>(const inventory::Machine&)> reread;
-  /// Called around every durable transition of a run, with "before" or "after" and the state's name. The crash test kills here.
-  std::function<void(std::string_view when, std::string_view state)> on_transition;
+  /// Every machine of this computer that names one of these images, read afresh with lineage, and the images themselves as bare
+  /// machines. Errc::busy: who uses them cannot be told now.
+  std::function<Result<std::vector<inventory::Machine>>(const std::vector<inventory::BareImage>&)> users_of;
+  /// Called around every durable transition of a run, with "before" or "after" and the state's name. The crash test kills here, and an
+  /// error is one of this transition.
+  std::function<Result<void>(std::string_view when, std::string_view state)> on_transition;
 };
 
 }  // namespace vmpatch::engine

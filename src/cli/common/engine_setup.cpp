@@ -1,5 +1,6 @@
 #include "cli/common/engine_setup.hpp"
 
+#include "cli/common/image_users.hpp"
 #include "cli/common/ledger.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
@@ -9,9 +10,14 @@
 namespace vmpatch::cli {
 namespace {
 
-std::function<void(std::string_view, std::string_view)>& transition_hook() {
-  static std::function<void(std::string_view, std::string_view)> hook;
+std::function<Result<void>(std::string_view, std::string_view)>& transition_hook() {
+  static std::function<Result<void>(std::string_view, std::string_view)> hook;
   return hook;
+}
+
+std::function<std::unique_ptr<guest::GuestOpener>(Log&)>& opener_maker() {
+  static std::function<std::unique_ptr<guest::GuestOpener>(Log&)> make = guest::make_guest_opener;
+  return make;
 }
 
 engine::Places places_of(const Paths& paths) {
@@ -20,13 +26,15 @@ engine::Places places_of(const Paths& paths) {
 
 }  // namespace
 
-void set_transition_hook(std::function<void(std::string_view, std::string_view)> hook) {
+void set_transition_hook(std::function<Result<void>(std::string_view, std::string_view)> hook) {
   transition_hook() = std::move(hook);
 }
 
+void set_guest_opener(std::function<std::unique_ptr<guest::GuestOpener>(Log&)> make) { opener_maker() = std::move(make); }
+
 Result<void> ReadSetup::prepare(Context& context, engine::Observer& observer, Log& log) {
   VMPATCH_TRY(policy_, policy::load_policy(context.paths.config));
-  opener_ = guest::make_guest_opener(log);
+  opener_ = opener_maker()(log);
   // Without the cache everything works, only slower.
   auto cache = ledger::FactsCache::open(context.paths.facts());
   if (cache) {
@@ -59,7 +67,8 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine:
   VMPATCH_TRY(setup->custody_, ledger::CustodyStore::open(context.paths.custody()));
   VMPATCH_TRY(setup->payloads_, recipe::PayloadStore::open(context.paths.payloads()));
   setup->environment_.emplace(engine::Environment{*setup->reading_, *setup->store_, *setup->custody_, *setup->payloads_,
-                                                  setup->policy_.space_reserve, {}, transition_hook()});
+                                                  setup->policy_.space_reserve, {}, {}, transition_hook()});
+  setup->environment_->users_of = [&context](const std::vector<inventory::BareImage>& images) { return find_image_users(context, images); };
   return setup;
 }
 

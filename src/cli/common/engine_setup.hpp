@@ -62,7 +62,9 @@ class EngineSetup final : public ReadSetup {
 /// Every writing command ends interrupted runs first. What could not be ended is an error only if `strict`.
 Result<void> recover_first(EngineSetup& setup, Log& log);
 
-/// For the crash test: called around every transition of a run.
-void set_transition_hook(std::function<void(std::string_view when, std::string_view state)> hook);
+/// For the crash test: called around every transition of a run; see engine::Environment.
+void set_transition_hook(std::function<Result<void>(std::string_view when, std::string_view state)> hook);
+/// For tests of what lies below a guest: what opens guests instead of make_guest_opener().
+void set_guest_opener(std::function<std::unique_ptr<guest::GuestOpener>(Log& log)> make);
 
 }  // namespace vmpatch::cli

@@ -57,6 +57,8 @@ class Hosts {
   static Result<Hosts> make(Context& context, const std::vector<fs::path>& allow_backing);
   /// Every -c URI once.
   void add_libvirt();
+  /// Those of this computer that can be asked.
+  void add_local_libvirt();
   void add(std::unique_ptr<inventory::Source> source) { sources_.push_back(std::move(source)); }
   [[nodiscard]] const policy::Policy& policy() const { return policy_; }
   /// All hosts with lineage.
@@ -66,8 +68,6 @@ class Hosts {
  private:
   Hosts(Context& context, policy::Policy policy, inventory::ChainOptions options)
       : context_(&context), policy_(std::move(policy)), options_(std::move(options)) {}
-  friend Result<Selection> select_machines(Context& context, const MachineOptions& options);
-  void add_local_libvirt();
 
   Context* context_;
   policy::Policy policy_;

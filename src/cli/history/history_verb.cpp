@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
@@ -53,7 +54,10 @@ std::string changes_of(const ledger::Run& run) {
   return text;
 }
 
-Json run_json(const ledger::Run& run) {
+/// By run: kept (it can be rolled back), in_use, spent, expired.
+using Undos = std::map<std::string, ledger::UndoState>;
+
+Json run_json(const ledger::Run& run, const Undos& undos) {
   Json packages = Json::array();
   for (const Json& entry : packages_of(run)) {
     packages.push_back({{"name", entry.value("name", Json())}, {"from", entry.value("from", Json())}, {"to", entry.value("to", Json())}});
@@ -68,10 +72,11 @@ Json run_json(const ledger::Run& run) {
           {"recovery_attempts", run.recovery_attempts},
           {"error", run.error},
           {"packages", std::move(packages)},
+          {"undo", undos.contains(run.id) ? Json(ledger::to_string(undos.at(run.id))) : Json()},
           {"report", run.detail.is_object() ? run.detail.value("report", Json()) : Json()}};
 }
 
-Result<std::vector<ledger::Run>> load_runs(const Context& context, const HistoryOptions& options) {
+Result<std::vector<ledger::Run>> load_runs(const Context& context, const HistoryOptions& options, Undos& undos) {
   std::vector<ledger::Run> wanted;
   std::error_code error;
   if (!fs::exists(context.paths.ledger(), error)) return wanted;
@@ -82,22 +87,25 @@ Result<std::vector<ledger::Run>> load_runs(const Context& context, const History
   for (ledger::Run& run : runs) {
     if (wanted.size() < options.limit && is_wanted(run, options.machines)) wanted.push_back(std::move(run));
   }
+  VMPATCH_TRY(const auto all, store->undos({}));
+  for (const auto& undo : all) undos[undo.run_id] = undo.state;
   return wanted;
 }
 
 Result<int> show_history(Context& context, const HistoryOptions& options) {
-  VMPATCH_TRY(const auto runs, load_runs(context, options));
+  Undos undos;
+  VMPATCH_TRY(const auto runs, load_runs(context, options, undos));
   if (context.options.json) {
     Json json{{"schema", "vm-patch/history/v1"}, {"runs", Json::array()}};
-    for (const ledger::Run& run : runs) json["runs"].push_back(run_json(run));
+    for (const ledger::Run& run : runs) json["runs"].push_back(run_json(run, undos));
     print_json(json);
     return 0;
   }
-  Table table({"TIME", "MACHINE", "KIND", "RECIPE", "STATE", "RUN", "CHANGES"});
+  Table table({"TIME", "MACHINE", "KIND", "RECIPE", "STATE", "UNDO", "RUN", "CHANGES"});
   for (const ledger::Run& run : runs) {
     table.add_row({format_time(run.created), escape_untrusted(run.machine_name), run.kind,
                    fmt::format("{} v{}", escape_untrusted(run.recipe_id), run.recipe_version), std::string(ledger::to_string(run.state)),
-                   run.id, changes_of(run)});
+                   undos.contains(run.id) ? std::string(ledger::to_string(undos.at(run.id))) : "-", run.id, changes_of(run)});
   }
   print_text(table.empty() ? "No runs.\n" : table.format());
   return 0;

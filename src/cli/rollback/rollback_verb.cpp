@@ -13,6 +13,7 @@ namespace {
 struct RollbackOptions {
   std::string run;
   MachineOptions machines;
+  bool accept_loss = false;
 };
 
 /// The run names its machine; a libvirt one is looked up by UUID, a bare image by its recorded path.
@@ -41,13 +42,13 @@ Result<int> run_rollback(Context& context, const RollbackOptions& options) {
   VMPATCH_TRY(auto selection, machine_of(setup->environment(), options.run));
   selection.allow_backing = options.machines.allow_backing;
   VMPATCH_TRY(const auto machines, setup->select(context, selection));
-  VMPATCH_TRY(const auto report, engine::rollback(setup->environment(), options.run, machines.front()));
+  VMPATCH_TRY(const auto report, engine::rollback(setup->environment(), options.run, machines.front(), {options.accept_loss}));
   display.finish(machines.front(), "rolled back");
   if (context.options.json) {
     print_json(engine::to_json(report));
   } else {
-    print_text(fmt::format("run {} put back what run {} had overwritten ({})\n", report.run_id, options.run,
-                           format_size(report.changed_bytes)));
+    print_text(fmt::format("run {} put back what run {} had overwritten ({})\n  undo with: vm-patch rollback {}\n", report.run_id, options.run,
+                           format_size(report.changed_bytes), report.run_id));
   }
   return 0;
 }
@@ -55,11 +56,13 @@ Result<int> run_rollback(Context& context, const RollbackOptions& options) {
 }  // namespace
 
 void add_rollback_verb(CLI::App& app, Chosen& chosen) {
-  auto* verb = app.add_subcommand("rollback", "Put back what a run has overwritten, as long as the disks did not change since");
+  auto* verb = app.add_subcommand("rollback", "Put back what a run has overwritten");
   auto options = std::make_shared<RollbackOptions>();
   verb->add_option("RUN", options->run, "id of the run, from 'vm-patch history'")->required();
   verb->add_option("--allow-backing", options->machines.allow_backing, "folder in which backing files may lie")->type_name("DIR");
-  verb->footer("Example: vm-patch rollback 3f1c…");
+  verb->add_flag("--accept-loss", options->accept_loss, "go on although the machine wrote over it since: that is lost");
+  verb->footer("Later runs on the same disks are rolled back first. A rollback can be rolled back itself. Refused, with how much it is, when the "
+               "machine wrote over the run's blocks since.\n\nExample: vm-patch rollback 3f1c…");
   verb->callback([options, &chosen] {
     chosen.action = [options](Context& context) { return run_rollback(context, *options); };
   });

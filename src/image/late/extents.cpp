@@ -30,4 +30,15 @@ Result<void> compare_extents(const NbdExport& a, const NbdExport& b, const std::
   return plugin->compare(a, b, extents);
 }
 
+Result<Relation> relate_extents(const NbdExport& disk, const NbdExport& first, const NbdExport& second, const NbdExport* third,
+                                const std::vector<Extent>& extents, const Progress& progress) {
+  VMPATCH_TRY(const auto* plugin, functions());
+  return plugin->relate(disk, first, second, third, extents, progress);
+}
+
+Result<std::vector<PieceDigest>> digest_extents(const NbdExport& disk, const std::vector<Extent>& extents, const Progress& progress) {
+  VMPATCH_TRY(const auto* plugin, functions());
+  return plugin->digest(disk, extents, progress);
+}
+
 }  // namespace vmpatch::image

@@ -3,6 +3,7 @@
 #include <libnbd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -43,22 +44,65 @@ Result<Handle> connect(const NbdExport& disk, const char* meta_context) {
   return nbd;
 }
 
-Result<void> read_chunk(nbd_handle* nbd, const NbdExport& disk, std::vector<char>& buffer, std::uint64_t offset) {
-  if (nbd_pread(nbd, buffer.data(), buffer.size(), offset, 0) != 0) return nbd_error(disk, "read");
-  return {};
-}
+/// One connected disk and the chunk that was read last.
+struct Reader {
+  const NbdExport* disk;
+  Handle nbd;
+  std::vector<char> bytes;
 
-/// Calls `step(offset, length)` for pieces of at most one chunk.
+  static Result<Reader> open(const NbdExport& disk) {
+    VMPATCH_TRY(Handle nbd, connect(disk, nullptr));
+    return Reader{&disk, std::move(nbd), {}};
+  }
+  Result<void> read(std::uint64_t offset, std::uint64_t length) {
+    bytes.resize(length);
+    if (nbd_pread(nbd.get(), bytes.data(), bytes.size(), offset, 0) != 0) return nbd_error(*disk, "read");
+    return {};
+  }
+};
+
+/// Calls `step(offset, length)` for pieces of at most one chunk, and tells the progress.
 template <class Step>
-Result<void> for_each_chunk(const std::vector<Extent>& extents, Step step) {
+Result<void> for_each_chunk(const std::vector<Extent>& extents, const Progress& progress, Step step) {
+  const std::uint64_t total = total_length(extents);
+  std::uint64_t passed = 0;
   for (const Extent& extent : extents) {
     for (std::uint64_t done = 0; done < extent.length;) {
       const std::uint64_t length = std::min(chunk_size, extent.length - done);
       VMPATCH_CHECK(step(extent.offset + done, length));
       done += length;
+      passed += length;
+      if (progress) progress(passed, total);
     }
   }
   return {};
+}
+
+constexpr std::uint64_t sector_size = 512;
+
+/// One sector of each; `third` may be null.
+struct Sectors {
+  const char* disk;
+  const char* first;
+  const char* second;
+  const char* third;
+};
+
+void relate_sector(const Sectors& at, std::uint64_t offset, Relation& relation) {
+  static constexpr std::array<char, sector_size> zeros{};
+  const auto as = [&](const char* other) { return std::memcmp(at.disk, other, sector_size) == 0; };
+  const bool as_first = as(at.first);
+  const bool as_second = as(at.second);
+  if (as_first || as_second) {
+    (as_first && as_second ? relation.as_both : as_first ? relation.as_first : relation.as_second) += sector_size;
+    return;
+  }
+  if (at.third != nullptr && as(at.third)) {
+    relation.as_third += sector_size;
+    return;
+  }
+  if (!relation.first_other) relation.first_other = offset;
+  (as(zeros.data()) ? relation.zero : relation.none) += sector_size;
 }
 
 struct Collector {
@@ -110,17 +154,11 @@ Result<std::vector<Extent>> held_extents(const NbdExport& overlay) {
 
 Result<void> copy_extents(const NbdExport& from, const NbdExport& to, const std::vector<Extent>& extents,
                           const Progress& progress) {
-  VMPATCH_TRY(const Handle source, connect(from, nullptr));
+  VMPATCH_TRY(Reader source, Reader::open(from));
   VMPATCH_TRY(const Handle target, connect(to, nullptr));
-  const std::uint64_t total = total_length(extents);
-  std::uint64_t done = 0;
-  std::vector<char> buffer;
-  VMPATCH_CHECK(for_each_chunk(extents, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
-    buffer.resize(length);
-    VMPATCH_CHECK(read_chunk(source.get(), from, buffer, offset));
-    if (nbd_pwrite(target.get(), buffer.data(), buffer.size(), offset, 0) != 0) return nbd_error(to, "write");
-    done += length;
-    if (progress) progress(done, total);
+  VMPATCH_CHECK(for_each_chunk(extents, progress, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
+    VMPATCH_CHECK(source.read(offset, length));
+    if (nbd_pwrite(target.get(), source.bytes.data(), length, offset, 0) != 0) return nbd_error(to, "write");
     return {};
   }));
   if (nbd_flush(target.get(), 0) != 0) return nbd_error(to, "flush");
@@ -129,20 +167,55 @@ Result<void> copy_extents(const NbdExport& from, const NbdExport& to, const std:
 }
 
 Result<void> compare_extents(const NbdExport& a, const NbdExport& b, const std::vector<Extent>& extents) {
-  VMPATCH_TRY(const Handle first, connect(a, nullptr));
-  VMPATCH_TRY(const Handle second, connect(b, nullptr));
-  std::vector<char> left;
-  std::vector<char> right;
-  return for_each_chunk(extents, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
-    left.resize(length);
-    right.resize(length);
-    VMPATCH_CHECK(read_chunk(first.get(), a, left, offset));
-    VMPATCH_CHECK(read_chunk(second.get(), b, right, offset));
-    const auto [at, other] = std::mismatch(left.begin(), left.end(), right.begin());
-    if (at == left.end()) return {};
+  VMPATCH_TRY(Reader first, Reader::open(a));
+  VMPATCH_TRY(Reader second, Reader::open(b));
+  return for_each_chunk(extents, {}, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
+    VMPATCH_CHECK(first.read(offset, length));
+    VMPATCH_CHECK(second.read(offset, length));
+    const auto [at, other] = std::mismatch(first.bytes.begin(), first.bytes.end(), second.bytes.begin());
+    if (at == first.bytes.end()) return {};
     return fail(Errc::failed, "exports {} and {} differ at offset {}", escape_untrusted(a.name), escape_untrusted(b.name),
-                offset + static_cast<std::uint64_t>(at - left.begin()));
+                offset + static_cast<std::uint64_t>(at - first.bytes.begin()));
   });
+}
+
+Result<Relation> relate_extents(const NbdExport& disk, const NbdExport& first, const NbdExport& second, const NbdExport* third,
+                                const std::vector<Extent>& extents, const Progress& progress) {
+  VMPATCH_TRY(Reader middle, Reader::open(disk));
+  VMPATCH_TRY(Reader one, Reader::open(first));
+  VMPATCH_TRY(Reader other, Reader::open(second));
+  std::optional<Reader> last;
+  if (third != nullptr) {
+    VMPATCH_TRY(last, Reader::open(*third));
+  }
+  Relation relation;
+  VMPATCH_CHECK(for_each_chunk(extents, progress, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
+    VMPATCH_CHECK(middle.read(offset, length));
+    VMPATCH_CHECK(one.read(offset, length));
+    VMPATCH_CHECK(other.read(offset, length));
+    if (last) VMPATCH_CHECK(last->read(offset, length));
+    for (std::uint64_t at = 0; at < length; at += sector_size) {
+      relate_sector({middle.bytes.data() + at, one.bytes.data() + at, other.bytes.data() + at, last ? last->bytes.data() + at : nullptr},
+                    offset + at, relation);
+    }
+    return {};
+  }));
+  return relation;
+}
+
+Result<std::vector<PieceDigest>> digest_extents(const NbdExport& disk, const std::vector<Extent>& extents, const Progress& progress) {
+  VMPATCH_TRY(Reader reader, Reader::open(disk));
+  std::vector<PieceDigest> digests;
+  VMPATCH_CHECK(for_each_chunk(extents, progress, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
+    VMPATCH_CHECK(reader.read(offset, length));
+    for (std::uint64_t at = 0; at < length;) {
+      const std::uint64_t end = std::min(length, (offset + at) / digest_piece * digest_piece + digest_piece - offset);
+      digests.push_back({{offset + at, end - at}, sha256({reader.bytes.data() + at, end - at})});
+      at = end;
+    }
+    return {};
+  }));
+  return digests;
 }
 
 }  // namespace vmpatch::image

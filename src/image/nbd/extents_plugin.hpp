@@ -9,6 +9,8 @@ struct ExtentFunctions {
   decltype(&held_extents) held;
   decltype(&copy_extents) copy;
   decltype(&compare_extents) compare;
+  decltype(&relate_extents) relate;
+  decltype(&digest_extents) digest;
 };
 
 }  // namespace vmpatch::image

@@ -17,7 +17,7 @@ const std::vector<RunState> all{planned,    leased,    staged,   patched,   veri
 const std::map<RunState, std::set<RunState>> expected{
     {planned, {leased, discarded, failed}},   {leased, {staged, discarded, failed}},
     {staged, {patched, discarded, failed}},   {patched, {verified, discarded, failed}},
-    {verified, {committing, discarded, failed}}, {committing, {committed, quarantined, discarded, failed}},
+    {verified, {committing, discarded, failed}}, {committing, {committing, committed, quarantined, discarded, failed}},
     {committed, {attested}},                  {attested, {}},
     {discarded, {}},                          {failed, {}},
     {quarantined, {committing, discarded}},

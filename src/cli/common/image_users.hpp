@@ -1,0 +1,15 @@
+#pragma once
+// Who uses an image now: for runs that are ended without anybody having named their machine.
+
+#include <vector>
+
+#include "vmpatch/cli/context.hpp"
+#include "vmpatch/inventory/source.hpp"
+
+namespace vmpatch::cli {
+
+/// The local hosts' machines that have one of these images as a disk, and the images themselves as bare machines, all with lineage.
+/// Errc::busy when a local libvirt does not answer.
+Result<std::vector<inventory::Machine>> find_image_users(Context& context, const std::vector<inventory::BareImage>& images);
+
+}  // namespace vmpatch::cli

@@ -1,0 +1,127 @@
+#include "engine/held_machine.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+std::string shown(const inventory::Machine& machine) { return escape_untrusted(machine.name); }
+
+/// What the machine is made of now must be what is locked: a disk that was exchanged or added after planning is not.
+Result<void> check_same_disks(const inventory::Machine& now, const std::vector<OpenDisk>& locked, const std::vector<fs::path>& allowed_dirs) {
+  VMPATCH_TRY(const auto disks, open_disks(now, allowed_dirs));
+  bool same = disks.size() == locked.size();
+  for (std::size_t i = 0; same && i < disks.size(); ++i) {
+    VMPATCH_TRY(const auto mine, locked[i].chain.identity());
+    VMPATCH_TRY(const auto found, disks[i].chain.identity());
+    same = disks[i].target == locked[i].target && mine.size() == found.size() && disks[i].chain.top().format == locked[i].chain.top().format;
+    for (std::size_t layer = 0; same && layer < mine.size(); ++layer) same = image::file_id(mine[layer]) == image::file_id(found[layer]);
+  }
+  if (same) return {};
+  return fail(Errc::busy, "machine {}: its disks are others than a moment ago; plan again", shown(now));
+}
+
+/// The QEMU of a killed process ends a moment after it: its descriptor still says that the disk is being written.
+Result<image::ChainLock> lock_when_free(const image::Chain& chain) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (;;) {
+    auto lock = image::ChainLock::acquire(chain, image::Sharing::nobody);
+    if (lock || lock.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return lock;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+Result<OpenDisk> open_recorded(const ledger::Run& run, const RecordedDisk& recorded) {
+  image::OpenPolicy policy;
+  policy.allowed_dirs = recorded_dirs(run);
+  VMPATCH_TRY(auto chain, image::Chain::open(recorded.path, recorded.format, policy));
+  VMPATCH_TRY(const auto identity, chain.identity());
+  if (!is_recorded_file(recorded, identity)) {
+    return fail(Errc::not_found, "{} is not there: another file has its name; put it back, or end the run with 'vm-patch recover {} --to keep'",
+                escape_untrusted(recorded.path.string()), run.id);
+  }
+  return OpenDisk{recorded.target, recorded.path, std::move(chain)};
+}
+
+/// Of a machine that has one of the disks now: why the run must not be ended by itself.
+Result<std::vector<std::string>> look_at_user(const Environment& environment, const ledger::Run& run, const inventory::Machine& machine) {
+  using inventory::State;
+  std::vector<std::string> remarks;
+  const bool saved = machine.managed_save || machine.state == State::saved;
+  if (saved) remarks.push_back(fmt::format("the memory of {} was saved over disks that are between old and new", shown(machine)));
+  if (!saved && machine.state != State::shutoff) {
+    return fail(Errc::busy, "{} is {}; shut it down, then run 'vm-patch recover'", shown(machine), inventory::to_string(machine.state));
+  }
+  if (!machine.children.empty()) {
+    remarks.push_back(fmt::format("{} became the backing file of {}", shown(machine), escape_untrusted(machine.children.front())));
+  }
+  VMPATCH_TRY(const auto custody, environment.custody.last(machine.uuid));
+  if (custody && custody->started && custody->opened > committing_since(run)) {
+    remarks.push_back(fmt::format("{} was started at {}", shown(machine), format_time(custody->opened)));
+  }
+  return remarks;
+}
+
+Result<std::vector<std::string>> look_at_users(const Environment& environment, const ledger::Run& run,
+                                               const std::vector<RecordedDisk>& recorded) {
+  std::vector<inventory::BareImage> images;
+  for (const auto& disk : recorded) images.push_back({disk.path, disk.format});
+  VMPATCH_TRY(const auto users, environment.users_of(images));
+  std::vector<std::string> all;
+  for (const auto& machine : users) {
+    VMPATCH_TRY(const auto remarks, look_at_user(environment, run, machine));
+    all.insert(all.end(), remarks.begin(), remarks.end());
+  }
+  return all;
+}
+
+}  // namespace
+
+Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
+                                      const Identities& expected) {
+  HeldMachine held;
+  VMPATCH_TRY(held.disks_, open_disks(machine, environment.allowed_dirs));
+  VMPATCH_TRY(const auto before, identify(held.disks_));
+  VMPATCH_CHECK(record.lease(disk_keys(before)));
+  VMPATCH_TRY(held.locks_, lock_disks(held.disks_, image::Sharing::nobody));
+  // Whatever it was while planning: from here on nobody can start it or write its disks without noticing us.
+  VMPATCH_TRY(const auto now, environment.reread(machine));
+  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
+    return fail(Errc::refused, "machine {}: {}", shown(machine), fmt::join(obstacles, "; "));
+  }
+  VMPATCH_CHECK(check_same_disks(now, held.disks_, environment.allowed_dirs));
+  VMPATCH_TRY(held.identities_, identify(held.disks_));
+  if (expected.empty()) return held;
+  if (const auto difference = first_difference(expected, held.identities_); !difference.empty()) {
+    return fail(Errc::busy, "machine {}: {} since it was planned; plan again", shown(machine), difference);
+  }
+  return held;
+}
+
+Result<HeldMachine> HeldMachine::take_again(const Environment& environment, const ledger::Run& run,
+                                            const std::vector<RecordedDisk>& recorded) {
+  HeldMachine held;
+  for (const auto& disk : recorded) {
+    VMPATCH_TRY(auto open, open_recorded(run, disk));
+    held.disks_.push_back(std::move(open));
+  }
+  for (const auto& disk : held.disks_) {
+    VMPATCH_TRY(auto lock, lock_when_free(disk.chain));
+    held.locks_.push_back(std::move(lock));
+  }
+  VMPATCH_TRY(held.remarks_, look_at_users(environment, run, recorded));
+  VMPATCH_TRY(held.identities_, identify(held.disks_));
+  return held;
+}
+
+Result<void> HeldMachine::check_alone() const {
+  for (const auto& lock : locks_) VMPATCH_CHECK(lock.check_alone());
+  return {};
+}
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,41 @@
+#pragma once
+// The only way to a disk that may be written: for apply, rollback, recovery, and whatever else will write one.
+
+#include "engine/disks.hpp"
+#include "engine/run_record.hpp"
+
+namespace vmpatch::engine {
+
+/// A machine that nobody else can use while this lives: the ledger's lease (by machine and by disks) keeps other runs away, QEMU's
+/// locks on every layer keep the machine from starting, and clones of it from opening their base.
+class HeldMachine {
+ public:
+  /// For a new run: takes the lease, then the locks, and only then looks again: state, saved memory, sharers, children, that the
+  /// machine's disks are the locked ones, and that they are what `expected` says (empty = whatever they are). Errors: busy,
+  /// recovery_needed (an interrupted run holds it), refused (with every obstacle); nothing was touched.
+  static Result<HeldMachine> take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
+                                  const Identities& expected);
+
+  /// For a run that was interrupted and adopted: it has the lease. Opens the disks as recorded. Errors: not_found (storage is not
+  /// there, or not yet), busy (somebody uses the disks: later). What happened to the machine meanwhile is in remarks().
+  static Result<HeldMachine> take_again(const Environment& environment, const ledger::Run& run, const std::vector<RecordedDisk>& recorded);
+
+  [[nodiscard]] const std::vector<OpenDisk>& disks() const { return disks_; }
+  /// As they were when the machine was taken.
+  [[nodiscard]] const Identities& identities() const { return identities_; }
+  /// Of take_again(): memory that was saved, clones that were made, a start, all since the run began to write. A human must choose then.
+  [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
+  /// As they are now.
+  [[nodiscard]] Result<Identities> identify_again() const { return identify(disks_); }
+  /// Just before the first write: has a reader come that heeds no locks but its own? Errc::busy.
+  [[nodiscard]] Result<void> check_alone() const;
+
+ private:
+  HeldMachine() = default;
+  std::vector<OpenDisk> disks_;
+  std::vector<image::ChainLock> locks_;
+  Identities identities_;
+  std::vector<std::string> remarks_;
+};
+
+}  // namespace vmpatch::engine

@@ -1,0 +1,53 @@
+#pragma once
+// An interrupted run, taken hold of again.
+
+#include "engine/commit.hpp"
+
+namespace vmpatch::engine {
+
+/// Locked disks, both logs of each, and a server over them: all that ending a commit takes.
+class Unfinished {
+ public:
+  /// `either`: where the redo log or the undo image is gone, the other one stands for both; see has_redo(), has_undo().
+  enum class Logs { both, either };
+  /// The run is adopted. Errors: those of HeldMachine::take_again(), and refused where a log is gone that is needed.
+  static Result<Unfinished> open(const Environment& environment, const ledger::Run& run, Logs needed);
+
+  Result<std::vector<Standing>> look();
+  [[nodiscard]] bool has_redo() const { return has_redo_; }
+  [[nodiscard]] bool has_undo() const { return has_undo_; }
+  CommitProtocol& protocol() { return *protocol_; }
+  [[nodiscard]] const std::vector<RecordedDisk>& recorded() const { return recorded_; }
+  [[nodiscard]] const std::vector<std::string>& remarks() const { return held_.remarks(); }
+  /// Ends the server in order; identities afterwards.
+  Result<Identities> finish();
+
+ private:
+  Unfinished(Scratch scratch, UniqueFd log, std::vector<RecordedDisk> recorded, HeldMachine held)
+      : scratch_(std::move(scratch)), log_(std::move(log)), recorded_(std::move(recorded)), held_(std::move(held)) {}
+  Scratch scratch_;
+  UniqueFd log_;
+  std::vector<RecordedDisk> recorded_;
+  HeldMachine held_;
+  std::unique_ptr<std::vector<StagedDisk>> staged_;
+  std::unique_ptr<image::BlockServer> server_;
+  std::optional<CommitProtocol> protocol_;
+  Result<void> stage(const ledger::Run& run, Logs needed);
+  bool writes_may_be_lost_ = false;
+  bool has_redo_ = true;
+  bool has_undo_ = true;
+};
+
+/// Folders and files that a run may have left.
+Result<void> remove_leftovers(const Environment& environment, const ledger::Run& run, bool with_undo);
+
+/// The same after a run's last state: it has ended, whatever becomes of its leftovers, which the next sweep takes. Warns.
+void clean_up(const Environment& environment, const ledger::Run& run, bool with_undo);
+
+/// Bytes that the undo images of a run take.
+std::uint64_t undo_size(const std::vector<RecordedDisk>& recorded);
+
+/// "vda: 3.0 MiB are neither the old nor the new content (first at byte 1048576)"; empty when nothing is foreign.
+std::string foreign_text(const std::vector<Standing>& standings);
+
+}  // namespace vmpatch::engine
