@@ -171,10 +171,35 @@ Result<std::vector<Standing>> CommitProtocol::look(bool writes_may_be_lost) {
   return all;
 }
 
-Result<std::uint64_t> CommitProtocol::write_disk(const StagedDisk& staged, const image::OwnImage& log) {
-  VMPATCH_TRY(const auto extents, held_by(staged, log, staged.disk.target + "-held"));
+Result<std::uint64_t> CommitProtocol::write_new(const StagedDisk& staged, const Extents& extents) {
   VMPATCH_TRY(const auto writable, staged.disk.chain.open_top_writable());
-  VMPATCH_CHECK(server_.commit(staged.disk.chain, log, writable.get(), progress_));
+  VMPATCH_CHECK(server_.commit(staged.disk.chain, staged.redo, writable.get(), progress_));
+  return image::total_length(extents);
+}
+
+Result<std::uint64_t> CommitProtocol::write_old(const StagedDisk& staged, const Extents& extents) {
+  Exports exports(server_, staged.disk);
+  VMPATCH_TRY(const auto now, exports.chain());
+  VMPATCH_TRY(const auto before, exports.over(*staged.undo));
+  VMPATCH_TRY(const auto written, image::differing_extents(now, before, extents));
+  VMPATCH_CHECK(exports.close());
+  if (written.empty()) return std::uint64_t{0};
+  VMPATCH_TRY(const auto writable, staged.disk.chain.open_top_writable());
+  // Not over the chain, which must not be exported twice while it is written: it holds everything that is asked for.
+  VMPATCH_TRY(const auto from, server_.export_own(*staged.undo, "old", false));
+  VMPATCH_TRY(const auto to, server_.export_writable(staged.disk.chain, writable.get(), "base"));
+  const auto copied = image::copy_extents(from, to, written, progress_);
+  const auto flushed = server_.remove("base");
+  VMPATCH_CHECK(server_.remove("old"));
+  VMPATCH_CHECK(copied);
+  VMPATCH_CHECK(flushed);
+  return image::total_length(written);
+}
+
+Result<std::uint64_t> CommitProtocol::write_disk(const StagedDisk& staged, Direction direction) {
+  const auto& log = direction == Direction::to_old ? *staged.undo : staged.redo;
+  VMPATCH_TRY(const auto extents, held_by(staged, log, staged.disk.target + "-held"));
+  VMPATCH_TRY(const auto bytes, direction == Direction::to_old ? write_old(staged, extents) : write_new(staged, extents));
   Exports exports(server_, staged.disk);
   VMPATCH_TRY(const auto base, exports.chain());
   VMPATCH_TRY(const auto content, exports.over(log));
@@ -182,13 +207,13 @@ Result<std::uint64_t> CommitProtocol::write_disk(const StagedDisk& staged, const
     return same.error().in(fmt::format("disk {} after the commit", staged.disk.target));
   }
   VMPATCH_CHECK(exports.close());
-  return image::total_length(extents);
+  return bytes;
 }
 
 Result<std::uint64_t> CommitProtocol::write(Direction direction) {
   std::uint64_t bytes = 0;
   for (const auto& staged : disks_) {
-    VMPATCH_TRY(const auto written, write_disk(staged, direction == Direction::to_old ? *staged.undo : staged.redo));
+    VMPATCH_TRY(const auto written, write_disk(staged, direction));
     bytes += written;
   }
   return bytes;

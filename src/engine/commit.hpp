@@ -41,7 +41,8 @@ class CommitProtocol {
   /// written before it may be zero. Errc::refused when an undo image does not cover what its redo log holds.
   Result<std::vector<Standing>> look(bool writes_may_be_lost);
 
-  /// Writes, makes durable, reads back and compares. May be repeated after a crash at any point: neither log is changed. Value: bytes.
+  /// Writes, makes durable, reads back and compares. May be repeated after a crash at any point: neither log is changed. To the old
+  /// content only what differs is written, so that a full file system does not hinder it. Value: bytes.
   Result<std::uint64_t> write(Direction direction);
 
   /// Copies the present content of what the redo logs hold beside the undo images (RECORDED.lost), durably.
@@ -53,7 +54,9 @@ class CommitProtocol {
   Result<image::OwnImage> copy_of(const StagedDisk& staged, const Extents& extents, const fs::path& path);
   Result<void> write_digests(const StagedDisk& staged, const Extents& extents, const fs::path& path);
   Result<Standing> look_at(const StagedDisk& staged, bool writes_may_be_lost);
-  Result<std::uint64_t> write_disk(const StagedDisk& staged, const image::OwnImage& log);
+  Result<std::uint64_t> write_new(const StagedDisk& staged, const Extents& extents);
+  Result<std::uint64_t> write_old(const StagedDisk& staged, const Extents& extents);
+  Result<std::uint64_t> write_disk(const StagedDisk& staged, Direction direction);
 
   image::BlockServer& server_;
   std::vector<StagedDisk>& disks_;

@@ -10,13 +10,17 @@ namespace {
 
 using ledger::RunState;
 
-Result<Ended> discard(const Environment& environment, RunRecord& record, Direction direction, std::uint64_t bytes) {
+Result<Ended> discard(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction, std::uint64_t bytes) {
   const auto& before = record.run();
   const bool lost = before.detail.value("lost", false);
   auto message = fmt::format("the {} content was {} ({}){}", to_string(direction), direction == Direction::to_old ? "put back" : "written",
                              format_size(bytes), direction == Direction::to_old ? "" : ", unattested");
   if (!before.error.empty()) message += ": " + before.error;
-  VMPATCH_CHECK(record.advance(RunState::discarded, Json::object(), message));
+  if (lost) {
+    VMPATCH_CHECK(record.advance_keeping_undo(RunState::discarded, Json::object(), message, undo_size(unfinished.recorded())));
+  } else {
+    VMPATCH_CHECK(record.advance(RunState::discarded, Json::object(), message));
+  }
   clean_up(environment, record.run(), !lost);
   if (lost) message += fmt::format("; what was overwritten lies in {}", record.undo_dir().string());
   return Ended{direction == Direction::to_old ? "put back" : "redone", std::move(message)};
@@ -45,8 +49,8 @@ Result<Ended> end_written(const Environment& environment, RunRecord& record, Unf
                           std::uint64_t bytes) {
   VMPATCH_TRY(const auto after, unfinished.finish());
   const bool proven = direction == Direction::to_new && !record.run().detail.value("unproven", false);
-  if (!proven) return discard(environment, record, direction, bytes);
-  VMPATCH_CHECK(record.commit({{"after", to_json(after)}}, undo_size(unfinished.recorded())));
+  if (!proven) return discard(environment, record, unfinished, direction, bytes);
+  VMPATCH_CHECK(record.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}}, {}, undo_size(unfinished.recorded())));
   VMPATCH_CHECK(attest_committed(environment, record, after));
   return Ended{"redone", fmt::format("the interrupted commit was done again ({})", format_size(bytes))};
 }

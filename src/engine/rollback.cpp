@@ -25,6 +25,27 @@ Result<ledger::Run> find_run(const Environment& environment, const std::string& 
 /// What held before the run, whose content comes back; older records name only what held after it.
 Json satisfied_before(const ledger::Run& run) { return run.detail.value("satisfied_before", Json::array()); }
 
+/// Errc::refused with the reason: what the run overwrote is no longer there to be taken.
+Result<void> check_undo(const Environment& environment, const ledger::Run& run) {
+  ledger::UndoFilter filter;
+  filter.run_id = run.id;
+  VMPATCH_TRY(const auto undos, environment.store.undos(filter));
+  const auto state = undos.empty() ? ledger::UndoState::expired : undos.front().state;
+  switch (state) {
+    case ledger::UndoState::kept:
+    case ledger::UndoState::in_use:  // the lease tells who, or use_undo() when that run has died
+      return {};
+    case ledger::UndoState::spent:
+      return fail(Errc::refused, "run {} was rolled back already, by run {}; rolling that one back brings it again", run.id,
+                  undos.front().used_by);
+    case ledger::UndoState::expired: break;
+  }
+  return fail(Errc::refused,
+              "the undo of run {} is not kept or has expired (configuration, undo_keep): what it overwrote is gone; a snapshot or backup of the "
+              "machine from before {} is what is left",
+              run.id, format_time(run.created));
+}
+
 /// The undo image is the redo log of the way back: same hold, same protocol, same recovery, and an undo of its own.
 class Rollback {
  public:
@@ -159,7 +180,7 @@ class Rollback {
     VMPATCH_TRY(const auto after, held_->identify_again());
     report_.run_id = record_.run().id;
     report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-    VMPATCH_CHECK(record_.commit({{"after", to_json(after)}, {"report", to_json(report_)}}, undo_bytes_));
+    VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, undo_bytes_));
     const auto& run = record_.run();
     VMPATCH_TRY(const auto attestation, make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after,
                                                          satisfied_before(original_)));
@@ -214,6 +235,7 @@ Result<Report> rollback(const Environment& environment, const std::string& run_i
     return fail(Errc::refused, "run {} was on machine {}, not on {}", run_id, escape_untrusted(original.machine_name),
                 escape_untrusted(machine.name));
   }
+  VMPATCH_CHECK(check_undo(environment, original));
   return Rollback(environment, original, machine, options).execute();
 }
 

@@ -209,7 +209,7 @@ Result<void> Run::attest() {
   step("attesting");
   VMPATCH_TRY(const auto after, held_->identify_again());
   report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-  VMPATCH_CHECK(record_.commit({{"after", to_json(after)}, {"report", to_json(report_)}}, undo_bytes_));
+  VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, undo_bytes_));
   const auto& run = record_.run();
   VMPATCH_TRY(const auto attestation,
               make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, satisfied_));

@@ -160,7 +160,7 @@ Result<void> RunRecord::advance(ledger::RunState to, const Json& detail, const s
   return transition(to, [&] { return write(to, detail, error); });
 }
 
-Result<void> RunRecord::commit(const Json& detail, std::uint64_t undo_bytes) {
+Result<void> RunRecord::advance_keeping_undo(ledger::RunState to, const Json& detail, const std::string& error, std::uint64_t undo_bytes) {
   ledger::Undo undo;
   undo.run_id = run_.id;
   undo.machine_uuid = run_.machine_uuid;
@@ -168,9 +168,9 @@ Result<void> RunRecord::commit(const Json& detail, std::uint64_t undo_bytes) {
   undo.created = environment_.clock.now();
   undo.bytes = undo_bytes;
   undo.detail = {{"folder", undo_dir().string()}};
-  return transition(ledger::RunState::committed, [&] {
+  return transition(to, [&] {
     return environment_.store.together([&]() -> Result<void> {
-      VMPATCH_CHECK(write(ledger::RunState::committed, detail, {}));
+      VMPATCH_CHECK(write(to, detail, error));
       return environment_.store.keep_undo(undo);
     });
   });

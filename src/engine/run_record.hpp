@@ -58,8 +58,8 @@ class RunRecord {
   Result<void> lease(const std::vector<std::string>& disks);
   Result<void> advance(ledger::RunState to, const Json& detail = Json::object(), const std::string& error = {});
   Result<void> attest(const ledger::Attestation& attestation);
-  /// `committed`, with the undo images in the list of those that are kept: one step.
-  Result<void> commit(const Json& detail, std::uint64_t undo_bytes);
+  /// advance(), and the undo folder comes into the list of those that are kept: one step.
+  Result<void> advance_keeping_undo(ledger::RunState to, const Json& detail, const std::string& error, std::uint64_t undo_bytes);
   [[nodiscard]] const ledger::Run& run() const { return run_; }
   [[nodiscard]] fs::path work_dir() const { return environment_.places.runs / run_.id; }
   [[nodiscard]] fs::path undo_dir() const { return environment_.places.undo / run_.id; }

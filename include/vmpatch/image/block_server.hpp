@@ -62,6 +62,9 @@ class BlockServer {
   Result<NbdExport> export_overlay(const Chain& chain, const OwnImage& overlay, const std::string& name, bool writable);
   /// Exports an own image without any backing (undo image).
   Result<NbdExport> export_own(const OwnImage& image, const std::string& name, bool writable);
+  /// Exports `chain` for writing into its top layer. `top_writable` is Chain::open_top_writable(). What was written is durable when
+  /// remove() has returned.
+  Result<NbdExport> export_writable(const Chain& chain, int top_writable, const std::string& name);
   /// Flushes and takes the export and its block nodes away; readers must have disconnected.
   Result<void> remove(const std::string& name);
 

@@ -26,6 +26,9 @@ Result<void> copy_extents(const NbdExport& from, const NbdExport& to, const std:
 /// Errc::failed with the first differing offset; success when equal.
 Result<void> compare_extents(const NbdExport& a, const NbdExport& b, const std::vector<Extent>& extents);
 
+/// The blocks of 4 KiB within `extents` in which the two differ, neighbours joined.
+Result<std::vector<Extent>> differing_extents(const NbdExport& a, const NbdExport& b, const std::vector<Extent>& extents);
+
 /// How the content of one disk relates to two others (and a third one), in bytes. Counted by sectors of 512: what a kill or a power
 /// failure leaves is never torn within one.
 struct Relation {

@@ -30,6 +30,11 @@ Result<void> compare_extents(const NbdExport& a, const NbdExport& b, const std::
   return plugin->compare(a, b, extents);
 }
 
+Result<std::vector<Extent>> differing_extents(const NbdExport& a, const NbdExport& b, const std::vector<Extent>& extents) {
+  VMPATCH_TRY(const auto* plugin, functions());
+  return plugin->differing(a, b, extents);
+}
+
 Result<Relation> relate_extents(const NbdExport& disk, const NbdExport& first, const NbdExport& second, const NbdExport* third,
                                 const std::vector<Extent>& extents, const Progress& progress) {
   VMPATCH_TRY(const auto* plugin, functions());

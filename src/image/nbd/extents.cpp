@@ -179,6 +179,28 @@ Result<void> compare_extents(const NbdExport& a, const NbdExport& b, const std::
   });
 }
 
+Result<std::vector<Extent>> differing_extents(const NbdExport& a, const NbdExport& b, const std::vector<Extent>& extents) {
+  constexpr std::uint64_t block = 4096;
+  VMPATCH_TRY(Reader first, Reader::open(a));
+  VMPATCH_TRY(Reader second, Reader::open(b));
+  std::vector<Extent> found;
+  VMPATCH_CHECK(for_each_chunk(extents, {}, [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
+    VMPATCH_CHECK(first.read(offset, length));
+    VMPATCH_CHECK(second.read(offset, length));
+    for (std::uint64_t at = 0; at < length; at += block) {
+      const std::uint64_t size = std::min(block, length - at);
+      if (std::memcmp(first.bytes.data() + at, second.bytes.data() + at, size) == 0) continue;
+      if (!found.empty() && found.back().offset + found.back().length == offset + at) {
+        found.back().length += size;
+      } else {
+        found.push_back({offset + at, size});
+      }
+    }
+    return {};
+  }));
+  return found;
+}
+
 Result<Relation> relate_extents(const NbdExport& disk, const NbdExport& first, const NbdExport& second, const NbdExport* third,
                                 const std::vector<Extent>& extents, const Progress& progress) {
   VMPATCH_TRY(Reader middle, Reader::open(disk));

@@ -9,6 +9,7 @@ struct ExtentFunctions {
   decltype(&held_extents) held;
   decltype(&copy_extents) copy;
   decltype(&compare_extents) compare;
+  decltype(&differing_extents) differing;
   decltype(&relate_extents) relate;
   decltype(&digest_extents) digest;
 };

@@ -3,7 +3,8 @@
 
 extern "C" const vmpatch::image::ExtentFunctions* vmpatch_extent_functions() {
   static const vmpatch::image::ExtentFunctions functions{&vmpatch::image::held_extents, &vmpatch::image::copy_extents,
-                                                         &vmpatch::image::compare_extents, &vmpatch::image::relate_extents,
+                                                         &vmpatch::image::compare_extents, &vmpatch::image::differing_extents,
+                                                         &vmpatch::image::relate_extents,
                                                          &vmpatch::image::digest_extents};
   return &functions;
 }

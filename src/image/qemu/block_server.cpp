@@ -50,6 +50,14 @@ Result<void> check_overlay(const Chain& chain, const OwnImage& overlay) {
               shown(chain.top().path), chain.virtual_size());
 }
 
+Result<void> check_writable(const Chain& chain, int top_writable) {
+  const Layer& top = chain.top();
+  VMPATCH_TRY(const auto base, inode_of(top.fd.get(), top.path));
+  VMPATCH_TRY(const auto writable, inode_of(top_writable, top.path));
+  if (base == writable && (::fcntl(top_writable, F_GETFL) & O_ACCMODE) == O_RDWR) return {};
+  return fail(Errc::failed, "write into {}: the writable descriptor is not this image's", shown(top.path));
+}
+
 Result<void> sync(int fd, const fs::path& path) {
   if (::fsync(fd) != 0) return errno_error(errno, "sync image " + shown(path));
   return {};
@@ -87,6 +95,8 @@ struct BlockServer::State {
   Result<NbdExport> publish(Export entry, const std::string& name, std::uint64_t size, bool writable);
   Result<void> wait_until_gone(const std::string& id, const std::string& name);
   Result<void> check_free(const std::string& name) const;
+  /// Other nodes over it would go on with cached tables of the old content.
+  Result<void> check_not_exported(const Chain& chain) const;
 };
 
 BlockServer::BlockServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -119,6 +129,15 @@ Result<void> BlockServer::State::check_free(const std::string& name) const {
   return {};
 }
 
+Result<void> BlockServer::State::check_not_exported(const Chain& chain) const {
+  VMPATCH_TRY(const auto base, inode_of(chain.top().fd.get(), chain.top().path));
+  for (const auto& [name, entry] : exports) {
+    if (entry.chain_top != base) continue;
+    return fail(Errc::busy, "write into {}: export {} still reads it; remove it first", shown(chain.top().path), escape_untrusted(name));
+  }
+  return {};
+}
+
 Result<NbdExport> BlockServer::State::publish(Export entry, const std::string& name, std::uint64_t size,
                                               bool writable) {
   entry.id = fmt::format("export{}", next_export++);
@@ -145,6 +164,21 @@ Result<NbdExport> BlockServer::export_chain(const Chain& chain, const std::strin
     return added.error();
   }
   return state_->publish(std::move(entry), name, chain.virtual_size(), false);
+}
+
+Result<NbdExport> BlockServer::export_writable(const Chain& chain, int top_writable, const std::string& name) {
+  VMPATCH_CHECK(state_->check_free(name));
+  VMPATCH_CHECK(check_writable(chain, top_writable));
+  VMPATCH_CHECK(state_->check_not_exported(chain));
+  Export entry;
+  VMPATCH_TRY(entry.chain_top, inode_of(chain.top().fd.get(), chain.top().path));
+  VMPATCH_TRY(entry.written, duplicate(top_writable, chain.top().path));
+  entry.written_path = chain.top().path;
+  if (auto added = state_->builder.add_chain(entry.stack, chain, top_writable); !added) {
+    static_cast<void>(state_->builder.remove(entry.stack).has_value());
+    return added.error();
+  }
+  return state_->publish(std::move(entry), name, chain.virtual_size(), true);
 }
 
 Result<NbdExport> BlockServer::export_overlay(const Chain& chain, const OwnImage& overlay, const std::string& name,
@@ -224,18 +258,8 @@ Result<void> BlockServer::commit(const Chain& chain, const OwnImage& overlay, in
                                  const Progress& progress) {
   VMPATCH_CHECK(check_overlay(chain, overlay));
   const Layer& top = chain.top();
-  VMPATCH_TRY(const auto base, inode_of(top.fd.get(), top.path));
-  VMPATCH_TRY(const auto writable, inode_of(top_writable, top.path));
-  if (base != writable || (::fcntl(top_writable, F_GETFL) & O_ACCMODE) != O_RDWR) {
-    return fail(Errc::failed, "commit into {}: the writable descriptor is not this image's", shown(top.path));
-  }
-  for (const auto& [name, entry] : state_->exports) {
-    // Its nodes would go on with cached tables of the old base.
-    if (entry.chain_top == base) {
-      return fail(Errc::busy, "commit into {}: export {} still reads it; remove it first", shown(top.path),
-                  escape_untrusted(name));
-    }
-  }
+  VMPATCH_CHECK(check_writable(chain, top_writable));
+  VMPATCH_CHECK(state_->check_not_exported(chain));
   // The redo log must be on the disk before the first byte of the base changes.
   VMPATCH_CHECK(sync(overlay.read_only.get(), overlay.path));
 

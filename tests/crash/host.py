@@ -1,0 +1,492 @@
+#!/usr/bin/env python3
+"""What happens around an interrupted run: the host boots again and numbers its disks anew, storage is absent or full, a backup reads, a
+clone starts, the machine runs and writes, an operator must choose. Each case is one function; its name says what is expected.
+Usage: host.py [PART-OF-A-NAME]"""
+
+import os
+import subprocess
+import sys
+
+import stage as s
+
+FOREIGN = (0x5A, s.ROOM + (1 << 20), 65536)  # pattern, offset, length: within what the patch writes
+
+
+def last_id(stage):
+    return stage.last_run()["id"]
+
+
+def says(text, *parts):
+    for part in parts:
+        if part not in text:
+            raise s.Failed(f"nothing says {part!r}: {text}")
+
+
+def file_system(stage, mib=200):
+    """Puts the machine's image on an ext4 of its own, mounted from a loop device."""
+    disk = stage.disks[0]
+    host = stage.path("host-disk")
+    with open(host, "wb") as out:
+        out.truncate(mib << 20)
+    s.must("mkfs.ext4", "-q", "-F", host)
+    stage.mount_point = stage.path("mnt")
+    os.mkdir(stage.mount_point)
+    mount(stage)
+    moved = os.path.join(stage.mount_point, os.path.basename(disk.file))
+    s.must("cp", "--sparse=always", disk.file, moved)
+    disk.file = disk.path = moved
+    disk.folder = stage.path("images")
+    stage.define()
+
+
+def mount(stage):
+    s.must("mount", "-o", "loop", stage.path("host-disk"), stage.mount_point)
+
+
+def unmount(stage):
+    s.must("umount", stage.mount_point)
+
+
+def fill(stage):
+    """Every block of the file system that an ordinary write could get."""
+    subprocess.run(["dd", "if=/dev/zero", "of=" + os.path.join(stage.mount_point, "filler"), "bs=64K", "status=none"],
+                   capture_output=True, check=False)
+    os.sync()
+
+
+def make_room(stage):
+    os.unlink(os.path.join(stage.mount_point, "filler"))
+
+
+def ready(kind="raw", **more):
+    stage = s.Stage(kind, **more)
+    stage.old = stage.digests()
+    return stage
+
+
+def patched(stage):
+    """Content after the patch, found on a copy of the disk's bytes."""
+    stage.keep()
+    stage.apply()
+    stage.new = stage.digests()
+    stage.put_back()
+    return stage
+
+
+# --- the host ---
+
+def a_file_whose_file_system_is_mounted_under_another_number_is_recovered():
+    with ready() as stage:
+        file_system(stage)
+        try:
+            patched(stage)
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+            number = os.stat(stage.disks[0].file).st_dev
+            unmount(stage)
+            with open(stage.path("other"), "wb") as other:
+                other.truncate(1 << 20)
+            loop = s.must("losetup", "--find", "--show", stage.path("other")).strip()
+            try:
+                mount(stage)
+            finally:
+                s.must("losetup", "--detach", loop)
+            if os.stat(stage.disks[0].file).st_dev == number:
+                raise s.Failed("the device number is the same; this proves nothing")
+            says(stage.run("recover"), "redone")
+            s.expect("content", stage.new, stage.digests())
+        finally:
+            unmount(stage)
+
+
+def a_block_device_that_got_another_number_is_recovered_by_the_name_that_its_machine_has():
+    with ready("device") as stage:
+        disk = stage.disks[0]
+        link = f"/dev/vm-patch-test-{os.getpid()}"
+        os.symlink(os.path.basename(disk.loop), link)
+        try:
+            disk.path = link
+            stage.define()
+            patched(stage)
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+            before = disk.loop
+            disk.detach()
+            with open(stage.path("other"), "wb") as other:
+                other.truncate(1 << 20)
+            in_the_way = s.must("losetup", "--show", before, stage.path("other")).strip() if os.path.exists(before) else ""
+            disk.attach()
+            os.unlink(link)
+            os.symlink(os.path.basename(disk.loop), link)
+            disk.path = link
+            if disk.loop == before:
+                raise s.Failed("the device is the same; this proves nothing")
+            says(stage.run("recover"), "redone")
+            s.expect("content", stage.new, stage.digests())
+            s.must("losetup", "--detach", before)
+            del in_the_way
+        finally:
+            os.unlink(link)
+
+
+def storage_that_is_absent_is_waited_for_however_often():
+    with ready() as stage:
+        file_system(stage)
+        try:
+            patched(stage)
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+            unmount(stage)
+            for _ in range(5):
+                says(stage.run("recover", code=7), "waiting")
+                s.expect("state", "committing", stage.last_run()["state"])
+            mount(stage)
+            says(stage.run("recover"), "redone")
+            s.expect("content", stage.new, stage.digests())
+        finally:
+            unmount(stage)
+
+
+def another_file_in_the_place_of_the_disk_is_not_touched():
+    with ready() as stage:
+        disk = stage.disks[0]
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        os.rename(disk.file, disk.file + ".real")
+        s.must("cp", disk.file + ".real", disk.file)
+        before = stage.digests()
+        says(stage.run("recover", code=7), "waiting", "another file has its name")
+        s.expect("content of the other file", before, stage.digests())
+        stage.run("recover", last_id(stage), "--to", "keep", "--yes")
+        s.expect("state", "discarded", stage.last_run()["state"])
+        s.expect("content of the other file", before, stage.digests())
+
+
+def a_file_system_without_room_is_told_before_anything_is_written():
+    with ready() as stage:
+        file_system(stage, mib=60)
+        try:
+            fill(stage)
+            before = stage.digests()
+            says(stage.apply(code=4), "may grow by", "make room there")
+            s.expect("content", before, stage.digests())
+            s.expect("state", "failed", stage.last_run()["state"])
+        finally:
+            unmount(stage)
+
+
+def a_file_system_that_fills_up_during_the_commit_gets_the_old_content_back():
+    with ready() as stage:
+        file_system(stage, mib=60)
+        try:
+            before = stage.digests()
+            stage.apply(code=1, VMPATCH_CRASH_RECORD=filler_at(stage, "after:committing"))
+            s.expect("content", before, stage.digests())
+            s.expect("state", "failed", stage.last_run()["state"])
+            says(stage.last_run()["error"], "No space left on device")
+            s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+        finally:
+            unmount(stage)
+
+
+def a_recovery_without_room_puts_the_old_content_back():
+    with ready() as stage:
+        file_system(stage, mib=60)
+        try:
+            before = stage.digests()
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+            fill(stage)
+            says(stage.run("recover"), "put back", "No space left on device")
+            s.expect("content", before, stage.digests())
+            s.expect("state", "discarded", stage.last_run()["state"])
+            make_room(stage)
+            stage.apply()
+        finally:
+            unmount(stage)
+
+
+def filler_at(stage, point):
+    script = stage.path("fill")
+    with open(script, "w", encoding="utf-8") as out:
+        out.write(f"#!/bin/sh\n[ \"$1\" = {point} ] || exit 0\n"
+                  f"dd if=/dev/zero of='{stage.mount_point}/filler' bs=64K status=none 2>/dev/null\nsync\nexit 0\n")
+    os.chmod(script, 0o755)
+    return script
+
+
+# --- somebody else ---
+
+class Reader:
+    """A backup: a QEMU that reads an image under its own locks."""
+
+    def __init__(self, stage, disk):
+        self.socket = stage.path("reader.sock")
+        self.process = subprocess.Popen(["qemu-nbd", "--read-only", "--persistent", "-f", disk.format, "-k", self.socket, disk.path])
+        while not os.path.exists(self.socket):
+            if self.process.poll() is not None:
+                raise s.Failed("the reader did not start")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def a_backup_that_reads_makes_apply_and_rollback_wait_and_nothing_is_left_over():
+    with ready() as stage:
+        with Reader(stage, stage.disks[0]):
+            says(stage.apply(code=6), "in use by another program")
+        s.expect("state", "failed", stage.last_run()["state"])
+        stage.apply()
+        new = stage.digests()
+        with Reader(stage, stage.disks[0]):
+            says(stage.rollback(code=6), "in use by another program")
+        s.expect("state", "failed", stage.last_run()["state"])
+        s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+        s.expect("content", new, stage.digests())
+        stage.rollback()
+        s.expect("content", stage.old, stage.digests())
+
+
+def a_clone_cannot_be_opened_from_the_lease_to_the_end():
+    with ready("qcow2") as stage:
+        disk = stage.disks[0]
+        log = stage.path("clone.log")
+        # Elsewhere, where nobody looks for children.
+        os.mkdir(stage.path("elsewhere"))
+        clone = stage.path("elsewhere/clone.qcow2")
+        s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", disk.path, clone)
+        script = stage.path("open-clone")
+        with open(script, "w", encoding="utf-8") as out:
+            out.write(f"#!/bin/sh\nqemu-io -f qcow2 -c 'read 0 512' '{clone}' >'{log}.out' 2>&1\necho \"$1 $? $(cat '{log}.out')\" >>'{log}'\n")
+        os.chmod(script, 0o755)
+        stage.apply(VMPATCH_CRASH_RECORD=script)
+        with open(log, encoding="utf-8") as lines:
+            seen = dict(line.split(" ", 1) for line in lines if ":" in line.split(" ", 1)[0])
+        s.expect("before the lease", "0", seen["before:leased"][0])
+        for point in ("before:staged", "after:patched", "before:committing", "after:committing", "before:committed"):
+            says(seen[point], "1 ", "consistent read")
+        if seen["after:attested"][0] != "1":
+            raise s.Failed("the clone was opened before the process had let go")
+        s.must("qemu-io", "-f", "qcow2", "-c", "read 0 512", clone)
+
+
+def a_machine_with_a_new_uuid_over_a_torn_disk_is_not_verified_before_recovery():
+    with ready() as stage:
+        patched(stage)
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        stage.define(uuid=s.UUID + "9", name="web99")
+        says(stage.run("verify", "-d", "web99", "-r", stage.path("patch1.vmpatch"), code=7), "interrupted while committing")
+        says(stage.apply(), "redone")
+        s.expect("content", stage.new, stage.digests())
+
+
+# --- an operator must choose ---
+
+def torn(stage):
+    """Killed in the commit; then the machine ran and wrote."""
+    patched(stage)
+    stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+    if not stage.guest_writes(stage.disks[0], *FOREIGN):
+        raise s.Failed("the machine could not write")
+    stage.torn = stage.digests()
+    says(stage.run("recover", code=7), "quarantined", "neither the old nor the new content")
+    s.expect("content of a quarantined disk", stage.torn, stage.digests())
+    return last_id(stage)
+
+
+def the_ways_out_of_a_quarantine_are_shown_with_what_each_loses():
+    with ready() as stage:
+        run = torn(stage)
+        says(stage.run("recover", run, code=7), "64 KiB NEITHER", "--to keep", "--to old", "--to new", "64 KiB that somebody else wrote since")
+        says(stage.run("recover", run, "--to", "old", code=2), "say --yes")
+        says(stage.run("recover", "--to", "old", code=2), "needs the run")
+        s.expect("content", stage.torn, stage.digests())
+        s.expect("state", "quarantined", stage.last_run()["state"])
+        says(stage.run("recover", "--retry", code=7), "quarantined")
+
+
+def a_quarantine_that_is_kept_leaves_the_disks_and_is_not_attested():
+    with ready("two") as stage:
+        run = torn(stage)
+        says(stage.run("recover", run, "--to", "keep", "--yes"), "kept", "unattested")
+        s.expect("content", stage.torn, stage.digests())
+        s.expect("state", "discarded", stage.last_run()["state"])
+        s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("patch1.vmpatch"), code=3), "does not hold")
+
+
+def lost_block(stage, run):
+    pattern, offset, length = FOREIGN
+    path = os.path.join(stage.state, "undo", run, "vda.undo.qcow2.lost")
+    s.must("qemu-io", "-r", "-f", "qcow2", "-c", f"read -P {pattern} {offset} {length}", path)
+
+
+def a_quarantine_that_goes_to_old_is_the_old_disk_and_keeps_what_it_overwrote():
+    with ready() as stage:
+        run = torn(stage)
+        says(stage.run("recover", run, "--to", "old", "--yes"), "put back", "what was overwritten lies in")
+        s.expect("content", stage.old, stage.digests())
+        s.expect("state", "discarded", stage.last_run()["state"])
+        lost_block(stage, run)
+        s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+        stage.apply()
+
+
+def a_quarantine_that_goes_to_new_is_the_new_disk_and_is_not_attested():
+    with ready("qcow2") as stage:
+        run = torn(stage)
+        says(stage.run("recover", run, "--to", "new", "--yes"), "unattested")
+        s.expect("content", stage.new, stage.digests())
+        s.expect("state", "discarded", stage.last_run()["state"])
+        lost_block(stage, run)
+
+
+def a_choice_that_is_killed_is_gone_on_with():
+    for way, content in (("old", "old"), ("new", "new")):
+        with ready() as stage:
+            run = torn(stage)
+            stage.run("recover", run, "--to", way, "--yes", code=-9, VMPATCH_CRASH_AT="during:write", VMPATCH_CRASH_AFTER_MS="0",
+                      VMPATCH_CRASH_FILE=stage.disks[0].file)
+            stage.run("recover")
+            s.expect("content", getattr(stage, content), stage.digests())
+            s.expect("state", "discarded", stage.last_run()["state"])
+            lost_block(stage, run)
+
+
+def a_committing_run_can_be_sent_back_to_old():
+    with ready("chain") as stage:
+        patched(stage)
+        stage.apply(code=-9, VMPATCH_CRASH_AT="before:committed")
+        s.expect("content", stage.new, stage.digests())
+        run = last_id(stage)
+        says(stage.run("recover", run, code=7), "--to old", "nothing is lost")
+        says(stage.run("recover", run, "--to", "old", "--yes"), "put back")
+        s.expect("content", stage.old, stage.digests())
+        stage.apply()
+
+
+def without_the_redo_log_the_way_to_old_is_left():
+    with ready() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        run = last_id(stage)
+        os.unlink(os.path.join(stage.state, "runs", run, "vda.overlay.qcow2"))
+        says(stage.run("recover", code=7), "quarantined", "redo log")
+        text = stage.run("recover", run, code=7)
+        says(text, "--to old", "--to keep")
+        if "--to new" in text:
+            raise s.Failed("the new content is gone, and offered")
+        stage.run("recover", run, "--to", "new", "--yes", code=4)
+        stage.run("recover", run, "--to", "old", "--yes")
+        s.expect("content", stage.old, stage.digests())
+
+
+def without_the_undo_image_the_way_to_new_is_left():
+    with ready() as stage:
+        patched(stage)
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        run = last_id(stage)
+        os.unlink(os.path.join(stage.state, "undo", run, "vda.undo.qcow2"))
+        says(stage.run("recover", code=7), "quarantined", "undo image")
+        stage.run("recover", run, "--to", "old", "--yes", code=4)
+        stage.run("recover", run, "--to", "new", "--yes")
+        s.expect("content", stage.new, stage.digests())
+
+
+# --- rollback ---
+
+def a_rollback_after_the_machine_wrote_is_refused_with_how_much_it_was():
+    with ready() as stage:
+        stage.apply()
+        stage.guest_writes(stage.disks[0], *FOREIGN)
+        used = stage.digests()
+        says(stage.rollback(code=4), "64 KiB of the 9 MiB", "--accept-loss")
+        s.expect("content", used, stage.digests())
+        s.expect("state", "failed", stage.last_run()["state"])
+        s.expect("the undo of the run", "kept", stage.last_run("apply")["undo"])
+
+
+def a_rollback_that_accepts_the_loss_can_be_taken_back_itself():
+    with ready() as stage:
+        stage.apply()
+        stage.guest_writes(stage.disks[0], *FOREIGN)
+        used = stage.digests()
+        stage.rollback("--accept-loss")
+        s.expect("content", stage.old, stage.digests())
+        stage.rollback(run=stage.last_run("rollback")["id"])
+        s.expect("content", used, stage.digests())
+
+
+def a_machine_that_was_written_beside_the_runs_blocks_is_rolled_back_and_keeps_that():
+    with ready() as stage:
+        stage.apply()
+        where = (0x5A, (stage.disks[0].mib << 20) - 65536, 4096)
+        stage.guest_writes(stage.disks[0], *where)
+        stage.rollback()
+        s.must("qemu-io", "-r", "-f", "raw", "-c", "read -P 90 {} {}".format(*where[1:]), stage.disks[0].path)
+
+
+def runs_are_rolled_back_newest_first():
+    with ready("two") as stage:
+        stage.apply("patch1")
+        first, middle = stage.last_run()["id"], stage.digests()
+        stage.apply("patch2")
+        second = stage.last_run()["id"]
+        says(stage.rollback(run=first, code=4), "roll back first", second)
+        stage.rollback(run=second)
+        s.expect("content", middle, stage.digests())
+        stage.rollback(run=first)
+        s.expect("content", stage.old, stage.digests())
+        says(stage.rollback(run=first, code=4), "rolled back already")
+
+
+def undo_images_that_a_rollback_reads_do_not_expire():
+    with ready() as stage:
+        with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
+            out.write("schema: vm-patch/config/v1\nundo_keep: 1s\n")
+        stage.apply()
+        stage.rollback(code=-9, VMPATCH_CRASH_AT="after:committing")
+        # Another machine's patch is when expired ones are removed; its recovery must not get at this disk, as if it were in use.
+        other = stage.path("other.raw")
+        with open(other, "wb") as out:
+            out.write(stage.text())
+            out.truncate(24 << 20)
+        s.must("sleep", "2")
+        with Reader(stage, stage.disks[0]):
+            stage.run("apply", "-a", other, "--format", "raw", "-r", stage.path("patch1.vmpatch"), "--yes")
+        stage.run("recover")
+        s.expect("content", stage.old, stage.digests())
+
+
+def undo_images_expire_when_their_time_is_over():
+    with ready() as stage:
+        stage.apply()
+        with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
+            out.write("schema: vm-patch/config/v1\nundo_keep: 1s\n")
+        s.must("sleep", "2")
+        run = last_id(stage)
+        stage.apply()  # nothing to do, but that
+        s.expect("undo of the run", "expired", next(r for r in stage.runs() if r["id"] == run)["undo"])
+        s.expect("undo folders", [], stage.undo_folders())
+        says(stage.rollback(run=run, code=4), "expired")
+
+
+def main():
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    cases = [value for name, value in globals().items() if callable(value) and getattr(value, "__module__", "") == "__main__"
+             and "_" in name and value.__code__.co_argcount == 0 and name not in ("main",)]
+    count = 0
+    for case in cases:
+        if wanted not in case.__name__:
+            continue
+        print(case.__name__.replace("_", " "), flush=True)
+        case()
+        count += 1
+    print(f"{count} cases")
+    if not count:
+        sys.exit("FAILED: no case has such a name")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except s.Failed as failure:
+        sys.exit(f"FAILED: {failure}")
