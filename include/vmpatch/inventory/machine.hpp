@@ -63,6 +63,15 @@ struct Metadata {
   std::string role, group, criticality, exposure;
 };
 
+/// Memory that was saved to a file of somebody's choice (virsh save), or by virsh managedsave whose file is gone: libvirt tells
+/// these two not apart.
+struct FileSave {
+  enum class Witness { libvirt, log, record };  ///< its answer; its log, when it has forgotten; ChainOptions::saved_memory
+  Witness told_by = Witness::libvirt;
+  std::optional<Time> when;  ///< where the witness knows
+};
+std::string_view to_string(FileSave::Witness witness);
+
 struct Machine {
   std::string host;      ///< libvirt URI, or "file" for a bare image
   std::string uuid;      ///< libvirt's, or named_uuid("image:" + canonical path)
@@ -70,7 +79,8 @@ struct Machine {
   State state = State::unknown;
   bool local = true;            ///< its disks are files of this computer (false: a URI with another host's name)
   bool persistent = true;
-  bool managed_save = false;
+  bool managed_save = false;    ///< its memory is in libvirt's own folder
+  std::optional<FileSave> saved_to_file;  ///< only where the state is `saved` without managed_save
   bool has_snapshots = false;   ///< libvirt snapshots or internal ones (also those that hold memory)
   std::vector<Snapshot> snapshots;  ///< oldest first; load_lineage() adds the internal ones; at most 256 and one that says so
   std::string at_snapshot;      ///< of at_snapshot(): name of that snapshot; such a machine is only read
@@ -84,7 +94,7 @@ struct Machine {
   bool is_template = false;
   std::string problem;                     ///< why it could not be read fully
 
-  [[nodiscard]] bool dormant() const { return state == State::shutoff && !managed_save; }
+  [[nodiscard]] bool dormant() const { return state == State::shutoff && !managed_save && !saved_to_file; }
   [[nodiscard]] bool suspended() const;
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vmpatch/core/log.hpp"
+#include "vmpatch/inventory/libvirt_folders.hpp"
 #include "vmpatch/inventory/machine.hpp"
 
 namespace vmpatch::inventory {
@@ -23,6 +24,8 @@ class Source {
 /// Any libvirt URI. The connection is made at the first call, read-only where libvirt allows it. A host that is silent
 /// for 15 s counts as not reachable; nothing is printed by libvirt itself. Target: inventory_libvirt.
 std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log);
+/// The same, where its daemon's folders are others than libvirt_folders() says.
+std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log, std::optional<LibvirtFolders> folders);
 
 /// Bare images (-a FILE with --format). `find` accepts the path.
 struct BareImage {

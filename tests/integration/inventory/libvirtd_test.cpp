@@ -3,6 +3,7 @@
 
 #include "unit/inventory/images.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::inventory {
@@ -12,6 +13,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+std::string domain(const std::string& name, const std::string& disk) {
+  return "<domain type='qemu'><name>" + name + "</name><memory unit='MiB'>32</memory><os><type>hvm</type></os><devices>" + disk +
+         "</devices></domain>";
+}
+
 class PrivateLibvirtd {
  public:
   PrivateLibvirtd() { uri_ = std::string(trim(script({"start"}))); }
@@ -19,6 +25,12 @@ class PrivateLibvirtd {
   PrivateLibvirtd& operator=(const PrivateLibvirtd&) = delete;
   ~PrivateLibvirtd() { script({"stop"}); }
   [[nodiscard]] const std::string& uri() const { return uri_; }
+  void define(const std::string& name, const fs::path& image) {
+    const auto file = folder_ / (name + ".xml");
+    const std::string disk = "<disk type='file'><driver name='qemu' type='qcow2'/><source file='" + image.string() + "'/><target dev='vda'/></disk>";
+    if (!write_file_atomic(file, domain(name, disk))) throw std::runtime_error("cannot write " + file.string());
+    virsh({"define", file.string()});
+  }
   void virsh(std::vector<std::string> words) {
     Command command;
     command.argv = {"virsh", "-q", "-c", uri_};
@@ -27,26 +39,27 @@ class PrivateLibvirtd {
     if (!done) throw std::runtime_error(done.error().message);
   }
 
- private:
+  [[nodiscard]] fs::path folder() const { return folder_ / "d"; }
+  [[nodiscard]] LibvirtFolders folders() const {
+    const fs::path d = folder();
+    return {d / "etc/qemu", d / "run/libvirt/qemu", d / "lib/qemu/save", d / "log/qemu", d / "run/libvirt"};
+  }
   std::string script(const std::vector<std::string>& words) {
     // `start` leaves daemons behind, which run() would kill with the script's process group: setsid, and files for output.
     Command command;
     const auto out = (folder_ / "out").string();
     command.argv = {"setsid", "-w", "bash", "-c", std::string(VMPATCH_SOURCE_DIR) + "/tests/support/private-libvirtd.sh " + words[0] + " " +
-                    (folder_ / "d").string() + " >" + out + " 2>&1"};
+                    folder().string() + " >" + out + " 2>&1"};
     const auto done = run_checked(command);
     const auto text = read_file(out);
     if (!done) throw std::runtime_error(done.error().message + (text ? *text : ""));
     return text ? *text : "";
   }
+
+ private:
   test::Scratch folder_;
   std::string uri_;
 };
-
-std::string domain(const std::string& name, const std::string& disk) {
-  return "<domain type='qemu'><name>" + name + "</name><memory unit='MiB'>32</memory><os><type>hvm</type></os><devices>" + disk +
-         "</devices></domain>";
-}
 
 TEST(Libvirtd, pools_volumes_states_and_saved_memory) {
   PrivateLibvirtd daemon;
@@ -90,6 +103,77 @@ TEST(Libvirtd, pools_volumes_states_and_saved_memory) {
   const auto same = std::find_if(listed.machines.begin(), listed.machines.end(), [](const Machine& m) { return m.name == "diskless"; });
   ASSERT_NE(same, listed.machines.end());
   EXPECT_EQ(same->state, State::saved);
+}
+
+/// One machine `web` on a libvirtd of its own, whose memory is in a file.
+class SavedToFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    daemon_.define("web", images_.qcow2("web.qcow2"));
+    daemon_.virsh({"start", "web"});
+    daemon_.virsh({"save", "web", saved_});
+  }
+  /// As list() says, which must be what find() says.
+  Machine web() {
+    NullLog log;
+    const auto source = make_libvirt_source(daemon_.uri(), log, daemon_.folders());
+    const auto found = source->find("web");
+    Inventory inventory;
+    inventory.hosts.push_back(source->list());
+    Machine listed = test::named(inventory, "web");
+    EXPECT_TRUE(found && dump_json(to_json(*found), 2) == dump_json(to_json(listed), 2)) << dump_json(to_json(listed), 2);
+    return listed;
+  }
+  void restart_denying(const std::string& operations) {
+    const std::string hook = "#!/bin/sh\ncat >/dev/null\ncase $2 in " + operations + ") exit 1 ;; esac\n";
+    ASSERT_TRUE(write_file_atomic(daemon_.folder() / "etc/hooks/qemu", hook, 0755));
+    daemon_.script({"restart"});
+  }
+
+  PrivateLibvirtd daemon_;
+  test::Images images_;
+  std::string saved_ = images_ / "web.memory";
+};
+
+TEST_F(SavedToFile, is_saved_until_the_machine_runs_again) {
+  EXPECT_EQ(web().state, State::saved);
+  EXPECT_FALSE(web().managed_save);
+  ASSERT_TRUE(web().saved_to_file);
+  EXPECT_EQ(web().saved_to_file->told_by, FileSave::Witness::libvirt);
+  EXPECT_TRUE(web().saved_to_file->when);
+  EXPECT_FALSE(web().dormant());
+  daemon_.virsh({"restore", saved_});
+  daemon_.virsh({"destroy", "web"});
+  EXPECT_TRUE(web().dormant());
+  daemon_.virsh({"start", "web"});
+  daemon_.virsh({"managedsave", "web"});
+  EXPECT_TRUE(web().managed_save);
+  EXPECT_FALSE(web().saved_to_file);
+  // Whether this memory or a file was thrown away, libvirt does not tell.
+  daemon_.virsh({"managedsave-remove", "web"});
+  EXPECT_TRUE(web().saved_to_file);
+  daemon_.virsh({"start", "web"});
+  daemon_.virsh({"destroy", "web"});
+  EXPECT_TRUE(web().dormant());
+}
+
+TEST_F(SavedToFile, is_saved_after_the_daemon_was_restarted_and_after_starts_that_a_hook_denied) {
+  const auto when = web().saved_to_file.value().when;
+  restart_denying("prepare | restore");
+  EXPECT_EQ(web().state, State::saved);
+  EXPECT_EQ(web().saved_to_file.value().told_by, FileSave::Witness::log);
+  EXPECT_EQ(web().saved_to_file.value().when, when);
+  EXPECT_THROW(daemon_.virsh({"start", "web"}), std::runtime_error);
+  EXPECT_EQ(web().state, State::saved) << "the reason is now that a start failed";
+  restart_denying("start");
+  EXPECT_THROW(daemon_.virsh({"restore", saved_}), std::runtime_error);
+  EXPECT_EQ(web().state, State::saved);
+  restart_denying("nothing");
+  EXPECT_EQ(web().saved_to_file.value().when, when);
+  daemon_.virsh({"start", "web"});
+  daemon_.virsh({"destroy", "web"});
+  daemon_.script({"restart"});
+  EXPECT_TRUE(web().dormant());
 }
 
 TEST(EmbeddedDriver, is_listed_without_a_daemon) {
