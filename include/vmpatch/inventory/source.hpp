@@ -1,7 +1,9 @@
 #pragma once
 // The Source port: where machines come from.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,11 +46,16 @@ std::optional<image::Format> format_of_name(const fs::path& path);
 struct ChainOptions {
   std::vector<fs::path> allowed_dirs;       ///< besides the pools and the image's own folder
   std::vector<std::string> template_names;  ///< name patterns of the policy
+  /// By a machine's UUID: when its memory was saved, if that was recorded and nothing was recorded since that used it.
+  std::function<std::optional<Time>(const std::string& machine_uuid)> saved_memory = {};
+  /// By a machine's UUID: until when memory that was saved to a file was thrown away, as an operator said.
+  std::function<std::optional<Time>(const std::string& machine_uuid)> forgotten_memory = {};
 };
 
 /// Reads every chain's headers (through image::Chain), then finds children, shared disks, templates and orphans over all
 /// hosts together. Problems stay with their disk. A state of `shutoff` becomes `running` where QEMU holds a lock on the
-/// top layer of a bare image.
+/// top layer of a bare image, and `saved` where saved_memory knows of memory; memory in a file becomes none (`shutoff`) where it was
+/// saved before forgotten_memory.
 void load_lineage(Inventory& inventory, const ChainOptions& options);
 
 /// The chain of one disk by the rules of DESIGN §3 (format as the XML says, configured backing, allowed folders).
