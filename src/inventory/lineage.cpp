@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "inventory/left/silence.hpp"
 #include "inventory/names.hpp"
 #include "inventory/references.hpp"
 #include "inventory/snapshots.hpp"
@@ -240,6 +241,7 @@ void load_lineage(Inventory& inventory, const ChainOptions& options) {
   lineage.find_shared();
   lineage.find_children();
   lineage.find_orphans();
+  note_silence(inventory, options.without_libvirt);
   for (HostInventory& host : inventory.hosts) {
     for (Machine& machine : host.machines) {
       sort_names(machine.children);

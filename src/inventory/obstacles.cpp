@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cctype>
 
 #include "inventory/names.hpp"
 #include "vmpatch/core/format.hpp"
@@ -37,13 +36,6 @@ std::string state_obstacle(const Machine& machine) {
   return name + " is in a state that libvirt does not know; make sure that it is shut off";
 }
 
-/// For -d in a command that a reader copies into a shell.
-std::string shell_word(const Machine& machine) {
-  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; };
-  const bool plain = !machine.name.empty() && machine.name.front() != '-' && std::all_of(machine.name.begin(), machine.name.end(), is_plain);
-  return plain ? machine.name : machine.uuid;
-}
-
 std::string_view witness_words(FileSave::Witness witness) {
   switch (witness) {
     case FileSave::Witness::libvirt: return "says libvirt";
@@ -54,7 +46,7 @@ std::string_view witness_words(FileSave::Witness witness) {
 }
 
 std::string file_save_obstacle(const Machine& machine, const FileSave& save) {
-  const std::string command = shell_word(machine);
+  const std::string command = shown_in_command(machine);
   std::string text = fmt::format("{} has memory that was saved to a file{} ({}) and belongs to its disks as they are; restore it with "
                                  "virsh restore FILE and shut it down", shown_name(machine),
                                  save.when ? " at " + format_time(*save.when) : "", witness_words(save.told_by));
@@ -68,7 +60,7 @@ std::string memory_obstacle(const Machine& machine) {
   if (!machine.managed_save && machine.state != State::saved) return {};
   return fmt::format("{} has saved memory that belongs to its disks as they are; start it and shut it down; or throw the memory away with "
                      "virsh start --force-boot, and shut it down, or with virsh managedsave-remove, and say so with "
-                     "vm-patch gate forget-save -d {} --reason TEXT", shown_name(machine), shell_word(machine));
+                     "vm-patch gate forget-save -d {} --reason TEXT", shown_name(machine), shown_in_command(machine));
 }
 
 void add_disk_obstacles(const Machine& machine, std::vector<std::string>& found) {
@@ -101,6 +93,7 @@ std::vector<std::string> write_obstacles(const Machine& machine) {
                                 escape_untrusted(machine.at_snapshot)));
   }
   if (std::string state = state_obstacle(machine); !state.empty()) found.push_back(std::move(state));
+  found.insert(found.end(), machine.unanswered.begin(), machine.unanswered.end());
   if (std::string memory = memory_obstacle(machine); !memory.empty()) found.push_back(std::move(memory));
   if (!machine.persistent) found.push_back(name + " is transient and vanishes when it stops; define it with virsh define first");
   if (!machine.shared_with.empty()) {

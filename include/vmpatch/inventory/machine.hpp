@@ -93,6 +93,9 @@ struct Machine {
   std::vector<std::string> shared_with;    ///< other machines that name one of its top layers, unless both only read it
   bool is_template = false;
   std::string problem;                     ///< why it could not be read fully
+  /// Of a bare image: who needs it, or may, by what a libvirt that does not answer left in its folders; load_lineage(). Each is a
+  /// full message.
+  std::vector<std::string> unanswered;
 
   [[nodiscard]] bool dormant() const { return state == State::shutoff && !managed_save && !saved_to_file; }
   [[nodiscard]] bool suspended() const;
@@ -107,6 +110,14 @@ Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
 /// none, since its images tell of it themselves: load_lineage(). Target: inventory_xml.
 Result<Snapshot> parse_snapshot_xml(std::string_view xml, std::string_view origin);
 
+struct LiveMachine {
+  Machine machine;
+  int pid = 0;  ///< of its QEMU; 0: none is noted
+};
+/// Pure: libvirt's own note of a machine that it runs (/run/libvirt/qemu/NAME.xml), with the disks that it has now; the same bounds.
+/// Target: inventory_xml.
+Result<LiveMachine> parse_live_xml(std::string_view xml, std::string_view origin);
+
 /// The machine as it would be, for reading: its disks are the snapshot's.
 Machine at_snapshot(const Machine& machine, const Snapshot& snapshot);
 
@@ -116,6 +127,21 @@ struct Orphan {
   std::string pool;
   fs::path path;
   std::uint64_t file_size = 0;
+};
+
+/// What a file in libvirt's folders tells of a machine.
+struct LeftMachine {
+  enum class Kind { defined, noted, running, saved };  ///< noted: ran when libvirt wrote it, and its QEMU is gone
+  Kind kind = Kind::defined;
+  Machine machine;
+  fs::path file;
+};
+
+/// What a libvirt of this computer that does not answer left in its folders. One machine may be in several of their files.
+struct LeftBehind {
+  std::vector<LeftMachine> machines;
+  std::vector<std::string> unread;  ///< what could not be read, and why; escaped
+  [[nodiscard]] bool nothing() const { return machines.empty() && unread.empty(); }
 };
 
 /// One host's answer, or its failure: a host that does not answer is a row, not the end.
@@ -128,6 +154,7 @@ struct HostInventory {
   std::vector<Orphan> volumes;      ///< every volume of the active local pools
   std::vector<Orphan> orphans;      ///< those of them that nothing refers to: load_lineage()
   std::vector<fs::path> pool_dirs;  ///< canonical folders of active pools: allowed for backing files
+  std::optional<LeftBehind> left;   ///< only of a libvirt of this computer that has a problem
 };
 
 struct Inventory {

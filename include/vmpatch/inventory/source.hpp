@@ -46,6 +46,7 @@ std::optional<image::Format> format_of_name(const fs::path& path);
 struct ChainOptions {
   std::vector<fs::path> allowed_dirs;       ///< besides the pools and the image's own folder
   std::vector<std::string> template_names;  ///< name patterns of the policy
+  bool without_libvirt = false;             ///< the operator answers for a libvirt that does not: see Machine::unanswered
   /// By a machine's UUID: when its memory was saved, if that was recorded and nothing was recorded since that used it.
   std::function<std::optional<Time>(const std::string& machine_uuid)> saved_memory = {};
   /// By a machine's UUID: until when memory that was saved to a file was thrown away, as an operator said.
@@ -55,7 +56,8 @@ struct ChainOptions {
 /// Reads every chain's headers (through image::Chain), then finds children, shared disks, templates and orphans over all
 /// hosts together. Problems stay with their disk. A state of `shutoff` becomes `running` where QEMU holds a lock on the
 /// top layer of a bare image, and `saved` where saved_memory knows of memory; memory in a file becomes none (`shutoff`) where it was
-/// saved before forgotten_memory.
+/// saved before forgotten_memory. A bare image is compared with what a silent libvirt left behind: one that is named there, and unless
+/// `without_libvirt` any where that libvirt has machines, cannot be written (Machine::unanswered).
 void load_lineage(Inventory& inventory, const ChainOptions& options);
 
 /// The chain of one disk by the rules of DESIGN §3 (format as the XML says, configured backing, allowed folders).

@@ -40,6 +40,7 @@ Result<int> run_rollback(Context& context, const RollbackOptions& options) {
   VMPATCH_CHECK(recover_first(*setup, display));
   VMPATCH_TRY(auto selection, machine_of(setup->environment(), options.run));
   selection.allow_backing = options.machines.allow_backing;
+  selection.without_libvirt = options.machines.without_libvirt;
   VMPATCH_TRY(const auto machines, setup->select(context, selection));
   VMPATCH_TRY(const auto report, engine::rollback(setup->environment(), options.run, machines.front()));
   display.finish(machines.front(), "rolled back");
@@ -59,6 +60,7 @@ void add_rollback_verb(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<RollbackOptions>();
   verb->add_option("RUN", options->run, "id of the run, from 'vm-patch history'")->required();
   verb->add_option("--allow-backing", options->machines.allow_backing, "folder in which backing files may lie")->type_name("DIR");
+  add_without_libvirt(*verb, options->machines);
   verb->footer("Example: vm-patch rollback 3f1c…");
   verb->callback([options, &chosen] {
     chosen.action = [options](Context& context) { return run_rollback(context, *options); };

@@ -28,6 +28,7 @@ class LibvirtSource final : public Source {
     HostInventory failed;
     failed.host = uri_;
     failed.problem = listed.error().message;
+    if (libvirt::is_local_uri(uri_)) failed.left = folders_ ? load_left_behind(*folders_) : unknown_folders(uri_);
     return failed;
   }
 

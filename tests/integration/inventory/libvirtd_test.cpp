@@ -42,7 +42,8 @@ class PrivateLibvirtd {
   [[nodiscard]] fs::path folder() const { return folder_ / "d"; }
   [[nodiscard]] LibvirtFolders folders() const {
     const fs::path d = folder();
-    return {d / "etc/qemu", d / "run/libvirt/qemu", d / "lib/qemu/save", d / "log/qemu", d / "run/libvirt"};
+    return {d / "etc/qemu", d / "run/libvirt/qemu", d / "lib/qemu/save", d / "log/qemu",
+            d / "etc/storage", d / "run/libvirt/storage", d / "run/libvirt"};
   }
   std::string script(const std::vector<std::string>& words) {
     // `start` leaves daemons behind, which run() would kill with the script's process group: setsid, and files for output.
