@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <sstream>
@@ -160,6 +161,8 @@ int run_words(int argc, char** argv) {
 }  // namespace
 
 int run_application(int argc, char** argv) {
+  // A daemon or a reader that goes away is an error of one call, not the end of everything that goes on. Children start with the default.
+  std::signal(SIGPIPE, SIG_IGN);
   hold_standard_streams();
   return check_output(run_words(argc, argv));
 }

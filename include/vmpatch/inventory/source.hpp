@@ -24,7 +24,8 @@ class Source {
 };
 
 /// Any libvirt URI. The connection is made at the first call, read-only where libvirt allows it. A host that is silent
-/// for 15 s counts as not reachable; nothing is printed by libvirt itself. Target: inventory_libvirt.
+/// for 15 s counts as not reachable; nothing is printed by libvirt itself. The program must ignore SIGPIPE: libvirt writes to daemons
+/// that are gone. Target: inventory_libvirt.
 std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log);
 /// The same, where its daemon's folders are others than libvirt_folders() says.
 std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log, std::optional<LibvirtFolders> folders);

@@ -1,6 +1,8 @@
 // The libvirt source on a libvirtd of its own and on the embedded driver: volumes, pools, managed state.
 #include <gmock/gmock.h>
 
+#include <csignal>
+
 #include "unit/inventory/images.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
@@ -20,7 +22,10 @@ std::string domain(const std::string& name, const std::string& disk) {
 
 class PrivateLibvirtd {
  public:
-  PrivateLibvirtd() { uri_ = std::string(trim(script({"start"}))); }
+  PrivateLibvirtd() {
+    std::signal(SIGPIPE, SIG_IGN);
+    uri_ = std::string(trim(script({"start"})));
+  }
   PrivateLibvirtd(const PrivateLibvirtd&) = delete;
   PrivateLibvirtd& operator=(const PrivateLibvirtd&) = delete;
   ~PrivateLibvirtd() { script({"stop"}); }
@@ -175,6 +180,56 @@ TEST_F(SavedToFile, is_saved_after_the_daemon_was_restarted_and_after_starts_tha
   daemon_.virsh({"destroy", "web"});
   daemon_.script({"restart"});
   EXPECT_TRUE(web().dormant());
+}
+
+/// What list() leaves for images when nobody answers.
+LeftBehind left_by(const PrivateLibvirtd& daemon) {
+  NullLog log;
+  HostInventory host = make_libvirt_source(daemon.uri(), log, daemon.folders())->list();
+  EXPECT_NE(host.problem, "");
+  EXPECT_TRUE(host.machines.empty());
+  return host.left.value();
+}
+
+std::string told(const LeftBehind& left) {
+  std::string text;
+  for (const LeftMachine& one : left.machines) {
+    text += one.machine.name + " " + std::to_string(static_cast<int>(one.kind)) + " " + one.machine.disks.at(0).source.value().filename().string() + "; ";
+  }
+  for (const std::string& unread : left.unread) text += unread + "; ";
+  return text;
+}
+
+TEST(Libvirtd, leaves_its_machines_to_be_found_when_it_is_down) {
+  PrivateLibvirtd daemon;
+  test::Images images;
+  NullLog log;
+  const auto source = make_libvirt_source(daemon.uri(), log, daemon.folders());
+  EXPECT_FALSE(may_hold_machines(daemon.folders()));
+  EXPECT_FALSE(source->list().left);
+  for (const std::string name : {"live", "off", "saved"}) daemon.define(name, images.qcow2(name + ".qcow2"));
+  images.qcow2("volume.qcow2");
+  daemon.virsh({"pool-create-as", "images", "dir", "--target", images.path().string()});
+  const std::string volume = "<disk type='volume'><driver name='qemu' type='qcow2'/><source pool='images' volume='volume.qcow2'/><target dev='vda'/></disk>";
+  ASSERT_TRUE(write_file_atomic(images / "transient.xml", domain("transient", volume)));
+  daemon.virsh({"create", images / "transient.xml"});
+  for (const char* name : {"live", "saved"}) daemon.virsh({"start", name});
+  daemon.virsh({"managedsave", "saved"});
+  EXPECT_TRUE(may_hold_machines(daemon.folders()));
+  EXPECT_FALSE(source->list().left) << "it answers";
+  daemon.script({"halt"});
+  EXPECT_EQ(told(left_by(daemon)), "saved 3 saved.qcow2; live 2 live.qcow2; transient 2 volume.qcow2; live 0 live.qcow2; off 0 off.qcow2; saved 0 saved.qcow2; ");
+  EXPECT_TRUE(source->list().left) << "a connection that was open does not help";
+}
+
+TEST(Libvirtd, that_is_silent_on_its_socket_has_left_its_machines_too) {
+  PrivateLibvirtd daemon;
+  test::Images images;
+  daemon.define("web", images.qcow2("web.qcow2"));
+  const auto pid = static_cast<pid_t>(std::stol(daemon.script({"pid"})));
+  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  EXPECT_EQ(told(left_by(daemon)), "web 0 web.qcow2; ");
+  ASSERT_EQ(::kill(pid, SIGCONT), 0);
 }
 
 TEST(EmbeddedDriver, is_listed_without_a_daemon) {
