@@ -115,17 +115,18 @@ TEST(Libvirtd, pools_volumes_states_and_saved_memory) {
 class SavedToFile : public testing::Test {
  protected:
   void SetUp() override {
+    connect();
     daemon_.define("web", images_.qcow2("web.qcow2"));
+    ASSERT_TRUE(web().dormant());
     daemon_.virsh({"start", "web"});
     daemon_.virsh({"save", "web", saved_});
   }
-  /// As list() says, which must be what find() says.
+  void connect() { source_ = make_libvirt_source(daemon_.uri(), log_, daemon_.folders()); }
+  /// As list() says, which must be what find() says: like whoever looks at a machine again, on the connection that there is.
   Machine web() {
-    NullLog log;
-    const auto source = make_libvirt_source(daemon_.uri(), log, daemon_.folders());
-    const auto found = source->find("web");
+    const auto found = source_->find("web");
     Inventory inventory;
-    inventory.hosts.push_back(source->list());
+    inventory.hosts.push_back(source_->list());
     Machine listed = test::named(inventory, "web");
     EXPECT_TRUE(found && dump_json(to_json(*found), 2) == dump_json(to_json(listed), 2)) << dump_json(to_json(listed), 2);
     return listed;
@@ -133,11 +134,17 @@ class SavedToFile : public testing::Test {
   void restart_denying(const std::string& operations) {
     const std::string hook = "#!/bin/sh\ncat >/dev/null\ncase $2 in " + operations + ") exit 1 ;; esac\n";
     ASSERT_TRUE(write_file_atomic(daemon_.folder() / "etc/hooks/qemu", hook, 0755));
+    restart();
+  }
+  void restart() {
     daemon_.script({"restart"});
+    connect();
   }
 
   PrivateLibvirtd daemon_;
   test::Images images_;
+  NullLog log_;
+  std::unique_ptr<Source> source_;
   std::string saved_ = images_ / "web.memory";
 };
 
@@ -178,7 +185,7 @@ TEST_F(SavedToFile, is_saved_after_the_daemon_was_restarted_and_after_starts_tha
   EXPECT_EQ(web().saved_to_file.value().when, when);
   daemon_.virsh({"start", "web"});
   daemon_.virsh({"destroy", "web"});
-  daemon_.script({"restart"});
+  restart();
   EXPECT_TRUE(web().dormant());
 }
 
