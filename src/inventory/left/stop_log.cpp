@@ -30,14 +30,19 @@ std::optional<Line> parse_line(std::string_view line) {
   return Line{*whole + std::chrono::milliseconds(milliseconds), line.substr(time_form.size() + 2)};
 }
 
-std::string read_tail(const std::filesystem::path& path, std::uint64_t length) {
+struct Tail {
+  std::string text;
+  bool is_whole = true;
+};
+
+Tail read_tail(const std::filesystem::path& path, std::uint64_t length) {
   auto file = open_regular(path, Links::refused);
   if (!file) return {};
   const std::uint64_t offset = file->size > length ? file->size - length : 0;
-  auto tail = read_range(*file, offset, length);
-  if (!tail) return {};
-  if (offset > 0) tail->erase(0, tail->find('\n'));  // a line that is cut could pass for another one
-  return std::move(*tail);
+  auto text = read_range(*file, offset, length);
+  if (!text) return {};
+  if (offset > 0) text->erase(0, text->find('\n'));  // a line that is cut could pass for another one
+  return {std::move(*text), offset == 0};
 }
 
 }  // namespace
@@ -65,11 +70,11 @@ std::optional<LastStop> load_last_stop(const std::filesystem::path& logs, const 
   // virtlogd goes on with .0, logrotate with .1.
   for (const char* end : {".log", ".log.0", ".log.1"}) {
     const auto path = logs / (name + end);
-    for (const std::uint64_t length : {ordinary_tail, largest_tail}) {
-      const std::string tail = read_tail(path, length);
-      if (auto found = find_last_stop(tail + log)) return found;
-      if (length == largest_tail) log.insert(0, tail);
-    }
+    Tail tail = read_tail(path, ordinary_tail);
+    if (auto found = find_last_stop(tail.text + log)) return found;
+    if (!tail.is_whole) tail = read_tail(path, largest_tail);
+    log.insert(0, tail.text);
+    if (auto found = find_last_stop(log)) return found;
   }
   return std::nullopt;
 }
