@@ -15,6 +15,7 @@
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/side_by_side.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::app {
@@ -84,7 +85,7 @@ int run_verb(cli::GlobalOptions& options, const cli::Chosen& chosen) {
   const SystemClock clock;
   StderrLog log(threshold(options));
   cli::Context context{options, *paths, clock, log};
-  const auto result = chosen.action(context);
+  const auto result = attempt("an exception ended this", [&] { return chosen.action(context); });
   return result ? *result : report_error(result.error(), options.json);
 }
 
