@@ -1,8 +1,11 @@
 // What a libvirtd that does not answer left in its folders.
 #include <gmock/gmock.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <array>
 
 #include "unit/inventory/libvirt_files.hpp"
 
@@ -57,6 +60,14 @@ TEST(LeftBehind, definitions_status_and_saved_memory_name_machines_with_their_di
                                       std::pair("gone", Kind::noted), std::pair("web", Kind::defined)));
   EXPECT_EQ(left.machines[2].machine.disks.at(0).source, "/srv/db.qcow2");
   EXPECT_EQ(left.machines[1].file, files.folders.saves / "web.save");
+}
+
+TEST(LeftBehind, a_pid_that_is_none_is_no_process) {
+  LibvirtFiles files;
+  for (const std::string pid : {"-1", "0", "", "x", "1x", "99999999999"}) {
+    files.write(files.folders.status / "db.xml", "<domstatus pid='" + pid + "'>" + test::domain_xml("db", "") + "</domstatus>");
+    EXPECT_THAT(told(files.load()), ElementsAre(std::pair("db", Kind::noted))) << pid;
+  }
 }
 
 TEST(LeftBehind, each_kind_of_file_alone_is_a_machine) {
@@ -170,6 +181,16 @@ TEST_F(Silence, a_backing_file_of_a_machines_disk_is_refused_by_header_and_by_xm
   files_.save("clone", "<disk type='file'><driver type='qcow2'/><source file='/gone'/><backingStore type='file'><format type='qcow2'/><source file='" +
                            base.string() + "'/></backingStore><target dev='vda'/></disk>");
   EXPECT_THAT(obstacles(base, true), ElementsAre(HasSubstr("is a backing file of disk vda of clone")));
+}
+
+TEST_F(Silence, a_disk_that_is_no_file_is_not_opened) {
+  ASSERT_EQ(::mkfifo((images_ / "pipe").c_str(), 0600), 0);
+  files_.save("evil", file_disk(images_ / "pipe"));
+  const UniqueFd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  ASSERT_GE(::inotify_add_watch(watch.get(), (images_ / "pipe").c_str(), IN_OPEN), 0);
+  EXPECT_THAT(obstacles(images_.qcow2("a.qcow2"), true), IsEmpty());
+  std::array<char, 4096> events{};
+  EXPECT_EQ(::read(watch.get(), events.data(), events.size()), -1) << "it was opened";
 }
 
 TEST_F(Silence, any_other_image_is_not_known_unless_the_operator_says_so) {
