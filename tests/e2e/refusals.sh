@@ -108,9 +108,9 @@ live=$disk
 fresh loose qcow2 qcow2
 bare 'may be a machine.s, or memory that was saved to a file may belong to it: qemu:///system does not answer .* has machines; .*--without-libvirt' qcow2
 expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch" --without-libvirt
-expect_text "$ERR" 'qemu:///system: not reachable: .*machines that are not defined there, and memory that was saved to a file, are not known'
+expect_text "$ERR" 'qemu:///system: not reachable: .*machines that are not defined in its folders, and memory that was saved to a file, are not known'
 expect_exit 0 vm-patch inspect -a "$disk" --format qcow2
-expect_text "$ERR" 'qemu:///system: not reachable: .*its folders alone tell which machines need the images'
+expect_text "$ERR" 'qemu:///system: not reachable: .*only those are known that its folders name'
 go_outside
 bare 'where qemu.unix:///system.socket=.* keeps its machines is not known' qcow2
 go_inside

@@ -175,14 +175,15 @@ std::vector<inventory::BareImage> orphan_images(const Inventory& inventory) {
   return images;
 }
 
-/// For images alone it matters only where there are machines that may need them; verbs that write refuse those images.
-void report_silent_for_images(const Context& context, const HostInventory& host, bool without_libvirt) {
+/// For images alone a silent host matters only where it may have machines that need them; verbs that write refuse those images.
+void report_silent_host(const Context& context, const HostInventory& host, const MachineOptions& options, bool images_only) {
   const std::string text = fmt::format("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
-  if (!host.left || host.left->nothing()) return context.log.debug("{}", text);
-  const std::string_view unknown =
-      without_libvirt ? "its folders were read instead: machines that are not defined there, and memory that was saved to a file, are not known"
-                      : "its folders alone tell which machines need the images as they are";
-  context.log.warn("{}; {}", text, unknown);
+  const bool may_matter = host.left && !host.left->nothing() && !(options.images.empty() && options.folders.empty() && !options.orphans);
+  if (!may_matter) return images_only ? context.log.debug("{}", text) : context.log.warn("{}", text);
+  context.log.warn("{}; {}", text,
+                   options.without_libvirt
+                       ? "machines that are not defined in its folders, and memory that was saved to a file, are not known"
+                       : "of the machines that need the images as they are only those are known that its folders name");
 }
 
 /// A host that is silent: an error where its answer was all that was asked for, else a warning.
@@ -192,11 +193,7 @@ Result<void> report_silent(const Context& context, const Inventory& inventory, c
     for (const std::string& gap : host.gaps) context.log.warn("{}", gap);
     if (host.problem.empty()) continue;
     if (host.host == "file") return fail(Errc::not_found, "{}", host.problem);
-    if (images_only) {
-      report_silent_for_images(context, host, options.without_libvirt);
-    } else {
-      context.log.warn("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
-    }
+    report_silent_host(context, host, options, images_only);
   }
   return {};
 }
