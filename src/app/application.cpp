@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <sstream>
@@ -14,6 +15,7 @@
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/side_by_side.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::app {
@@ -83,7 +85,7 @@ int run_verb(cli::GlobalOptions& options, const cli::Chosen& chosen) {
   const SystemClock clock;
   StderrLog log(threshold(options));
   cli::Context context{options, *paths, clock, log};
-  const auto result = chosen.action(context);
+  const auto result = attempt("an exception ended this", [&] { return chosen.action(context); });
   return result ? *result : report_error(result.error(), options.json);
 }
 
@@ -160,6 +162,8 @@ int run_words(int argc, char** argv) {
 }  // namespace
 
 int run_application(int argc, char** argv) {
+  // A daemon or a reader that goes away is an error of one call, not the end of everything that goes on. Children start with the default.
+  std::signal(SIGPIPE, SIG_IGN);
   hold_standard_streams();
   return check_output(run_words(argc, argv));
 }

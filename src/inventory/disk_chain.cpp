@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cctype>
+
 #include "inventory/names.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -7,6 +10,12 @@ namespace vmpatch::inventory {
 
 std::string shown_name(const Machine& machine) {
   return (machine.bare ? "image " : "machine ") + escape_untrusted(machine.name);
+}
+
+std::string shown_in_command(const Machine& machine) {
+  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; };
+  const bool plain = !machine.name.empty() && machine.name.front() != '-' && std::all_of(machine.name.begin(), machine.name.end(), is_plain);
+  return plain ? machine.name : machine.uuid;
 }
 
 std::string shown_disk(const Machine& machine, const Disk& disk) {

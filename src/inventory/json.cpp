@@ -33,6 +33,10 @@ Json to_json(const Snapshot& snapshot) {
           {"problem", snapshot.problem.empty() ? Json() : Json(snapshot.problem)}};
 }
 
+Json to_json(const FileSave& save) {
+  return {{"told_by", std::string(to_string(save.told_by))}, {"when", save.when ? Json(format_time(*save.when)) : Json()}};
+}
+
 Json to_json(const Orphan& orphan) {
   return {{"host", orphan.host}, {"pool", orphan.pool}, {"path", orphan.path.native()}, {"file_size", orphan.file_size}};
 }
@@ -46,6 +50,7 @@ Json to_json(const Machine& machine) {
   json["suspended"] = machine.suspended();
   json["persistent"] = machine.persistent;
   json["managed_save"] = machine.managed_save;
+  json["saved_to_file"] = machine.saved_to_file ? to_json(*machine.saved_to_file) : Json();
   json["has_snapshots"] = machine.has_snapshots;
   Json snapshots = Json::array();
   for (const Snapshot& snapshot : machine.snapshots) snapshots.push_back(to_json(snapshot));

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "inventory/left/silence.hpp"
 #include "inventory/names.hpp"
 #include "inventory/references.hpp"
 #include "inventory/snapshots.hpp"
@@ -45,6 +46,24 @@ void load_chains(Machine& machine, const std::vector<fs::path>& allowed_dirs) {
   }
   add_internal_snapshots(machine, snapshots);
   settle_snapshots(machine);
+}
+
+using TimeOf = std::function<std::optional<Time>(const std::string& machine_uuid)>;
+
+/// Joins what libvirt knows of memory in a file, what was recorded, and what an operator said.
+void settle_saved_memory(Machine& machine, const ChainOptions& options) {
+  const auto ask = [&](const TimeOf& time_of) { return time_of ? time_of(machine.uuid) : std::nullopt; };
+  const auto forgotten = ask(options.forgotten_memory);
+  const auto is_forgotten = [&](std::optional<Time> when) { return when && forgotten && *when <= *forgotten; };
+  if (machine.saved_to_file && is_forgotten(machine.saved_to_file->when)) {
+    machine.saved_to_file.reset();
+    if (machine.state == State::saved && !machine.managed_save) machine.state = State::shutoff;
+  }
+  if (machine.state != State::shutoff) return;
+  const auto recorded = ask(options.saved_memory);
+  if (!recorded || is_forgotten(recorded)) return;
+  machine.saved_to_file = FileSave{FileSave::Witness::record, recorded};
+  machine.state = State::saved;
 }
 
 /// A disk of a machine, with the files that it stands on.
@@ -210,15 +229,20 @@ void mark_template(Machine& machine, const std::vector<std::string>& patterns) {
 }  // namespace
 
 void load_lineage(Inventory& inventory, const ChainOptions& options) {
+  if (options.left_as_machines) join_left(inventory);
   std::vector<fs::path> allowed = options.allowed_dirs;
   for (const HostInventory& host : inventory.hosts) allowed.insert(allowed.end(), host.pool_dirs.begin(), host.pool_dirs.end());
   for (HostInventory& host : inventory.hosts) {
-    for (Machine& machine : host.machines) load_chains(machine, allowed);
+    for (Machine& machine : host.machines) {
+      load_chains(machine, allowed);
+      settle_saved_memory(machine, options);
+    }
   }
   Lineage lineage(inventory);
   lineage.find_shared();
   lineage.find_children();
   lineage.find_orphans();
+  note_silence(inventory, options.without_libvirt);
   for (HostInventory& host : inventory.hosts) {
     for (Machine& machine : host.machines) {
       sort_names(machine.children);

@@ -18,8 +18,17 @@ std::string_view to_string(State state) {
   return "unknown";
 }
 
+std::string_view to_string(FileSave::Witness witness) {
+  switch (witness) {
+    case FileSave::Witness::libvirt: return "libvirt";
+    case FileSave::Witness::log: return "log";
+    case FileSave::Witness::record: break;
+  }
+  return "record";
+}
+
 bool Machine::suspended() const {
-  return managed_save || state == State::saved || state == State::paused || state == State::pmsuspended ||
+  return managed_save || saved_to_file || state == State::saved || state == State::paused || state == State::pmsuspended ||
          state == State::hibernated;
 }
 

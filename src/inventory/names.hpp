@@ -9,6 +9,8 @@ namespace vmpatch::inventory {
 
 /// machine NAME, or image PATH; escaped.
 [[nodiscard]] std::string shown_name(const Machine& machine);
+/// Its name for -d in a command that a reader copies into a shell; the UUID where the name needs quotes there.
+[[nodiscard]] std::string shown_in_command(const Machine& machine);
 /// disk TARGET of machine NAME, or image PATH.
 [[nodiscard]] std::string shown_disk(const Machine& machine, const Disk& disk);
 

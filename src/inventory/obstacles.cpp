@@ -36,6 +36,33 @@ std::string state_obstacle(const Machine& machine) {
   return name + " is in a state that libvirt does not know; make sure that it is shut off";
 }
 
+std::string_view witness_words(FileSave::Witness witness) {
+  switch (witness) {
+    case FileSave::Witness::libvirt: return "says libvirt";
+    case FileSave::Witness::log: return "says libvirt's log";
+    case FileSave::Witness::record: break;
+  }
+  return "the gate saw it";
+}
+
+std::string file_save_obstacle(const Machine& machine, const FileSave& save) {
+  const std::string command = shown_in_command(machine);
+  std::string text = fmt::format("{} has memory that was saved to a file{} ({}) and belongs to its disks as they are; restore it with "
+                                 "virsh restore FILE and shut it down", shown_name(machine),
+                                 save.when ? " at " + format_time(*save.when) : "", witness_words(save.told_by));
+  // What was forgotten is told from what was saved later by the time alone.
+  if (save.when) text += fmt::format("; or, if that file was thrown away, say so with vm-patch gate forget-save -d {} --reason TEXT", command);
+  return text + "; or start it without that memory, which is worthless then, with virsh start --force-boot, and shut it down";
+}
+
+std::string memory_obstacle(const Machine& machine) {
+  if (machine.saved_to_file && !machine.managed_save) return file_save_obstacle(machine, *machine.saved_to_file);
+  if (!machine.managed_save && machine.state != State::saved) return {};
+  return fmt::format("{} has saved memory that belongs to its disks as they are; start it and shut it down; or throw the memory away with "
+                     "virsh start --force-boot, and shut it down, or with virsh managedsave-remove, and say so with "
+                     "vm-patch gate forget-save -d {} --reason TEXT", shown_name(machine), shown_in_command(machine));
+}
+
 void add_disk_obstacles(const Machine& machine, std::vector<std::string>& found) {
   const auto add = [&](const Disk& disk, std::string_view what) { found.push_back(shown_disk(machine, disk) + ": " + std::string(what)); };
   const auto writable = [](const Disk& disk) { return disk.is_drive() && !disk.read_only; };
@@ -66,10 +93,8 @@ std::vector<std::string> write_obstacles(const Machine& machine) {
                                 escape_untrusted(machine.at_snapshot)));
   }
   if (std::string state = state_obstacle(machine); !state.empty()) found.push_back(std::move(state));
-  if (machine.managed_save || machine.state == State::saved) {
-    found.push_back(fmt::format("{} has saved memory that belongs to its disks as they are; start it and shut it down, or "
-                                "throw the memory away with virsh managedsave-remove", name));
-  }
+  found.insert(found.end(), machine.unanswered.begin(), machine.unanswered.end());
+  if (std::string memory = memory_obstacle(machine); !memory.empty()) found.push_back(std::move(memory));
   if (!machine.persistent) found.push_back(name + " is transient and vanishes when it stops; define it with virsh define first");
   if (!machine.shared_with.empty()) {
     found.push_back(fmt::format("{} shares a disk with {}; {}", name, join(machine.shared_with),

@@ -45,7 +45,8 @@ DiskFiles find_disk_files(const Disk& disk, FileKeys& keys) {
     if (const auto key = keys.of(path)) files.below.insert(*key);
   };
   for (std::size_t i = 1; i < disk.layers.size(); ++i) add(disk.layers[i].path);
-  if (disk.layers.empty() && disk.format != "raw") files.below = find_files_below(*disk.source, keys);
+  // What is neither file nor block device is not even opened: opening some devices does something.
+  if (files.top && disk.layers.empty() && disk.format != "raw") files.below = find_files_below(*disk.source, keys);
   if (disk.configured_chain) {
     for (const auto& [path, format] : *disk.configured_chain) add(path);
   }

@@ -71,3 +71,27 @@ expect_text "$ERR" 'root.qcow2: Permission denied; run vm-patch as a user who ma
 expect_exit 0 vm-patch recover
 expect_text "$OUT" 'no interrupted run'
 expect_same 'digest of the image' "$before" "$(digest_of "$WORK/root.qcow2")"
+
+title "an image of a machine of the user's own libvirt is refused, also where that is not running: it is asked, and if it cannot start, its folders"
+as_user() { setpriv --reuid=$user --regid=$user --clear-groups env -i -C "$home" PATH="$PATH" HOME="$home" XDG_CONFIG_HOME="$home/config" \
+  XDG_CACHE_HOME="$home/cache" XDG_RUNTIME_DIR="$WORK/run" "$@"; }
+end_session() {
+  local name
+  for name in libvirtd virtlogd; do
+    [ ! -s "$WORK/run/libvirt/$name.pid" ] || kill "$(cat "$WORK/run/libvirt/$name.pid")" || true
+  done
+  for _ in {1..100}; do [ -e "$WORK/run/libvirt/libvirt-sock" ] || return 0; sleep 0.1; done
+  failed 'the session libvirtd did not end'
+}
+at_end=(end_session "${at_end[@]}")
+cat >"$home/own.xml" <<XML
+<domain type='qemu'><name>own</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os>
+<devices><disk type='file'><driver name='qemu' type='qcow2'/><source file='$disk'/><target dev='vda' bus='virtio'/></disk></devices></domain>
+XML
+as_user virsh -q -c qemu:///session define "$home/own.xml" >"$OUT"
+end_session
+expect_exit 4 vm-patch plan -a "$disk" --format qcow2 -r "$home/demo.vmpatch"
+expect_text "$OUT" 'shares a disk with own; name that machine with -d instead'
+end_session
+expect_exit 4 vm-patch -c 'qemu+unix:///session?mode=direct' plan -a "$disk" --format qcow2 -r "$home/demo.vmpatch" --without-libvirt
+expect_text "$OUT" 'is disk vda of own, which is defined'

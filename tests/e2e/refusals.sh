@@ -10,7 +10,11 @@ libvirtd() { "$VMPATCH_SOURCE_DIR/tests/support/private-libvirtd.sh" "$1" "$host
 at_end=('libvirtd stop' "${at_end[@]}")
 uri=$(libvirtd start)
 virsh() { command virsh -q -c "$uri" "$@"; }
-vm-patch() { "$VMPATCH" --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" -c "$uri" "$@"; }
+connect=$uri inside=()
+vm-patch() { "${inside[@]}" "$VMPATCH" --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" -c "$connect" "$@"; }
+# In the namespace of that libvirtd, where its folders are those of qemu:///system.
+go_inside() { connect=qemu:///system inside=("$VMPATCH_SOURCE_DIR/tests/support/private-libvirtd.sh" exec "$host"); }
+go_outside() { connect=$uri inside=(); }
 
 images=$WORK/images
 mkdir "$images"
@@ -69,6 +73,63 @@ virsh resume live
 virsh managedsave live
 refused "$disk" 'live has saved memory .*virsh managedsave-remove' -d live
 virsh managedsave-remove live
+go_inside
+refused "$disk" 'live has memory that was saved to a file .*vm-patch gate forget-save -d live' -d live
+
+title 'a machine with memory in a file is refused, also when libvirtd has forgotten it, until it ran again'
+go_outside
+virsh start live
+virsh save live "$WORK/live.memory"
+refused "$disk" 'live has memory that was saved to a file .*virsh restore FILE and shut it down' -d live
+expect_exit 0 vm-patch inventory --state saved --json
+expect_text "$OUT" '"managed_save": false'
+expect_text "$OUT" '"told_by": "libvirt"'
+libvirtd restart
+expect_same 'what libvirt knows' 'shut off (unknown)' "$(virsh domstate --reason live)"
+go_inside
+refused "$disk" "live has memory that was saved to a file at .* \(says libvirt's log\)" -d live
+virsh restore "$WORK/live.memory"
+virsh destroy live
+expect_exit 3 vm-patch plan -d live -r "$WORK/demo.vmpatch"
+
+title 'an image with a machine that has saved memory is refused also while libvirtd is down'
+virsh start live
+virsh managedsave live
+bare 'shares a disk with live; name that machine with -d instead' qcow2
+libvirtd halt
+bare 'is disk vda of live, whose memory is saved .*live.save says so; qemu:///system does not answer: .*; start that libvirt, and name the machine with -d live' qcow2
+bare 'is disk vda of live, whose memory is saved' qcow2 --without-libvirt
+expect_exit 4 vm-patch verify -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch"
+expect_text "$ERR" 'is disk vda of live, whose memory is saved'
+refused "$disk" 'is disk vda of live, whose memory is saved' --folder "$images/live"
+
+title 'an image that no machine names is not known while libvirtd is down, unless the operator says so; reading goes on with a warning'
+live=$disk
+fresh loose qcow2 qcow2
+bare 'may be a machine.s, or memory that was saved to a file may belong to it: qemu:///system does not answer .* has machines; .*--without-libvirt' qcow2
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch" --without-libvirt
+expect_text "$ERR" 'qemu:///system: not reachable: .*machines that are not defined in its folders, and memory that was saved to a file, are not known'
+expect_exit 0 vm-patch inspect -a "$disk" --format qcow2
+expect_text "$ERR" 'qemu:///system: not reachable: .*only those are known that its folders name'
+go_outside
+bare 'where qemu.unix:///system.socket=.* keeps its machines is not known' qcow2
+go_inside
+connect=qemu+ssh://another.example/system bare 'may be a machine.s, .*qemu:///system does not answer' qcow2
+
+title 'a host on which libvirt has no machine needs no option, whether it runs or not'
+mkdir "$WORK/aside" "$WORK/aside/etc" "$WORK/aside/save"
+mv "$host"/etc/qemu/*.xml "$WORK/aside/etc"
+mv "$host"/lib/qemu/save/*.save "$WORK/aside/save"
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch"
+expect_no_text "$ERR" .
+mv "$WORK/aside/etc"/* "$host/etc/qemu"
+mv "$WORK/aside/save"/* "$host/lib/qemu/save"
+libvirtd restart
+go_outside
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch"
+disk=$live
+virsh start --force-boot live
+virsh destroy live
 expect_exit 3 vm-patch plan -d live -r "$WORK/demo.vmpatch"
 
 title 'a disk that two machines share is refused'

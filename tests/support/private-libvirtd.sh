@@ -5,20 +5,23 @@
 #   private-libvirtd.sh uri DIR          the URI, usable from outside of the namespace
 #   private-libvirtd.sh pid DIR          the pid of libvirtd
 #   private-libvirtd.sh exec DIR CMD …   runs CMD in the namespace: there /etc/libvirt is DIR/etc, /run is DIR/run, and
-#                                        qemu:///system is this libvirtd
+#                                        qemu:///system is this libvirtd; also after `halt`
+#   private-libvirtd.sh halt DIR         ends libvirtd alone; its guests run on
+#   private-libvirtd.sh restart DIR      halt, and a libvirtd anew in the same namespace
 #   private-libvirtd.sh reload DIR       SIGHUP: hooks that are new are found
 #   private-libvirtd.sh stop DIR         destroys its guests, ends both daemons; DIR and its logs stay
 # Guests run as root (PRIVATE_LIBVIRTD_USER=libvirt-qemu changes that) without a security driver. No systemd needed.
 set -euo pipefail
 die() { echo "private-libvirtd: $*" >&2; exit 1; }
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
 [ $# -ge 2 ] || { usage >&2; exit 2; }
 verb=$1 dir=$2
 shift 2
 
 alive() { [ -s "$dir/$1.pid" ] && kill -0 "$(cat "$dir/$1.pid")" 2>/dev/null; }
 uri() { echo "qemu+unix:///system?socket=$dir/run/libvirt/libvirt-sock"; }
-enter() { nsenter -t "$(cat "$dir/libvirtd.pid")" -m -r -- env -C "$PWD" "$@"; }
+# virtlogd lives as long as the namespace, libvirtd may be halted.
+enter() { nsenter -t "$(cat "$dir/virtlogd.pid")" -m -r -- env -C "$PWD" "$@"; }
 
 configure() {
   mkdir -p "$dir"/{etc,lib,run/libvirt,run/lock,log,cache}
@@ -65,6 +68,10 @@ start() {
   configure
   mkdir -p /etc/libvirt /var/{lib,log,cache}/libvirt
   setsid unshare -m --propagation private bash -euc "$inside" private-libvirtd "$dir" </dev/null >"$dir/log/start.log" 2>&1 &
+  wait_for_answer
+}
+
+wait_for_answer() {
   local try
   for ((try = 0; try < 300; try++)); do
     [ -S "$dir/run/libvirt/libvirt-sock" ] && virsh -q -c "$(uri)" uri >/dev/null 2>&1 && { uri; return 0; }
@@ -73,6 +80,15 @@ start() {
   cat "$dir/log/start.log" >&2
   stop
   die "libvirtd did not answer within 30 s; see $dir/log"
+}
+
+restart() {
+  alive virtlogd || die "none was started in $dir"
+  end libvirtd
+  # shellcheck disable=SC2016  # the inner shell expands
+  setsid nsenter -t "$(cat "$dir/virtlogd.pid")" -m -r -- bash -euc 'echo $$ >"$1/libvirtd.pid"; exec libvirtd' private-libvirtd "$dir" \
+    </dev/null >"$dir/log/start.log" 2>&1 &
+  wait_for_answer
 }
 
 end() {
@@ -110,11 +126,16 @@ case $verb in
     case $verb in
       stop) stop ;;
       uri) uri ;;
-      pid | exec | reload)
+      halt) end libvirtd ;;
+      restart) restart ;;
+      exec)
+        alive virtlogd || die "none was started in $dir"
+        enter "$@"
+        ;;
+      pid | reload)
         alive libvirtd || die "none runs in $dir"
         case $verb in
           pid) cat "$dir/libvirtd.pid" ;;
-          exec) enter "$@" ;;
           reload) kill -HUP "$(cat "$dir/libvirtd.pid")" ;;
         esac
         ;;

@@ -63,6 +63,15 @@ struct Metadata {
   std::string role, group, criticality, exposure;
 };
 
+/// Memory that was saved to a file of somebody's choice (virsh save), or by virsh managedsave whose file is gone: libvirt tells
+/// these two not apart.
+struct FileSave {
+  enum class Witness { libvirt, log, record };  ///< its answer; its log, when it has forgotten; ChainOptions::saved_memory
+  Witness told_by = Witness::libvirt;
+  std::optional<Time> when;  ///< where the witness knows
+};
+std::string_view to_string(FileSave::Witness witness);
+
 struct Machine {
   std::string host;      ///< libvirt URI, or "file" for a bare image
   std::string uuid;      ///< libvirt's, or named_uuid("image:" + canonical path)
@@ -70,7 +79,8 @@ struct Machine {
   State state = State::unknown;
   bool local = true;            ///< its disks are files of this computer (false: a URI with another host's name)
   bool persistent = true;
-  bool managed_save = false;
+  bool managed_save = false;    ///< its memory is in libvirt's own folder
+  std::optional<FileSave> saved_to_file;  ///< only where the state is `saved` without managed_save
   bool has_snapshots = false;   ///< libvirt snapshots or internal ones (also those that hold memory)
   std::vector<Snapshot> snapshots;  ///< oldest first; load_lineage() adds the internal ones; at most 256 and one that says so
   std::string at_snapshot;      ///< of at_snapshot(): name of that snapshot; such a machine is only read
@@ -83,8 +93,11 @@ struct Machine {
   std::vector<std::string> shared_with;    ///< other machines that name one of its top layers, unless both only read it
   bool is_template = false;
   std::string problem;                     ///< why it could not be read fully
+  /// Of a bare image: who needs it, or may, by what a libvirt that does not answer left in its folders; load_lineage(). Each is a
+  /// full message.
+  std::vector<std::string> unanswered;
 
-  [[nodiscard]] bool dormant() const { return state == State::shutoff && !managed_save; }
+  [[nodiscard]] bool dormant() const { return state == State::shutoff && !managed_save && !saved_to_file; }
   [[nodiscard]] bool suspended() const;
 };
 
@@ -97,6 +110,14 @@ Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
 /// none, since its images tell of it themselves: load_lineage(). Target: inventory_xml.
 Result<Snapshot> parse_snapshot_xml(std::string_view xml, std::string_view origin);
 
+struct LiveMachine {
+  Machine machine;
+  int pid = 0;  ///< of its QEMU; 0: none is noted
+};
+/// Pure: libvirt's own note of a machine that it runs (/run/libvirt/qemu/NAME.xml), with the disks that it has now; the same bounds.
+/// Target: inventory_xml.
+Result<LiveMachine> parse_live_xml(std::string_view xml, std::string_view origin);
+
 /// The machine as it would be, for reading: its disks are the snapshot's.
 Machine at_snapshot(const Machine& machine, const Snapshot& snapshot);
 
@@ -106,6 +127,21 @@ struct Orphan {
   std::string pool;
   fs::path path;
   std::uint64_t file_size = 0;
+};
+
+/// What a file in libvirt's folders tells of a machine.
+struct LeftMachine {
+  enum class Kind { defined, noted, running, saved };  ///< noted: ran when libvirt wrote it, and its QEMU is gone
+  Kind kind = Kind::defined;
+  Machine machine;
+  fs::path file;
+};
+
+/// What a libvirt of this computer that does not answer left in its folders. One machine may be in several of their files.
+struct LeftBehind {
+  std::vector<LeftMachine> machines;
+  std::vector<std::string> unread;  ///< what could not be read, and why; escaped
+  [[nodiscard]] bool nothing() const { return machines.empty() && unread.empty(); }
 };
 
 /// One host's answer, or its failure: a host that does not answer is a row, not the end.
@@ -118,6 +154,7 @@ struct HostInventory {
   std::vector<Orphan> volumes;      ///< every volume of the active local pools
   std::vector<Orphan> orphans;      ///< those of them that nothing refers to: load_lineage()
   std::vector<fs::path> pool_dirs;  ///< canonical folders of active pools: allowed for backing files
+  std::optional<LeftBehind> left;   ///< only of a libvirt of this computer that has a problem
 };
 
 struct Inventory {

@@ -1,11 +1,14 @@
 #pragma once
 // The Source port: where machines come from.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "vmpatch/core/log.hpp"
+#include "vmpatch/inventory/libvirt_folders.hpp"
 #include "vmpatch/inventory/machine.hpp"
 
 namespace vmpatch::inventory {
@@ -21,8 +24,11 @@ class Source {
 };
 
 /// Any libvirt URI. The connection is made at the first call, read-only where libvirt allows it. A host that is silent
-/// for 15 s counts as not reachable; nothing is printed by libvirt itself. Target: inventory_libvirt.
+/// for 15 s counts as not reachable; nothing is printed by libvirt itself. The program must ignore SIGPIPE: libvirt writes to daemons
+/// that are gone. Target: inventory_libvirt.
 std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log);
+/// The same, where its daemon's folders are others than libvirt_folders() says.
+std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log, std::optional<LibvirtFolders> folders);
 
 /// Bare images (-a FILE with --format). `find` accepts the path.
 struct BareImage {
@@ -41,11 +47,20 @@ std::optional<image::Format> format_of_name(const fs::path& path);
 struct ChainOptions {
   std::vector<fs::path> allowed_dirs;       ///< besides the pools and the image's own folder
   std::vector<std::string> template_names;  ///< name patterns of the policy
+  /// A silent host's machines become those that its folders name, as far as they tell of them: for who uses an image.
+  bool left_as_machines = false;
+  bool without_libvirt = false;             ///< the operator answers for a libvirt that does not: see Machine::unanswered
+  /// By a machine's UUID: when its memory was saved, if that was recorded and nothing was recorded since that used it.
+  std::function<std::optional<Time>(const std::string& machine_uuid)> saved_memory = {};
+  /// By a machine's UUID: until when memory that was saved to a file was thrown away, as an operator said.
+  std::function<std::optional<Time>(const std::string& machine_uuid)> forgotten_memory = {};
 };
 
 /// Reads every chain's headers (through image::Chain), then finds children, shared disks, templates and orphans over all
 /// hosts together. Problems stay with their disk. A state of `shutoff` becomes `running` where QEMU holds a lock on the
-/// top layer of a bare image.
+/// top layer of a bare image, and `saved` where saved_memory knows of memory; memory in a file becomes none (`shutoff`) where it was
+/// saved before forgotten_memory. A bare image is compared with what a silent libvirt left behind: one that is named there, and unless
+/// `without_libvirt` any where that libvirt has machines, cannot be written (Machine::unanswered).
 void load_lineage(Inventory& inventory, const ChainOptions& options);
 
 /// The chain of one disk by the rules of DESIGN §3 (format as the XML says, configured backing, allowed folders).

@@ -68,6 +68,7 @@ Result<int> run_apply(Context& context, const ApplyOptions& options) {
   {
     ProgressDisplay display(context);
     VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
+    setup->answer_for_libvirt(options.machines.without_libvirt);
     VMPATCH_CHECK(recover_first(*setup, display));
     VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
     VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));

@@ -1,7 +1,7 @@
 #include "cli/apply/batch.hpp"
 
-#include <atomic>
-#include <thread>
+#include "vmpatch/core/side_by_side.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -23,17 +23,12 @@ std::vector<BatchResult> apply_all(engine::Environment& environment, const engin
                                    const std::vector<inventory::Machine>& machines, unsigned jobs, ProgressDisplay& display) {
   std::vector<BatchResult> results;
   for (const auto& machine : machines) results.push_back({machine, make_error(Errc::failed, "was not run")});
-  std::atomic<std::size_t> next{0};
-  // Children die with the thread that started them, so each machine's whole run stays in one thread.
-  auto work = [&] {
-    for (auto i = next.fetch_add(1); i < results.size(); i = next.fetch_add(1)) {
-      results[i].result = engine::apply(environment, job, results[i].machine);
-      display.finish(results[i].machine, last_word(results[i].result));
-    }
-  };
-  std::vector<std::thread> threads;
-  for (unsigned i = 0; i < std::min<std::size_t>(std::max(1U, jobs), results.size()); ++i) threads.emplace_back(work);
-  for (auto& thread : threads) thread.join();
+  side_by_side(results.size(), jobs, [&](std::size_t i) {
+    auto& [machine, result] = results[i];
+    const auto what = fmt::format("{}: cut off in its middle, 'vm-patch recover' ends it", escape_untrusted(machine.name));
+    result = attempt(what, [&] { return engine::apply(environment, job, machine); });
+    display.finish(machine, last_word(result));
+  });
   return results;
 }
 

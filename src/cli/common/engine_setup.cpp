@@ -68,7 +68,9 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine:
   VMPATCH_TRY(setup->payloads_, recipe::PayloadStore::open(context.paths.payloads()));
   setup->environment_.emplace(engine::Environment{*setup->reading_, *setup->store_, *setup->custody_, *setup->payloads_,
                                                   setup->policy_.space_reserve, {}, {}, transition_hook()});
-  setup->environment_->users_of = [&context](const std::vector<inventory::BareImage>& images) { return find_image_users(context, images); };
+  setup->environment_->users_of = [&context, &setup = *setup](const std::vector<inventory::BareImage>& images) {
+    return find_image_users(context, images, setup.without_libvirt_);
+  };
   return setup;
 }
 

@@ -44,6 +44,9 @@ class EngineSetup final : public ReadSetup {
   [[nodiscard]] recipe::PayloadStore& payloads() { return *payloads_; }
   [[nodiscard]] ledger::Store& store() { return *store_; }
 
+  /// The operator answers for a libvirt that does not: no machine uses the disks of interrupted runs.
+  void answer_for_libvirt(bool answered) { without_libvirt_ = answered; }
+
   /// Loads and verifies a bundle with the trusted keys; payloads land in the store.
   Result<recipe::TrustedRecipe> load_recipe(const Context& context, const fs::path& bundle);
 
@@ -53,6 +56,7 @@ class EngineSetup final : public ReadSetup {
  private:
   EngineSetup() = default;
   void use(const Selection& selection) override;
+  bool without_libvirt_ = false;
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::CustodyStore> custody_;
   std::optional<recipe::PayloadStore> payloads_;

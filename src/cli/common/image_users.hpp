@@ -9,7 +9,9 @@
 namespace vmpatch::cli {
 
 /// The local hosts' machines that have one of these images as a disk, and the images themselves as bare machines, all with lineage.
-/// Errc::busy when a local libvirt does not answer.
-Result<std::vector<inventory::Machine>> find_image_users(Context& context, const std::vector<inventory::BareImage>& images);
+/// Of a libvirt that does not answer, as when the computer starts, those that its folders name. Errc::busy: what is in them cannot be
+/// told, and not `without_libvirt`.
+Result<std::vector<inventory::Machine>> find_image_users(Context& context, const std::vector<inventory::BareImage>& images,
+                                                         bool without_libvirt);
 
 }  // namespace vmpatch::cli

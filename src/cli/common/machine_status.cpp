@@ -46,7 +46,8 @@ Result<gate::Verdict> Verdicts::of(const inventory::Machine& machine) const {
   // A machine in no group needs no look at its disks.
   const bool in_group = !facts.policy.is_null() && !gate::find_group(facts.policy, machine).is_null();
   const auto identities = in_group ? gate::load_identities(looked_at) : gate::Identities{};
-  const auto operation = machine.state == inventory::State::saved ? gate::Operation::restore : gate::Operation::prepare;
+  // A start uses no memory that is in a file of somebody's choice.
+  const auto operation = machine.state == inventory::State::saved && !machine.saved_to_file ? gate::Operation::restore : gate::Operation::prepare;
   const bool alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder);
   return gate::decide({operation, looked_at, facts, identities, custody, saved, now, boot_, alive});
 }

@@ -2,10 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
 #include <mutex>
 #include <set>
 
+#include "cli/common/local_libvirt.hpp"
 #include "cli/common/snapshot_option.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -25,19 +25,6 @@ std::vector<std::string> each_once(const std::vector<std::string>& uris) {
     if (std::find(result.begin(), result.end(), uri) == result.end()) result.push_back(uri);
   }
   return result;
-}
-
-bool listens_in(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::exists(folder / "libvirt-sock", ignored) || fs::exists(folder / "virtqemud-sock", ignored);
-}
-
-/// Without a daemon there is nobody to ask, and asking a session would make libvirt start one.
-bool may_answer(const std::string& uri) {
-  if (!uri.starts_with("qemu:///") || uri.find('?') != std::string::npos) return true;
-  if (!uri.starts_with("qemu:///session")) return listens_in("/run/libvirt");
-  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  return runtime != nullptr && listens_in(fs::path(runtime) / "libvirt");
 }
 
 std::string list_hosts(const Inventory& inventory) {
@@ -188,18 +175,25 @@ std::vector<inventory::BareImage> orphan_images(const Inventory& inventory) {
   return images;
 }
 
+/// For images alone a silent host matters only where it may have machines that need them; verbs that write refuse those images.
+void report_silent_host(const Context& context, const HostInventory& host, const MachineOptions& options, bool images_only) {
+  const std::string text = fmt::format("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
+  const bool may_matter = host.left && !host.left->nothing() && !(options.images.empty() && options.folders.empty() && !options.orphans);
+  if (!may_matter) return images_only ? context.log.debug("{}", text) : context.log.warn("{}", text);
+  context.log.warn("{}; {}", text,
+                   options.without_libvirt
+                       ? "machines that are not defined in its folders, and memory that was saved to a file, are not known"
+                       : "of the machines that need the images as they are only those are known that its folders name");
+}
+
 /// A host that is silent: an error where its answer was all that was asked for, else a warning.
-Result<void> report_silent(const Context& context, const Inventory& inventory, bool images_only) {
+Result<void> report_silent(const Context& context, const Inventory& inventory, const MachineOptions& options, bool images_only) {
   for (const HostInventory& host : inventory.hosts) {
     for (const std::string& note : host.notes) context.log.warn("{}", note);
     for (const std::string& gap : host.gaps) context.log.warn("{}", gap);
     if (host.problem.empty()) continue;
     if (host.host == "file") return fail(Errc::not_found, "{}", host.problem);
-    if (images_only) {
-      context.log.debug("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
-    } else {
-      context.log.warn("{}: not reachable: {}", escape_untrusted(host.host), host.problem);
-    }
+    report_silent_host(context, host, options, images_only);
   }
   return {};
 }
@@ -229,6 +223,7 @@ void add_machine_options(CLI::App& verb, MachineOptions& options) {
       ->type_name("FILE")->allow_extra_args(false);
   verb.add_option("--format", options.format, "format of the -a images: raw or qcow2; never guessed")
       ->check(CLI::IsMember({"raw", "qcow2"}))->type_name("FORMAT");
+  add_without_libvirt(verb, options);
   verb.add_option("--allow-backing", options.allow_backing, "folder in which backing files may lie; repeatable")
       ->type_name("DIR")->allow_extra_args(false);
   verb.add_flag("--all", options.all, "every machine of the connected hosts");
@@ -236,6 +231,12 @@ void add_machine_options(CLI::App& verb, MachineOptions& options) {
       ->type_name("NAME")->allow_extra_args(false);
   verb.add_option("--folder", options.folders, "every image below this folder: *.qcow2, *.raw, *.img; repeatable")
       ->type_name("DIR")->allow_extra_args(false);
+}
+
+void add_without_libvirt(CLI::App& verb, MachineOptions& options) {
+  verb.add_flag("--without-libvirt", options.without_libvirt,
+                "write images although a libvirt of this computer that has machines does not answer: machines that are not defined in "
+                "its folders, and memory that was saved to a file, are then not known");
 }
 
 Result<Hosts> Hosts::make(Context& context, const std::vector<fs::path>& allow_backing) {
@@ -252,11 +253,7 @@ void Hosts::add_libvirt() {
 }
 
 void Hosts::add_local_libvirt() {
-  for (const std::string& uri : each_once(context_->options.connect)) {
-    if (uri.find(":///") == std::string::npos) continue;
-    if (!may_answer(uri)) continue;
-    add(inventory::make_libvirt_source(uri, context_->log));
-  }
+  for (const std::string& uri : local_uris(each_once(context_->options.connect))) add(make_local_source(uri, context_->log));
 }
 
 Inventory Hosts::load() const {
@@ -276,6 +273,7 @@ Result<Selection> select_machines(Context& context, const MachineOptions& option
   VMPATCH_CHECK(check_options(options));
   VMPATCH_TRY(auto made, Hosts::make(context, options.allow_backing));
   const auto hosts = std::make_shared<Hosts>(std::move(made));
+  hosts->options().without_libvirt = options.without_libvirt;
   const bool images_only = options.domains.empty() && options.groups.empty() && !options.all && !options.orphans;
   if (images_only) {
     hosts->add_local_libvirt();
@@ -289,7 +287,7 @@ Result<Selection> select_machines(Context& context, const MachineOptions& option
 
   Selection selection;
   selection.inventory = hosts->load();
-  VMPATCH_CHECK(report_silent(context, selection.inventory, images_only));
+  VMPATCH_CHECK(report_silent(context, selection.inventory, options, images_only));
   find_gaps(selection, options.groups.empty() && !options.all && !options.orphans);
   const Json gate_policy = policy::gate_policy_json(hosts->policy());
   VMPATCH_TRY(selection.machines, pick(selection.inventory, options, gate_policy));

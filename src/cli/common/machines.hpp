@@ -22,6 +22,7 @@ struct MachineOptions {
   std::vector<fs::path> images;         ///< -a FILE
   std::string format;                   ///< --format of the images
   std::vector<fs::path> allow_backing;  ///< --allow-backing DIR
+  bool without_libvirt = false;         ///< --without-libvirt: see inventory::ChainOptions
   bool all = false;                     ///< --all: every machine of the hosts
   std::vector<std::string> groups;      ///< --group NAME: of the configuration, or of the machines' metadata
   std::vector<fs::path> folders;        ///< --folder DIR: images by their names' ends
@@ -29,8 +30,11 @@ struct MachineOptions {
   bool orphans = false;                 ///< the orphans of the local pools, as bare images; no option of its own
 };
 
-/// -d, -a, --format, --allow-backing, --all, --group, --folder. `options` must live as long as `verb`.
+/// -d, -a, --format, --without-libvirt, --allow-backing, --all, --group, --folder. `options` must live as long as `verb`.
 void add_machine_options(CLI::App& verb, MachineOptions& options);
+
+/// The one option, for verbs that find their machines by themselves.
+void add_without_libvirt(CLI::App& verb, MachineOptions& options);
 
 struct Selection {
   /// In the order of the command line, each once; lineage loaded. An image of a folder that is the disk of a machine that was
@@ -48,7 +52,8 @@ struct Selection {
 
 /// Errors: usage (no machine named, -a without --format, broken configuration), not_found (the message names the hosts
 /// that were asked, the group that no machine is in, or the snapshots that there are), refused (a name on several hosts). For images alone the local
-/// hosts are asked too, for their pools and for machines that use the image; there a silent host does not matter.
+/// hosts are asked too, for their pools and for machines that use the image: one that is silent is an obstacle of the image where it
+/// has machines (inventory::Machine::unanswered), else it does not matter.
 Result<Selection> select_machines(Context& context, const MachineOptions& options);
 
 /// Sources that are listed together, and the folders and name patterns of command line and configuration.
@@ -60,6 +65,7 @@ class Hosts {
   /// Those of this computer that can be asked.
   void add_local_libvirt();
   void add(std::unique_ptr<inventory::Source> source) { sources_.push_back(std::move(source)); }
+  [[nodiscard]] inventory::ChainOptions& options() { return options_; }
   [[nodiscard]] const policy::Policy& policy() const { return policy_; }
   /// All hosts with lineage.
   [[nodiscard]] inventory::Inventory load() const;

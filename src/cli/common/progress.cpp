@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "vmpatch/core/side_by_side.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
@@ -54,8 +55,12 @@ ProgressDisplay::~ProgressDisplay() {
 void ProgressDisplay::tick() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    erase();
-    draw();
+    const auto drawn = attempt("draw", [&]() -> Result<void> {
+      erase();
+      draw();
+      return {};
+    });
+    if (!drawn) return;  // what goes on is worth more than its picture
     wake_.wait_for(lock, std::chrono::milliseconds(500));
   }
 }

@@ -20,6 +20,7 @@ struct RecoverOptions {
   std::string to;
   bool retry = false;
   bool yes = false;
+  MachineOptions machines;  ///< only --without-libvirt
 };
 
 const std::map<std::string, WayOut> ways = {{"keep", WayOut::keep}, {"old", WayOut::to_old}, {"new", WayOut::to_new}};
@@ -111,6 +112,7 @@ Result<int> run_recover(Context& context, const RecoverOptions& options) {
   if (!options.run.empty() && options.retry) return fail(Errc::usage, "--retry is for all runs; name none");
   engine::NullObserver observer;
   VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
+  setup->answer_for_libvirt(options.machines.without_libvirt);
   return options.run.empty() ? recover_all(context, *setup, options.retry) : recover_one(context, *setup, options);
 }
 
@@ -124,6 +126,7 @@ void add_recover_verb(CLI::App& app, Chosen& chosen) {
       ->check(CLI::IsMember(ways))->type_name("WAY");
   verb->add_flag("--retry", options->retry, "look at quarantined runs once more");
   verb->add_flag("-y,--yes", options->yes, "do not ask");
+  add_without_libvirt(*verb, options->machines);
   verb->footer("Safe to repeat. A run is quarantined where somebody else wrote to its disks: nothing is touched then until you choose. Exit code "
                "7 when a run could not be ended.\n\nExamples:\n  vm-patch recover\n  vm-patch recover 3f1c…\n  vm-patch recover 3f1c… --to old");
   verb->callback([options, &chosen] { chosen.action = [options](Context& context) { return run_recover(context, *options); }; });

@@ -1,12 +1,12 @@
 #include "cli/scan/findings.hpp"
 
-#include <atomic>
 #include <span>
-#include <thread>
 
 #include "cli/common/output_target.hpp"
 #include "cli/scan/survey.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/side_by_side.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -34,6 +34,16 @@ bool tells_factors(const ScanOptions& options, bool json) {
   return options.output_format == "json" || options.output_format == "sarif" || (options.output_format == "table" && options.explain);
 }
 
+report::MachineScan unassessed(const inventory::Machine& machine, const Error& problem) {
+  report::MachineScan scan;
+  scan.uuid = machine.uuid;
+  scan.name = machine.name;
+  scan.snapshot = machine.at_snapshot;
+  scan.host = machine.host;
+  scan.problem = problem;
+  return scan;
+}
+
 struct Assessed {
   report::MachineScan scan;
   std::string text;  ///< by the writer's format()
@@ -43,14 +53,7 @@ struct Assessed {
 template <class Assess>
 std::vector<Assessed> assess_batch(std::span<const MachineFacts> machines, unsigned jobs, const Assess& assess) {
   std::vector<Assessed> scans(machines.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next.fetch_add(1); i < machines.size(); i = next.fetch_add(1)) scans[i] = assess(machines[i]);
-  };
-  std::vector<std::thread> threads;
-  for (unsigned i = 1; i < jobs && i < machines.size(); ++i) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
+  side_by_side(machines.size(), jobs, [&](std::size_t i) { scans[i] = assess(machines[i]); });
   return scans;
 }
 
@@ -67,9 +70,12 @@ Result<int> tell_findings(Context& context, const ScanOptions& options) {
   bool is_whole = report::describe_gaps(survey.head()).empty();
   const auto detail = tells_factors(options, context.options.json) ? advisory::Detail::factors : advisory::Detail::score;
   const auto assess = [&](const MachineFacts& facts) {
-    report::MachineScan scan = survey.assess(facts, filter, detail);
-    std::string text = writer->format(scan);
-    return Assessed{std::move(scan), std::move(text)};
+    auto scan = attempt("assess " + escape_untrusted(facts.machine.name), [&]() -> Result<report::MachineScan> {
+      return survey.assess(facts, filter, detail);
+    });
+    if (!scan) scan = unassessed(facts.machine, scan.error());
+    std::string text = writer->format(*scan);
+    return Assessed{std::move(*scan), std::move(text)};
   };
   const std::span all(survey.machines());
   for (std::size_t first = 0; first < all.size(); first += batch_size) {

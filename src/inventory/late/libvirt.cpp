@@ -19,6 +19,7 @@ class LateSource final : public Source {
     HostInventory host;
     host.host = uri_;
     host.problem = source.error().message;
+    if (uri_.find(":///") != std::string::npos) host.left = unknown_folders(uri_);
     return host;
   }
   Result<Machine> find(const std::string& name_or_uuid) override {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "vmpatch/core/result.hpp"
+#include "vmpatch/core/side_by_side.hpp"
 
 namespace vmpatch::inventory::libvirt {
 
@@ -66,14 +67,13 @@ Result<T> run_bounded(std::chrono::seconds limit, const std::string& what, std::
     std::optional<Result<T>> result;
   };
   auto shared = std::make_shared<Shared>();
-  std::thread([shared, what, call = std::move(call)] {
-    try {
-      shared->result = call(shared->pulse);
-    } catch (const std::exception& error) {
-      shared->result = make_error(Errc::failed, what + ": " + error.what());
-    }
-    shared->pulse.finish();
-  }).detach();
+  VMPATCH_CHECK(attempt(what, [&]() -> Result<void> {
+    std::thread([shared, what, call = std::move(call)] {
+      shared->result = attempt(what, [&] { return call(shared->pulse); });
+      shared->pulse.finish();
+    }).detach();
+    return {};
+  }));
   if (shared->pulse.wait(limit)) return std::move(*shared->result);
   return make_error(Errc::timeout, what + ": no answer for " + std::to_string(limit.count()) + " s; check that the host is up");
 }

@@ -18,7 +18,8 @@ using Connection = std::shared_ptr<virConnect>;
 
 class LibvirtSource final : public Source {
  public:
-  LibvirtSource(std::string uri, Log& log) : uri_(std::move(uri)), log_(log) {}
+  LibvirtSource(std::string uri, Log& log, std::optional<LibvirtFolders> folders)
+      : uri_(std::move(uri)), log_(log), folders_(std::move(folders)) {}
 
   HostInventory list() override {
     auto listed = load();
@@ -27,6 +28,7 @@ class LibvirtSource final : public Source {
     HostInventory failed;
     failed.host = uri_;
     failed.problem = listed.error().message;
+    if (libvirt::is_local_uri(uri_)) failed.left = folders_ ? load_left_behind(*folders_) : unknown_folders(uri_);
     return failed;
   }
 
@@ -34,8 +36,8 @@ class LibvirtSource final : public Source {
     VMPATCH_CHECK(connect());
     auto found = libvirt::run_bounded<Machine>(
         silence_limit, "ask " + escape_untrusted(uri_),
-        [connection = connection_, uri = uri_, name_or_uuid](Pulse& pulse) {
-          return libvirt::load_machine(connection.get(), uri, name_or_uuid, pulse);
+        [connection = connection_, uri = uri_, folders = folders_, name_or_uuid](Pulse& pulse) {
+          return libvirt::load_machine({connection.get(), uri, folders}, name_or_uuid, pulse);
         });
     if (!found) forget_if_dead(found.error());
     return found;
@@ -47,10 +49,11 @@ class LibvirtSource final : public Source {
   Result<HostInventory> load() {
     VMPATCH_CHECK(connect());
     return libvirt::run_bounded<HostInventory>(
-        silence_limit, "list " + escape_untrusted(uri_), [connection = connection_, uri = uri_](Pulse& pulse) -> Result<HostInventory> {
+        silence_limit, "list " + escape_untrusted(uri_),
+        [connection = connection_, uri = uri_, folders = folders_](Pulse& pulse) -> Result<HostInventory> {
           HostInventory host;
           host.host = uri;
-          VMPATCH_TRY(host.machines, libvirt::load_machines(connection.get(), uri, pulse));
+          VMPATCH_TRY(host.machines, libvirt::load_machines({connection.get(), uri, folders}, pulse));
           // The volumes of another computer cannot be looked at from here.
           if (libvirt::is_local_uri(uri)) libvirt::load_pools(connection.get(), host, pulse);
           return host;
@@ -75,13 +78,18 @@ class LibvirtSource final : public Source {
 
   std::string uri_;
   Log& log_;
+  std::optional<LibvirtFolders> folders_;
   Connection connection_;
 };
 
 }  // namespace
 
 std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log) {
-  return std::make_unique<LibvirtSource>(uri, log);
+  return make_libvirt_source(uri, log, libvirt_folders(uri));
+}
+
+std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log, std::optional<LibvirtFolders> folders) {
+  return std::make_unique<LibvirtSource>(uri, log, std::move(folders));
 }
 
 }  // namespace vmpatch::inventory

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "inventory/xml/disk.hpp"
 #include "inventory/xml/document.hpp"
+#include "inventory/xml/machine.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
@@ -35,10 +37,7 @@ std::vector<fs::path> read_other_files(const xmlNode* domain) {
 
 }  // namespace
 
-Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin) {
-  const std::string what = "domain XML of " + escape_untrusted(origin);
-  VMPATCH_TRY(const auto document, xml::parse_document(bytes, what, "domain"));
-  const xmlNode* domain = xmlDocGetRootElement(document.get());
+Result<Machine> xml::read_machine(const xmlNode* domain, std::string_view what) {
   Machine machine;
   machine.domain_type = xml::attribute_or(domain, "type", "");
   machine.name = xml::text(xml::child(domain, "name"));
@@ -51,6 +50,27 @@ Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin
   machine.other_files = read_other_files(domain);
   VMPATCH_TRY(machine.disks, xml::read_disks(domain, what));
   return machine;
+}
+
+Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin) {
+  const std::string what = "domain XML of " + escape_untrusted(origin);
+  VMPATCH_TRY(const auto document, xml::parse_document(bytes, what, "domain"));
+  return xml::read_machine(xmlDocGetRootElement(document.get()), what);
+}
+
+Result<LiveMachine> parse_live_xml(std::string_view bytes, std::string_view origin) {
+  const std::string what = "status XML of " + escape_untrusted(origin);
+  VMPATCH_TRY(const auto document, xml::parse_document(bytes, what, "domstatus"));
+  const xmlNode* status = xmlDocGetRootElement(document.get());
+  const xmlNode* domain = xml::child(status, "domain");
+  if (domain == nullptr) return fail(Errc::failed, "{} has no <domain>", what);
+  LiveMachine live;
+  VMPATCH_TRY(live.machine, xml::read_machine(domain, what));
+  const std::string pid = xml::attribute_or(status, "pid", "");
+  int number = 0;
+  const auto parsed = std::from_chars(pid.data(), pid.data() + pid.size(), number);
+  if (parsed.ec == std::errc() && parsed.ptr == pid.data() + pid.size() && number > 0) live.pid = number;
+  return live;
 }
 
 }  // namespace vmpatch::inventory

@@ -211,6 +211,56 @@ TEST(Lineage, a_locked_bare_image_is_running) {
   EXPECT_EQ(inventory.hosts[0].machines.at(0).state, State::running);
 }
 
+const Time noon = *parse_time("2026-11-30T12:00:00Z");
+
+ChainOptions recorded(std::optional<Time> saved, std::optional<Time> forgotten) {
+  ChainOptions options;
+  const auto of_web = [](std::optional<Time> time) {
+    return [time](const std::string& uuid) { return uuid == named_uuid("web") ? time : std::nullopt; };
+  };
+  options.saved_memory = of_web(saved);
+  options.forgotten_memory = of_web(forgotten);
+  return options;
+}
+
+TEST(Lineage, memory_that_was_recorded_makes_a_shut_off_machine_saved_and_no_other) {
+  Images images;
+  auto live = machine("web", images.qcow2("live.qcow2"));
+  live.host = "test:///two";
+  live.state = State::running;
+  const auto inventory = loaded(one_host({machine("web", images.qcow2("web.qcow2")), machine("db", images.qcow2("db.qcow2")), live}),
+                                recorded(noon, std::nullopt));
+  const Machine& web = named(inventory, "web");
+  EXPECT_EQ(web.state, State::saved);
+  ASSERT_TRUE(web.saved_to_file);
+  EXPECT_EQ(web.saved_to_file->told_by, FileSave::Witness::record);
+  EXPECT_EQ(web.saved_to_file->when, noon);
+  EXPECT_TRUE(named(inventory, "db").dormant());
+  EXPECT_EQ(inventory.hosts[0].machines[2].state, State::running);
+}
+
+TEST(Lineage, memory_that_was_thrown_away_is_forgotten_and_later_memory_is_not) {
+  Images images;
+  auto web = machine("web", images.qcow2("web.qcow2"));
+  web.state = State::saved;
+  const auto with = [&](FileSave::Witness witness, std::optional<Time> when, const ChainOptions& options) {
+    web.saved_to_file = FileSave{witness, when};
+    return loaded(one_host({web}), options).hosts[0].machines[0];
+  };
+  for (const auto witness : {FileSave::Witness::libvirt, FileSave::Witness::log}) {
+    const Machine forgotten = with(witness, noon, recorded(std::nullopt, noon));
+    EXPECT_TRUE(forgotten.dormant()) << to_string(forgotten.state);
+    EXPECT_FALSE(with(witness, noon + Seconds(1), recorded(std::nullopt, noon)).dormant());
+    EXPECT_FALSE(with(witness, std::nullopt, recorded(std::nullopt, noon)).dormant()) << "nobody knows when it was saved";
+    EXPECT_FALSE(with(witness, noon, recorded(noon + Seconds(1), noon)).dormant());
+    EXPECT_TRUE(with(witness, noon, recorded(noon, noon)).dormant());
+    EXPECT_FALSE(with(witness, noon, {}).dormant());
+  }
+  web.managed_save = true;
+  web.saved_to_file.reset();
+  EXPECT_EQ(loaded(one_host({web}), recorded(std::nullopt, noon)).hosts[0].machines[0].state, State::saved);
+}
+
 TEST(Lineage, disks_of_another_computer_are_not_looked_at) {
   Images images;
   auto far = machine("far", images.qcow2("one.qcow2"));

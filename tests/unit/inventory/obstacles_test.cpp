@@ -65,6 +65,27 @@ TEST(Obstacles, saved_memory_counts_even_if_the_state_says_shutoff) {
   EXPECT_TRUE(machine.suspended());
 }
 
+TEST(Obstacles, memory_in_a_file_tells_since_when_and_every_way_out) {
+  Machine machine = fit();
+  machine.state = State::saved;
+  machine.saved_to_file = FileSave{FileSave::Witness::log, *parse_time("2026-11-30T12:00:00Z")};
+  EXPECT_THAT(write_obstacles(machine),
+              ElementsAre(testing::AllOf(HasSubstr("web01 has memory that was saved to a file at 2026-11-30T12:00:00Z (says libvirt's log)"),
+                                         HasSubstr("belongs to its disks as they are"), HasSubstr("virsh restore FILE"),
+                                         HasSubstr("vm-patch gate forget-save -d web01 --reason"), HasSubstr("virsh start --force-boot"))));
+  EXPECT_FALSE(machine.dormant());
+  EXPECT_TRUE(machine.suspended());
+  machine.saved_to_file->when.reset();
+  EXPECT_THAT(write_obstacles(machine), ElementsAre(testing::Not(HasSubstr("forget-save")))) << "it would not help";
+}
+
+TEST(Obstacles, a_name_in_a_command_is_quoted_for_a_shell) {
+  Machine machine = fit();
+  machine.name = "-rf $(id);x";
+  machine.managed_save = true;
+  EXPECT_THAT(write_obstacles(machine), ElementsAre(HasSubstr("-d a7d6c2f0-2f33-4b71-a2d5-000000000001 ")));
+}
+
 TEST(Obstacles, come_in_order_of_importance) {
   Machine machine = fit();
   machine.state = State::running;

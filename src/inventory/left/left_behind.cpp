@@ -1,0 +1,143 @@
+#include <signal.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "inventory/left/regular_file.hpp"
+#include "inventory/left/save_file.hpp"
+#include "inventory/xml/pool.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/inventory/libvirt_folders.hpp"
+
+namespace vmpatch::inventory {
+namespace {
+
+constexpr std::size_t max_files = 20'000;
+constexpr std::uint64_t max_xml = 4U << 20U;
+
+/// A disk that is given by pool and volume has no path in its XML.
+class Pools {
+ public:
+  explicit Pools(const LibvirtFolders& folders) : folders_(folders) {}
+
+  /// In pools of folders a volume is the entry of its name.
+  std::optional<fs::path> path_of(const Disk& disk) {
+    if (disk.pool.empty() || disk.volume.empty() || (disk.pool + disk.volume).find('/') != std::string::npos) return std::nullopt;
+    auto known = known_.find(disk.pool);
+    if (known == known_.end()) known = known_.emplace(disk.pool, load(disk.pool)).first;
+    if (!known->second) return std::nullopt;
+    return *known->second / disk.volume;
+  }
+
+ private:
+  std::optional<fs::path> load(const std::string& pool) const {
+    if (const auto text = read(folders_.pool_status / (pool + ".xml"))) {
+      if (auto folder = xml::parse_pool_status_folder(*text, pool)) return std::move(*folder);
+    }
+    if (const auto text = read(folders_.pools / (pool + ".xml"))) {
+      if (auto folder = xml::parse_pool_folder(*text, pool)) return std::move(*folder);
+    }
+    return std::nullopt;
+  }
+
+  static std::optional<std::string> read(const fs::path& path) {
+    const auto file = open_regular(path, Links::followed);
+    if (!file) return std::nullopt;
+    auto text = read_range(*file, 0, max_xml + 1);
+    return text ? std::optional(std::move(*text)) : std::nullopt;
+  }
+
+  const LibvirtFolders& folders_;
+  std::map<std::string, std::optional<fs::path>> known_;
+};
+
+bool is_alive(int pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
+
+Result<LeftMachine> load_definition(const fs::path& path) {
+  VMPATCH_TRY(const auto file, open_regular(path, Links::followed));
+  VMPATCH_TRY(const auto text, read_range(file, 0, max_xml + 1));
+  VMPATCH_TRY(auto machine, parse_domain_xml(text, path.native()));
+  return LeftMachine{LeftMachine::Kind::defined, std::move(machine), path};
+}
+
+Result<LeftMachine> load_status(const fs::path& path) {
+  VMPATCH_TRY(const auto file, open_regular(path, Links::followed));
+  VMPATCH_TRY(const auto text, read_range(file, 0, max_xml + 1));
+  VMPATCH_TRY(auto live, parse_live_xml(text, path.native()));
+  const auto kind = is_alive(live.pid) ? LeftMachine::Kind::running : LeftMachine::Kind::noted;
+  return LeftMachine{kind, std::move(live.machine), path};
+}
+
+// QEMU's account may write in this folder.
+Result<LeftMachine> load_save(const fs::path& path) {
+  VMPATCH_TRY(const auto file, open_regular(path, Links::refused));
+  VMPATCH_TRY(const auto head, read_range(file, 0, save_file_head));
+  VMPATCH_TRY(const auto xml, find_saved_xml(head, file.name));
+  VMPATCH_TRY(auto machine, parse_domain_xml(xml, path.native()));
+  return LeftMachine{LeftMachine::Kind::saved, std::move(machine), path};
+}
+
+/// libvirt may end a machine and start another while we look.
+bool is_gone(const Error& error) { return error.code == Errc::not_found; }
+
+class Loader {
+ public:
+  explicit Loader(const LibvirtFolders& folders) : pools_(folders) {}
+
+  void load(const fs::path& folder, std::string_view end, Result<LeftMachine> (*load_one)(const fs::path&)) {
+    for (const fs::path& path : list(folder, end)) {
+      auto one = load_one(path);
+      if (one) add(std::move(*one));
+      if (!one && !is_gone(one.error())) found_.unread.push_back(one.error().message);
+    }
+  }
+
+  LeftBehind finish() { return std::move(found_); }
+
+ private:
+  void add(LeftMachine one) {
+    for (Disk& disk : one.machine.disks) {
+      if (disk.source_kind != "volume") continue;
+      disk.source = pools_.path_of(disk);
+      if (disk.source) continue;
+      found_.unread.push_back(fmt::format("{}: where volume {} of storage pool {} lies is not known", escape_untrusted(one.file.native()),
+                                          escape_untrusted(disk.volume), escape_untrusted(disk.pool)));
+    }
+    found_.machines.push_back(std::move(one));
+  }
+
+  std::vector<fs::path> list(const fs::path& folder, std::string_view end) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    fs::directory_iterator entry(folder, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+      if (!entry->path().native().ends_with(end)) continue;
+      if (files.size() == max_files) {
+        found_.unread.push_back(fmt::format("{} has more than {} files", escape_untrusted(folder.native()), max_files));
+        break;
+      }
+      files.push_back(entry->path());
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+      found_.unread.push_back(errno_error(error.value(), "read folder " + escape_untrusted(folder.native())).message);
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+
+  Pools pools_;
+  LeftBehind found_;
+};
+
+}  // namespace
+
+LeftBehind load_left_behind(const LibvirtFolders& folders) {
+  Loader loader(folders);
+  loader.load(folders.saves, ".save", load_save);
+  loader.load(folders.status, ".xml", load_status);
+  loader.load(folders.definitions, ".xml", load_definition);
+  return loader.finish();
+}
+
+}  // namespace vmpatch::inventory
