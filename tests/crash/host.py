@@ -176,7 +176,7 @@ def a_file_system_that_fills_up_during_the_commit_gets_the_old_content_back():
         file_system(stage, mib=60)
         try:
             before = stage.digests()
-            stage.apply(code=1, VMPATCH_CRASH_RECORD=filler_at(stage, "after:committing"))
+            stage.apply(code=1, VMPATCH_AT_TRANSITION=filler_at(stage, "after:committing"))
             s.expect("content", before, stage.digests())
             s.expect("state", "failed", stage.last_run()["state"])
             says(stage.last_run()["error"], "No space left on device")
@@ -258,7 +258,7 @@ def a_clone_cannot_be_opened_from_the_lease_to_the_end():
         with open(script, "w", encoding="utf-8") as out:
             out.write(f"#!/bin/sh\nqemu-io -f qcow2 -c 'read 0 512' '{clone}' >'{log}.out' 2>&1\necho \"$1 $? $(cat '{log}.out')\" >>'{log}'\n")
         os.chmod(script, 0o755)
-        stage.apply(VMPATCH_CRASH_RECORD=script)
+        stage.apply(VMPATCH_AT_TRANSITION=script)
         with open(log, encoding="utf-8") as lines:
             seen = dict(line.split(" ", 1) for line in lines if ":" in line.split(" ", 1)[0])
         s.expect("before the lease", "0", seen["before:leased"][0])

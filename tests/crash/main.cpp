@@ -1,4 +1,4 @@
-// vm-patch that dies by SIGKILL at a chosen point of a run. See README.md for the variables.
+// vm-patch that dies by SIGKILL, or meets an error, at a chosen point of a run. See README.md for the variables.
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,7 +52,7 @@ void die_after_write(const std::string& file, std::chrono::milliseconds delay) {
 
 class Crash {
  public:
-  Crash() : at_(variable("VMPATCH_CRASH_AT")), error_at_(variable("VMPATCH_ERROR_AT")), record_(variable("VMPATCH_CRASH_RECORD")) {
+  Crash() : at_(variable("VMPATCH_CRASH_AT")), error_at_(variable("VMPATCH_ERROR_AT")), command_(variable("VMPATCH_AT_TRANSITION")) {
     const auto delay = variable("VMPATCH_CRASH_AFTER_MS");
     if (!delay.empty()) delay_ = std::chrono::milliseconds(std::stoul(delay));
   }
@@ -67,7 +67,7 @@ class Crash {
     const auto point = std::string(when) + ":" + std::string(state);
     // Once: what is done about it may pass the same point.
     if (error_at_ == point && !std::exchange(error_seen_, true)) return vmpatch::make_error(vmpatch::Errc::failed, "an error " + point + ", as wished");
-    if (!record_.empty() && std::system((record_ + " " + point).c_str()) != 0) die();
+    if (!command_.empty() && std::system((command_ + " " + point).c_str()) != 0) die();
     // A run that is quicker than the delay dies at the next transition: it never gets away.
     if (point == at_ || (in_state_ && when == "before")) die();
     if (at_ == "during:write" && point == "before:committed") die();
@@ -82,7 +82,7 @@ class Crash {
   std::string at_;
   std::string error_at_;
   bool error_seen_ = false;
-  std::string record_;
+  std::string command_;
   std::chrono::milliseconds delay_{0};
   bool in_state_ = false;
 };

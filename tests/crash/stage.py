@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 
 CRASH = os.environ["VMPATCH_CRASH"]
@@ -18,6 +19,14 @@ UUID = "5a1d3c1e-0000-4000-8000-00000000000"
 
 class Failed(Exception):
     pass
+
+
+def how_many(few, many):
+    """From the command line, or by VMPATCH_LONG; and the dice of a seed, which is told so that it can be thrown again."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else many if os.environ.get("VMPATCH_LONG") else few
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 30)
+    print(f"{count} times, seed {seed}", flush=True)
+    return count, random.Random(seed)
 
 
 def must(*argv):

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Kills at random moments of the commit, of apply and rollback, on every kind of machine; the recovery is killed, too; and in a third
-of the cases a machine runs and writes between the kill and the recovery. Counts what must be zero. Usage: sweep.py POINTS [SEED]"""
+of the cases a machine runs and writes between the kill and the recovery. Counts what must be zero. Usage: sweep.py [POINTS [SEED]]"""
 
 import collections
-import random
 import sys
 
 import stage as s
@@ -75,9 +74,7 @@ class Point:
 
 
 def main():
-    points = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    dice = random.Random(seed)
+    points, dice = s.how_many(few=20, many=600)
     total = collections.Counter()
     stages = {}
     try:
@@ -110,7 +107,6 @@ def main():
     finally:
         for stage, _, _ in stages.values():
             stage.close()
-    print(f"{points} points, seed {seed}")
     for name, count in sorted(total.items()):
         print(f"  {name}: {count}")
     if any(name.isupper() for name in total):

@@ -76,7 +76,11 @@ endfunction()
 #   A bash script that drives the built programs; see tests/support/e2e.sh.
 function(vmpatch_add_script_test)
   cmake_parse_arguments(T "SERIAL" "NAME;SCRIPT;TIMEOUT" "LABELS;ENVIRONMENT" ${ARGN})
-  add_test(NAME ${T_NAME} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT})
+  set(interpreter bash)
+  if(T_SCRIPT MATCHES "[.]py$")
+    set(interpreter python3 -B)
+  endif()
+  add_test(NAME ${T_NAME} COMMAND ${interpreter} ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT})
   set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT}
     ENVIRONMENT "VMPATCH=$<TARGET_FILE:vm-patch>;VMPATCH_GATE=$<TARGET_FILE:vm-patch-gate>;VMPATCH_SOURCE_DIR=${CMAKE_SOURCE_DIR};${T_ENVIRONMENT}")
   if(T_SERIAL)
