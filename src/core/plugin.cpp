@@ -9,7 +9,7 @@
 namespace vmpatch {
 
 Result<void*> load_plugin(const std::string& name, const std::string& entry) {
-  VMPATCH_TRY(const auto path, internal_program(name));
+  VMPATCH_TRY(const auto path, internal_plugin(name));
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   void* found = library != nullptr ? ::dlsym(library, entry.c_str()) : nullptr;
   if (found != nullptr) return found;

@@ -12,6 +12,9 @@ namespace vmpatch {
 /// Errc::not_found names the folders.
 Result<std::filesystem::path> internal_program(std::string_view name);
 
+/// The same for a module that a program loads; it need not be executable.
+Result<std::filesystem::path> internal_plugin(std::string_view name);
+
 /// For programs that lie elsewhere (tests). Call before threads start.
 void set_internal_program_dir(const std::filesystem::path& dir);
 

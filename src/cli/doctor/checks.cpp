@@ -58,7 +58,7 @@ Finding check_helpers() {
   std::size_t found = 0;
   for (const char* name : {"vm-patch-guest", "vm-patch-appliance", "vm-patch-augeas", "vm-patch-rpmdb", "vm-patch-fetch",
                            "vm-patch-libvirt.so", "vm-patch-nbd.so"}) {
-    const auto program = internal_program(name);
+    const auto program = std::string_view(name).ends_with(".so") ? internal_plugin(name) : internal_program(name);
     if (!program) return {"helper programs", Health::bad, program.error().message};
     ++found;
   }
