@@ -42,7 +42,8 @@ def expect(what, wanted, got):
 
 
 def noise(seed, mib):
-    return random.Random(seed).randbytes(mib << 20)
+    dice = random.Random(seed)
+    return b"".join(dice.randbytes(1 << 20) for _ in range(mib))
 
 
 class Disk:
@@ -113,9 +114,9 @@ class Disk:
 
 
 class Stage:
-    """One machine of a kind, its state folder, and two bundles that change it."""
+    """One machine of a kind, its state folder, and two bundles that change it. The rest of a disk beyond `data` MiB is a hole."""
 
-    def __init__(self, kind, mib=24, ballast=8):
+    def __init__(self, kind, mib=24, ballast=8, data=None):
         self.kind = kind
         self.work = tempfile.mkdtemp(prefix=f"vm-patch-stage-{kind}.", dir="/var/tmp")
         os.chmod(self.work, 0o755)
@@ -129,7 +130,7 @@ class Stage:
         self.ballast = ballast
         for disk in self.disks:
             head = self.text() if disk.target == "vda" else noise(3, 1)
-            disk.make(head + noise(1, disk.mib - 2))
+            disk.make(head + noise(1, data or disk.mib - 2))
         self.define()
         with open(os.path.join(self.work, "vm-patch.yaml"), "w", encoding="utf-8"):
             pass
