@@ -97,6 +97,15 @@ Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
 /// none, since its images tell of it themselves: load_lineage(). Target: inventory_xml.
 Result<Snapshot> parse_snapshot_xml(std::string_view xml, std::string_view origin);
 
+/// What libvirt itself notes of a machine that it runs: /run/libvirt/qemu/NAME.xml. Words as libvirt writes them, e.g. "paused",
+/// "save" (virDomainState and its reasons), "snapshot" (virDomainAsyncJob; "" = none).
+struct DomainStatus {
+  std::string uuid, state, reason, job;
+  int pid = 0;  ///< of its QEMU
+};
+/// Pure; the same bounds. Errc::failed: no <domstatus>, or without state, pid or the domain's UUID. Target: inventory_xml.
+Result<DomainStatus> parse_domain_status(std::string_view xml, std::string_view origin);
+
 /// The machine as it would be, for reading: its disks are the snapshot's.
 Machine at_snapshot(const Machine& machine, const Snapshot& snapshot);
 

@@ -3,6 +3,7 @@
 
 #include "inventory/xml/disk.hpp"
 #include "inventory/xml/document.hpp"
+#include "inventory/xml/uuid.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
@@ -35,6 +36,13 @@ std::vector<fs::path> read_other_files(const xmlNode* domain) {
 
 }  // namespace
 
+Result<std::string> xml::read_uuid(const xmlNode* domain, std::string_view what) {
+  std::string uuid(trim(text(child(domain, "uuid"))));
+  if (!is_uuid(uuid)) return fail(Errc::failed, "{} has no valid <uuid>", what);
+  std::transform(uuid.begin(), uuid.end(), uuid.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return uuid;
+}
+
 Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin) {
   const std::string what = "domain XML of " + escape_untrusted(origin);
   VMPATCH_TRY(const auto document, xml::parse_document(bytes, what, "domain"));
@@ -43,10 +51,7 @@ Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin
   machine.domain_type = xml::attribute_or(domain, "type", "");
   machine.name = xml::text(xml::child(domain, "name"));
   if (machine.name.empty()) return fail(Errc::failed, "{} has no <name>", what);
-  machine.uuid = std::string(trim(xml::text(xml::child(domain, "uuid"))));
-  if (!is_uuid(machine.uuid)) return fail(Errc::failed, "{} has no valid <uuid>", what);
-  std::transform(machine.uuid.begin(), machine.uuid.end(), machine.uuid.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  VMPATCH_TRY(machine.uuid, xml::read_uuid(domain, what));
   machine.metadata = read_metadata(domain);
   machine.other_files = read_other_files(domain);
   VMPATCH_TRY(machine.disks, xml::read_disks(domain, what));
