@@ -37,7 +37,8 @@ Result<gate::Verdict> Verdicts::of(const inventory::Machine& machine) const {
   std::optional<Json> saved;
   if (custody_) {
     VMPATCH_TRY(custody, custody_->last(machine.uuid));
-    VMPATCH_TRY(saved, custody_->saved(machine.uuid));
+    VMPATCH_TRY(const auto memory, custody_->saved(machine.uuid));
+    if (memory) saved = memory->identities;
   }
   std::erase_if(facts.overrides, [&](const ledger::Override& entry) {
     return std::find(used_overrides_.begin(), used_overrides_.end(), entry.id) != used_overrides_.end();

@@ -19,7 +19,7 @@ Result<void> close_run(Scene& scene, ledger::Custody custody) {
   custody.unbroken = custody.unbroken && all_known(scene);
   VMPATCH_CHECK(scene.store->put(custody));
   // libvirt before 10.5 does not say whether memory was saved, so that every end may be one.
-  return scene.store->put_saved(custody.machine_uuid, custody.identities, scene.now);
+  return scene.store->put_saved(custody.machine_uuid, {.identities = custody.identities, .time = scene.now});
 }
 
 /// A start that was allowed and then failed. libvirt has changed the owner of the disks and changed it back: only ctime moved.
@@ -29,8 +29,9 @@ Result<void> close_failed_start(Scene& scene, ledger::Custody custody) {
   if (only_ctime_moved(before, scene.identities)) custody.identities = to_json(scene.identities);
   VMPATCH_CHECK(scene.store->put(custody));
   VMPATCH_TRY(const auto saved, scene.store->saved(custody.machine_uuid));
-  if (!saved || *saved != before || custody.identities == before) return {};
-  return scene.store->put_saved(custody.machine_uuid, custody.identities, scene.now);
+  if (!saved || saved->identities != before || custody.identities == before) return {};
+  return scene.store->put_saved(custody.machine_uuid, {.identities = custody.identities, .time = scene.now, .memory = saved->memory,
+                                                       .managed = saved->managed});
 }
 
 Result<void> end_custody(Scene& scene) {

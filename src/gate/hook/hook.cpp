@@ -115,12 +115,13 @@ int decide_and_write(Scene& scene, ledger::GateFacts& facts, const Group& group)
   if (auto dropped = drop_used_overrides(scene, facts); !dropped) {
     return finish(scene.call, unassessable("custody-unreadable", dropped.error()), group);
   }
-  auto saved = scene.call.operation == Operation::restore ? scene.store->saved(scene.machine.uuid)
-                                                          : Result<std::optional<Json>>(std::nullopt);
-  if (!saved) return finish(scene.call, unassessable("custody-unreadable", saved.error()), group);
+  const auto memory = scene.call.operation == Operation::restore ? scene.store->saved(scene.machine.uuid)
+                                                                 : Result<std::optional<ledger::SavedMemory>>(std::nullopt);
+  if (!memory) return finish(scene.call, unassessable("custody-unreadable", memory.error()), group);
+  const std::optional<Json> saved = *memory ? std::optional((*memory)->identities) : std::nullopt;
   const bool alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder);
   scene.identities = load_identities(scene.machine);
-  const Input input{scene.call.operation, scene.machine, facts, scene.identities, scene.custody, *saved, scene.now,
+  const Input input{scene.call.operation, scene.machine, facts, scene.identities, scene.custody, saved, scene.now,
                     scene.boot_id,        alive};
   const Verdict verdict = decide(input);
   const bool pass = passes(verdict, group);
