@@ -13,6 +13,27 @@ namespace {
 
 constexpr std::size_t largest_xml = 4U << 20U;
 
+/// Options count only where "--" ends them: a domain may be named "--state-dir".
+std::span<char*> take_options(std::span<char*> words, Call& call) {
+  Call read = call;
+  for (std::size_t at = 0; at < words.size(); at += 2) {
+    const std::string_view word = words[at];
+    if (word == "--") {
+      call = std::move(read);
+      return words.subspan(at + 1);
+    }
+    if (at + 1 == words.size()) break;
+    if (word == "--state-dir") {
+      read.state_dir = words[at + 1];
+    } else if (word == "--run-dir") {
+      read.run_dir = words[at + 1];
+    } else {
+      break;
+    }
+  }
+  return words;
+}
+
 }  // namespace
 
 bool Call::decides() const {
@@ -36,24 +57,23 @@ Result<Call> parse_call(int argc, char** argv) {
   if (!words.empty()) words = words.subspan(1);
   Call call;
   call.state_dir = VMPATCH_DEFAULT_STATE_DIR;
-  // Only with "--" behind it: a domain may be named "--state-dir".
-  if (words.size() >= 3 && std::string_view(words[0]) == "--state-dir" && std::string_view(words[2]) == "--") {
-    call.state_dir = words[1];
-    words = words.subspan(3);
-  }
+  words = take_options(words, call);
   if (words.size() < 2) return fail(Errc::usage, "usage: vm-patch-gate [--state-dir DIR --] NAME OPERATION SUB-OPERATION EXTRA");
   call.name = words[0];
   call.word = words[1];
   if (words.size() > 2) call.sub_operation = words[2];
+  if (words.size() > 3) call.extra = words[3];
   call.operation = parse_operation(call.word);
   return call;
 }
 
-Result<std::string> read_domain_xml() {
+Result<std::string> read_domain_xml(SteadyTime limit) {
   std::string xml;
   std::array<char, 64U << 10U> buffer;
   bool too_large = false;
   for (;;) {
+    VMPATCH_TRY(const bool ready, wait_readable(STDIN_FILENO, limit));
+    if (!ready) return fail(Errc::timeout, "the domain XML did not end in time");
     const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error(errno, "cannot read the domain XML");

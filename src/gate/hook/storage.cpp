@@ -1,0 +1,85 @@
+#include "gate/hook/storage.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "gate/hook/errand.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::gate {
+namespace {
+
+constexpr std::chrono::milliseconds patience{1500};  // below the limit of the call
+/// QEMU_SAVE_PATH of libvirt's QEMU driver; not configurable.
+constexpr const char* managed_saves = "/var/lib/libvirt/qemu/save";
+
+void look(const inventory::Machine& machine, const Errand::Send& send) {
+  for (const inventory::Disk& disk : machine.disks) {
+    if (!has_identity(disk)) continue;
+    const auto identity = load_identity(machine, disk);
+    send(dump_json(identity ? Json{{"identity", image::to_json(*identity)}} : Json{{"problem", identity.error().message}}));
+  }
+}
+
+Result<image::DiskIdentity> read_answer(Errand& errand, const inventory::Disk& disk, SteadyTime deadline) {
+  auto message = errand.next(deadline);
+  if (!message && message.error().code == Errc::timeout) {
+    return fail(Errc::timeout, "its storage ({}) did not answer within 1.5 s", escape_untrusted(disk.source ? disk.source->native() : ""));
+  }
+  if (!message) return message.error();
+  if (!*message) return fail(Errc::timeout, "the process that looked at it crashed");
+  VMPATCH_TRY(const Json answer, parse_json(**message, "answer"));
+  if (answer.contains("identity")) return image::identity_from_json(answer.at("identity"));
+  return make_error(Errc::failed, answer.value("problem", "it was not looked at"));
+}
+
+/// `first` and the disks after it.
+void give_up(std::vector<inventory::Disk>& disks, std::size_t first, const std::string& problem) {
+  for (std::size_t i = first; i < disks.size(); ++i) {
+    if (disks[i].problem.empty()) disks[i].problem = i == first ? problem : "it was not looked at, because of disk " + escape_untrusted(disks[first].target);
+  }
+}
+
+}  // namespace
+
+Identities look_at_disks(inventory::Machine& machine) {
+  Identities identities;
+  std::vector<inventory::Disk>& disks = machine.disks;
+  if (std::ranges::none_of(disks, has_identity)) return identities;
+  const SteadyTime deadline = std::chrono::steady_clock::now() + patience;
+  auto errand = Errand::start([&](const Errand::Send& send) { look(machine, send); });
+  if (!errand) {
+    give_up(disks, 0, errand.error().message);
+    return identities;
+  }
+  for (std::size_t i = 0; i < disks.size(); ++i) {
+    if (!has_identity(disks[i])) continue;
+    auto identity = read_answer(*errand, disks[i], deadline);
+    if (identity) {
+      identities[disks[i].target] = std::move(*identity);
+    } else if (identity.error().code == Errc::timeout) {
+      give_up(disks, i, identity.error().message);
+      break;
+    } else if (disks[i].problem.empty()) {
+      disks[i].problem = identity.error().message;
+    }
+  }
+  return identities;
+}
+
+bool has_managed_save(const std::string& name) {
+  if (name.find('/') != std::string::npos) return false;
+  const fs::path file = fs::path(managed_saves) / (name + ".save");
+  auto errand = Errand::start([&](const Errand::Send& send) {
+    struct stat info {};
+    if (::lstat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode)) send("yes");
+  });
+  if (!errand) return false;
+  const auto answer = errand->next(std::chrono::steady_clock::now() + patience);
+  return answer && *answer;
+}
+
+}  // namespace vmpatch::gate
