@@ -7,11 +7,12 @@
 #   private-libvirtd.sh exec DIR CMD …   runs CMD in the namespace: there /etc/libvirt is DIR/etc, /run is DIR/run, and
 #                                        qemu:///system is this libvirtd
 #   private-libvirtd.sh reload DIR       SIGHUP: hooks that are new are found
+#   private-libvirtd.sh restart DIR      ends libvirtd and starts it again; its guests run on
 #   private-libvirtd.sh stop DIR         destroys its guests, ends both daemons; DIR and its logs stay
 # Guests run as root (PRIVATE_LIBVIRTD_USER=libvirt-qemu changes that) without a security driver. No systemd needed.
 set -euo pipefail
 die() { echo "private-libvirtd: $*" >&2; exit 1; }
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; }
 [ $# -ge 2 ] || { usage >&2; exit 2; }
 verb=$1 dir=$2
 shift 2
@@ -55,6 +56,25 @@ inside='
   exec libvirtd
 '
 
+answers() { # a new libvirtd, within 30 s
+  local try
+  for ((try = 0; try < 300; try++)); do
+    [ -S "$dir/run/libvirt/libvirt-sock" ] && virsh -q -c "$(uri)" uri >/dev/null 2>&1 && return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+# The namespace is virtlogd's, too.
+restart() {
+  end libvirtd
+  rm -f "$dir/run/libvirt/libvirt-sock"
+  # shellcheck disable=SC2016  # the inner shell expands
+  setsid nsenter -t "$(cat "$dir/virtlogd.pid")" -m -r -- bash -euc 'echo $$ >"$1/libvirtd.pid"; exec libvirtd' private-libvirtd "$dir" \
+    </dev/null >>"$dir/log/start.log" 2>&1 &
+  answers || die "libvirtd did not answer again within 30 s; see $dir/log"
+}
+
 start() {
   [ "$(id -u)" = 0 ] || die "needs root"
   for program in libvirtd virtlogd virsh nsenter; do command -v $program >/dev/null || die "no $program; run tools/install-packages"; done
@@ -65,11 +85,7 @@ start() {
   configure
   mkdir -p /etc/libvirt /var/{lib,log,cache}/libvirt
   setsid unshare -m --propagation private bash -euc "$inside" private-libvirtd "$dir" </dev/null >"$dir/log/start.log" 2>&1 &
-  local try
-  for ((try = 0; try < 300; try++)); do
-    [ -S "$dir/run/libvirt/libvirt-sock" ] && virsh -q -c "$(uri)" uri >/dev/null 2>&1 && { uri; return 0; }
-    sleep 0.1
-  done
+  answers && { uri; return 0; }
   cat "$dir/log/start.log" >&2
   stop
   die "libvirtd did not answer within 30 s; see $dir/log"
@@ -110,12 +126,13 @@ case $verb in
     case $verb in
       stop) stop ;;
       uri) uri ;;
-      pid | exec | reload)
+      pid | exec | reload | restart)
         alive libvirtd || die "none runs in $dir"
         case $verb in
           pid) cat "$dir/libvirtd.pid" ;;
           exec) enter "$@" ;;
           reload) kill -HUP "$(cat "$dir/libvirtd.pid")" ;;
+          restart) restart ;;
         esac
         ;;
       *) usage >&2; exit 2 ;;

@@ -17,6 +17,8 @@ std::string_view to_string(Answer answer);
 
 /// With this the hook ends where the gate denies, and only there: the installed script lets `started` fail on no other.
 inline constexpr int denied_exit_code = 20;
+/// What that script asks the hook to say in place of 0: a shell takes an empty or torn program for a script that succeeds.
+inline constexpr int allowed_exit_code = 10;
 
 struct Verdict {
   Answer answer = Answer::unassessable;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <span>
 
 #include "vmpatch/core/format.hpp"
@@ -13,23 +14,30 @@ namespace {
 
 constexpr std::size_t largest_xml = 4U << 20U;
 
+/// False: there is no such option, or not with that value.
+bool take_option(std::string_view option, std::string_view value, Call& call) {
+  if (option == "--state-dir") {
+    call.state_dir = value;
+  } else if (option == "--run-dir") {
+    call.run_dir = value;
+  } else if (option == "--allowed-code") {
+    const auto read = std::from_chars(value.data(), value.data() + value.size(), call.code_for_allowed);
+    return read.ec == std::errc() && read.ptr == value.data() + value.size() && call.code_for_allowed > 0 && call.code_for_allowed < 126;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 /// Options count only where "--" ends them: a domain may be named "--state-dir".
 std::span<char*> take_options(std::span<char*> words, Call& call) {
   Call read = call;
   for (std::size_t at = 0; at < words.size(); at += 2) {
-    const std::string_view word = words[at];
-    if (word == "--") {
+    if (std::string_view(words[at]) == "--") {
       call = std::move(read);
       return words.subspan(at + 1);
     }
-    if (at + 1 == words.size()) break;
-    if (word == "--state-dir") {
-      read.state_dir = words[at + 1];
-    } else if (word == "--run-dir") {
-      read.run_dir = words[at + 1];
-    } else {
-      break;
-    }
+    if (at + 1 == words.size() || !take_option(words[at], words[at + 1], read)) break;
   }
   return words;
 }
@@ -58,7 +66,7 @@ Result<Call> parse_call(int argc, char** argv) {
   Call call;
   call.state_dir = VMPATCH_DEFAULT_STATE_DIR;
   words = take_options(words, call);
-  if (words.size() < 2) return fail(Errc::usage, "usage: vm-patch-gate [--state-dir DIR --] NAME OPERATION SUB-OPERATION EXTRA");
+  if (words.size() < 2) return fail(Errc::usage, "usage: vm-patch-gate [--state-dir DIR] [--allowed-code NUMBER] -- NAME OPERATION SUB-OPERATION EXTRA");
   call.name = words[0];
   call.word = words[1];
   if (words.size() > 2) call.sub_operation = words[2];

@@ -77,6 +77,13 @@ void note_end(Scene& scene) {
   static_cast<void>(scene.marks.put(*scene.mark).has_value());
 }
 
+/// `started` may have been missed, on a host so busy that the call came to its limit.
+void note_run(Scene& scene) {
+  if (!scene.mark || scene.mark->end || scene.mark->started || !scene.says.has_run()) return;
+  scene.mark->started = true;
+  static_cast<void>(scene.marks.put(*scene.mark).has_value());
+}
+
 void note_saved_memory(Scene& scene) {
   if (scene.call.extra != "saved" && !scene.says.memory_saved()) return;
   if (!scene.mark) scene.mark = Mark{};
@@ -116,10 +123,12 @@ Result<void> load_custody(Scene& scene) {
 Result<void> record_event(Scene& scene) {
   const Operation operation = scene.call.operation;
   const bool ended = operation == Operation::release && !scene.says.running();
+  if (operation == Operation::stopped) note_run(scene);
   if (operation == Operation::stopped || ended) note_saved_memory(scene);
   if (ended) note_end(scene);
   VMPATCH_CHECK(load_custody(scene));
   if (ended) VMPATCH_CHECK(end_without_mark(scene));
+  if (ended) scene.marks.drop();
   const Json data{{"operation", scene.call.word}, {"sub_operation", scene.call.sub_operation}, {"name", scene.call.name}};
   return scene.store->record("gate.event", scene.machine.uuid, data, scene.now);
 }

@@ -1,6 +1,7 @@
 #include "gate/hook/libvirt_says.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "gate/hook/run_files.hpp"
 #include "vmpatch/core/file.hpp"
@@ -25,8 +26,9 @@ std::optional<inventory::DomainStatus> load_status(const fs::path& run_dir, cons
 
 /// Of the process, if it is the QEMU of this machine; a pid may have been given to another one.
 std::vector<std::string> load_arguments(const inventory::DomainStatus& status) {
-  const auto text = read_run_file(fmt::format("/proc/{}/cmdline", status.pid), largest_command_line);
+  auto text = read_run_file(fmt::format("/proc/{}/cmdline", status.pid), largest_command_line);
   if (!text) return {};
+  if (text->ends_with('\0')) text->pop_back();  // each word ends with one
   std::vector<std::string> arguments;
   for (const std::string_view word : split(*text, '\0')) arguments.emplace_back(word);
   for (std::size_t i = 0; i + 1 < arguments.size(); ++i) {
@@ -51,6 +53,12 @@ bool LibvirtSays::snapshot_loaded() const {
   }
   // qemuSnapshotRevertActive: later versions of libvirt load it over the monitor, in a job of that name.
   return status_ && status_->job == "snapshot" && status_->state == "paused";
+}
+
+bool LibvirtSays::has_run() const {
+  // A start that fails is paused to its end ("starting up", "migration", "user").
+  constexpr std::array states{"running", "shutdown", "crashed", "pmsuspended"};
+  return status_ && std::ranges::find(states, status_->state) != states.end();
 }
 
 bool LibvirtSays::memory_saved() const {

@@ -19,6 +19,8 @@ class LibvirtSays {
   /// QEMU was told to load a snapshot, or libvirt works at one and the vCPUs have not run yet: the disks are not those that
   /// `prepare` saw.
   [[nodiscard]] bool snapshot_loaded() const;
+  /// At `stopped`: its vCPUs have run.
+  [[nodiscard]] bool has_run() const;
   /// At `stopped`: it ended because its memory was saved.
   [[nodiscard]] bool memory_saved() const;
 

@@ -54,5 +54,5 @@ int main(int argc, char** argv) {
   // Nobody else is told if this fails, and the start is denied all the same.
   if (!reply.line.empty()) static_cast<void>(write_all(STDERR_FILENO, reply.line).has_value());
   // Destructors and unloading of libraries cost time, and everything is durable already.
-  std::_Exit(reply.code);
+  std::_Exit(reply.code == 0 && call->decides() ? call->code_for_allowed : reply.code);
 }

@@ -5,6 +5,7 @@
 
 #include "gate/hook/run_files.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/gate/identities.hpp"
 
 namespace vmpatch::gate {
 namespace {
@@ -29,7 +30,9 @@ Json to_json(const Mark& mark, const std::string& boot_id) {
 Mark from_json(const Json& json) {
   Mark mark{.opened = time_of(json.at("opened")), .started = json.at("started").get<bool>(), .memory = json.at("memory").get<bool>(),
             .managed = json.at("managed").get<bool>(), .end = {}};
-  if (const auto end = json.find("end"); end != json.end()) {
+  const auto end = json.find("end");
+  // Written by another version of this program perhaps: an end that cannot be read is one that was not seen.
+  if (end != json.end() && identities_from_json(end->at("identities"))) {
     mark.end = End{time_of(end->at("time")), end->at("identities"), end->at("unread").get<std::vector<std::string>>()};
   }
   return mark;

@@ -67,6 +67,8 @@ TEST_F(HookCustodyTest, end_that_was_not_seen_in_this_boot_is_not_made_up_for_by
   write_disk();
   for (int i = 0; i < 2; ++i) {
     EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
+    EXPECT_TRUE(custody()->lost);
+    fs::remove_all(run_dir() / "vm-patch-gate");  // neither what is marked nor what is not
     EXPECT_EQ(shut_down(), 0);
   }
 }
@@ -79,10 +81,24 @@ TEST_F(HookCustodyTest, failed_start_after_libvirt_changed_the_owner_may_be_repe
   EXPECT_EQ(boot(), 0) << last_error_;
 }
 
+TEST_F(HookCustodyTest, run_whose_started_was_missed_is_known_by_its_end) {
+  ASSERT_EQ(gate("prepare"), 0) << last_error_;
+  ASSERT_EQ(gate("start"), 0) << last_error_;
+  write_disk();
+  note_status("shutdown", "unknown", "none");
+  ASSERT_EQ(gate("stopped"), 0);
+  drop_status();
+  ASSERT_EQ(gate("release"), 0);
+  EXPECT_EQ(gate("prepare"), 0) << last_error_;
+}
+
 TEST_F(HookCustodyTest, failed_start_does_not_hide_a_written_disk) {
   ASSERT_EQ(gate("prepare"), 0) << last_error_;
   write_disk();
-  ASSERT_EQ(shut_down(), 0);
+  note_status("paused", "starting up", "start");
+  ASSERT_EQ(gate("stopped"), 0);
+  drop_status();
+  ASSERT_EQ(gate("release"), 0);
   EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
 }
 

@@ -39,6 +39,25 @@ TEST_F(HookDecisionTest, attested_machine_starts) {
   EXPECT_EQ(last_error_, "");
 }
 
+TEST_F(HookDecisionTest, allowed_is_said_with_the_code_that_the_script_asks_for) {
+  publish();
+  const auto code = [&](const std::string& allowed, const std::string& operation) {
+    Command command;
+    command.argv = gate_command(operation);
+    command.argv.insert(command.argv.begin() + 1, {"--allowed-code", allowed});
+    command.input = xml();
+    return run(command)->exit_code;
+  };
+  EXPECT_EQ(code("10", "prepare"), denied_exit_code);
+  EXPECT_EQ(code("10", "reconnect"), 0);
+  EXPECT_EQ(code("10", "started"), 10);
+  attest();
+  for (const char* operation : {"prepare", "start"}) EXPECT_EQ(code("10", operation), 10) << operation;
+  for (const char* wrong : {"0", "-1", "126", "x", "10x", ""}) {
+    EXPECT_EQ(code(wrong, "prepare"), 0) << "no option of ours, so a name and an unknown operation";
+  }
+}
+
 TEST_F(HookDecisionTest, machine_in_no_group_starts) {
   publish();
   EXPECT_EQ(call("prepare", xml("db01"), "db01").exit_code, 0);
@@ -120,7 +139,7 @@ TEST_F(HookDecisionTest, proof_denies_exactly_one_machine) {
 TEST_F(HookDecisionTest, state_folder_in_the_environment_is_not_believed) {
   store();
   Command command;
-  command.argv = {VMPATCH_GATE_PROGRAM, "web01", "prepare", "begin", "-"};
+  command.argv = {VMPATCH_GATE_PROGRAM, "--run-dir", run_dir().string(), "--", "web01", "prepare", "begin", "-"};
   command.input = xml();
   command.extra_env["VM_PATCH_STATE_DIR"] = state_.string();
   ASSERT_TRUE(run(command));
