@@ -52,6 +52,18 @@ bool takes_over_restore(const Input& input) {
 
 const Json& disks_at_start(const ledger::Custody& custody) { return custody.live.is_null() ? custody.identities : custody.live; }
 
+void fit_to_saved(inventory::Machine& machine, Json& saved, const ledger::Custody& custody) {
+  if (!saved.is_object() || !custody.identities.is_object()) return;
+  std::erase_if(machine.disks, [&](const inventory::Disk& disk) {
+    return has_identity(disk) && custody.identities.contains(disk.target) && !saved.contains(disk.target);
+  });
+  Json fitting = Json::object();
+  for (const auto& [target, identity] : saved.items()) {
+    if (custody.identities.contains(target)) fitting[target] = identity;
+  }
+  saved = std::move(fitting);
+}
+
 Json disks_after_run(const ledger::Custody& custody, const Identities& now) {
   const auto defined = identities_from_json(custody.identities);
   const auto at_start = identities_from_json(disks_at_start(custody));

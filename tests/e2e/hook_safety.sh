@@ -212,6 +212,7 @@ qemu-img create -q -f raw "$WORK/images/data.raw" 1M
 virsh attach-disk web01 "$WORK/images/data.raw" sdb --live
 guest_writes web01
 virsh managedsave web01
+expect_exit 0 vm-patch gate explain -d web01
 expect_exit 0 virsh start web01
 virsh destroy web01
 expect_exit 0 virsh start web01

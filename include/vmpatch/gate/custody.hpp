@@ -26,4 +26,8 @@ const Json& disks_at_start(const ledger::Custody& custody);
 /// allowed: nobody saw who wrote to it since.
 Json disks_after_run(const ledger::Custody& custody, const Identities& now);
 
+/// For whoever has the definition of a saved machine only, not the XML that libvirt saved with its memory: leaves out of `saved`
+/// the disks that were plugged in while it ran, and out of the machine those that were pulled out.
+void fit_to_saved(inventory::Machine& machine, Json& saved, const ledger::Custody& custody);
+
 }  // namespace vmpatch::gate

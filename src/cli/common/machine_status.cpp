@@ -5,6 +5,7 @@
 #include "vmpatch/core/host.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/gate/custody.hpp"
 #include "vmpatch/gate/identities.hpp"
 #include "vmpatch/ledger/store.hpp"
 
@@ -44,10 +45,11 @@ Result<gate::Verdict> Verdicts::of(const inventory::Machine& machine) const {
     return std::find(used_overrides_.begin(), used_overrides_.end(), entry.id) != used_overrides_.end();
   });
   inventory::Machine looked_at = machine;
+  const auto operation = machine.state == inventory::State::saved ? gate::Operation::restore : gate::Operation::prepare;
+  if (operation == gate::Operation::restore && saved && custody) gate::fit_to_saved(looked_at, *saved, *custody);
   // A machine in no group needs no look at its disks.
   const bool in_group = !facts.policy.is_null() && !gate::find_group(facts.policy, machine).is_null();
   const auto identities = in_group ? gate::load_identities(looked_at) : gate::Identities{};
-  const auto operation = machine.state == inventory::State::saved ? gate::Operation::restore : gate::Operation::prepare;
   const bool alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder);
   return gate::decide({operation, looked_at, facts, identities, custody, saved, now, boot_, alive});
 }

@@ -25,6 +25,7 @@ Result<void> close_run(Scene& scene, const End& end, const Identities& now) {
   custody.unbroken = custody.unbroken && std::ranges::none_of(end.unread, was_defined);
   custody.identities = disks_after_run(custody, now);
   custody.live = {};
+  custody.started = true;
   custody.closed = end.time;
   return scene.store->put(custody);
 }

@@ -91,6 +91,19 @@ TEST(Replug, memory_goes_on_with_the_disks_that_it_was_saved_with) {
   EXPECT_EQ(scene.decide().rule, "saved-disks-changed");
 }
 
+TEST(Replug, definition_of_a_saved_machine_is_told_the_same) {
+  Replugged scene;
+  inventory::Disk pulled;
+  pulled.target = "vdc";
+  scene.machine.disks.push_back(pulled);  // vda and vdc: as libvirt shows it
+  fit_to_saved(scene.machine, *scene.saved, *scene.custody);
+  ASSERT_EQ(scene.machine.disks.size(), 1U);
+  scene.identities = disks(2);
+  EXPECT_EQ(scene.decide().rule, "custody");
+  scene.identities = disks(3);
+  EXPECT_EQ(scene.decide().rule, "saved-disks-changed");
+}
+
 TEST(Replug, changed_disk_of_the_definition_counts_at_a_restore_too) {
   Replugged scene;
   scene.identities["vda"] = disk_identity(3);
