@@ -32,6 +32,10 @@ Result<void> close_run(Scene& scene, const End& end, const Identities& now) {
 
 Result<void> put_saved(Scene& scene, const End& end) {
   const Mark& mark = *scene.mark;
+  if (mark.memory) {
+    const Json data{{"operation", "release"}, {"name", scene.call.name}, {"managed", mark.managed}};
+    VMPATCH_CHECK(scene.store->record("gate.save", scene.machine.uuid, data, end.time));
+  }
   return scene.store->put_saved(scene.machine.uuid, {.identities = end.unread.empty() ? end.identities : Json(), .time = end.time,
                                                      .memory = mark.memory, .managed = mark.managed});
 }
@@ -116,7 +120,9 @@ Result<void> load_custody(Scene& scene) {
   VMPATCH_TRY(scene.store, ledger::CustodyStore::open(scene.call.state_dir / "custody.sqlite",
                                                       {.busy_timeout_ms = patience_ms, .checkpoint = !waits}));
   VMPATCH_TRY(scene.custody, scene.store->last(scene.machine.uuid));
-  VMPATCH_TRY(scene.restore, scene.store->restore(scene.machine.uuid));
+  if (scene.call.operation == Operation::prepare) {
+    VMPATCH_TRY(scene.restore, scene.store->restore(scene.machine.uuid));
+  }
   if (belong_together(scene)) scene.custody->started = scene.custody->started || scene.mark->started;
   return scene.mark && scene.mark->end ? settle_end(scene) : Result<void>();
 }

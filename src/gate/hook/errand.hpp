@@ -22,7 +22,8 @@ class Errand {
   using Send = std::function<void(std::string_view message)>;
 
   /// Forks: `work` has all of our memory as it is now. The child holds neither our standard input, output and error (libvirt waits
-  /// until nobody has them) nor any other descriptor of ours, and is killed when we end. It ends with `work`; an exception ends it, too.
+  /// until nobody has them) nor any other descriptor of ours (Linux 5.9), and is killed when we end. It ends with `work`; an exception
+  /// ends it, too.
   static Result<Errand> start(const std::function<void(const Send&)>& work);
   Errand(Errand&& other) noexcept;
   Errand& operator=(Errand&&) = delete;

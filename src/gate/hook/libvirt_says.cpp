@@ -48,7 +48,7 @@ LibvirtSays LibvirtSays::look(const fs::path& run_dir, const inventory::Machine&
 
 bool LibvirtSays::snapshot_loaded() const {
   for (std::size_t i = 1; i + 1 < arguments_.size(); ++i) {
-    if (arguments_[i] == "-loadvm") return true;
+    if (arguments_[i] == "-loadvm" || arguments_[i] == "--loadvm") return true;
     if (arguments_[i] == "-append") ++i;  // what follows is the kernel's command line, whatever it looks like
   }
   // qemuSnapshotRevertActive: later versions of libvirt load it over the monitor, in a job of that name.

@@ -36,10 +36,10 @@ Result<image::DiskIdentity> read_answer(Errand& errand, const inventory::Disk& d
   return make_error(Errc::failed, answer.value("problem", "it was not looked at"));
 }
 
-/// `first` and the disks after it.
-void give_up(std::vector<inventory::Disk>& disks, std::size_t first, const std::string& problem) {
-  for (std::size_t i = first; i < disks.size(); ++i) {
-    if (disks[i].problem.empty()) disks[i].problem = i == first ? problem : "it was not looked at, because of disk " + escape_untrusted(disks[first].target);
+/// The disks after that one.
+void leave_out(std::vector<inventory::Disk>& disks, std::size_t after) {
+  for (std::size_t i = after + 1; i < disks.size(); ++i) {
+    if (disks[i].problem.empty()) disks[i].problem = "it was not looked at, because of disk " + escape_untrusted(disks[after].target);
   }
 }
 
@@ -51,21 +51,17 @@ Identities look_at_disks(inventory::Machine& machine) {
   if (std::ranges::none_of(disks, has_identity)) return identities;
   const SteadyTime deadline = std::chrono::steady_clock::now() + patience;
   auto errand = Errand::start([&](const Errand::Send& send) { look(machine, send); });
-  if (!errand) {
-    give_up(disks, 0, errand.error().message);
-    return identities;
-  }
   for (std::size_t i = 0; i < disks.size(); ++i) {
     if (!has_identity(disks[i])) continue;
-    auto identity = read_answer(*errand, disks[i], deadline);
+    auto identity = errand ? read_answer(*errand, disks[i], deadline) : Result<image::DiskIdentity>(errand.error());
     if (identity) {
       identities[disks[i].target] = std::move(*identity);
-    } else if (identity.error().code == Errc::timeout) {
-      give_up(disks, i, identity.error().message);
-      break;
-    } else if (disks[i].problem.empty()) {
-      disks[i].problem = identity.error().message;
+      continue;
     }
+    if (disks[i].problem.empty()) disks[i].problem = identity.error().message;
+    if (identity.error().code != Errc::timeout) continue;
+    leave_out(disks, i);
+    break;
   }
   return identities;
 }

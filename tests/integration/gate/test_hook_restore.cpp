@@ -132,6 +132,8 @@ TEST_F(HookRestoreTest, save_is_recorded_with_the_disks_until_the_machine_starts
   EXPECT_TRUE(saved()->memory);
   EXPECT_FALSE(saved()->managed);
   EXPECT_EQ(saved()->identities, identities());
+  const auto rows = custody_store()->records(1, 100);
+  EXPECT_EQ(std::ranges::count(*rows, "gate.save", &ledger::AuditRow::action), 1);
   EXPECT_EQ(restore(), 0) << last_error_;
   EXPECT_FALSE(saved()->memory);
   ASSERT_EQ(end_machine(), 0);
