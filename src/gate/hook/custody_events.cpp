@@ -66,7 +66,7 @@ Result<void> record_end(Scene& scene) {
 }
 
 End look_at_end(Scene& scene) {
-  const Identities found = look_at_disks(scene.machine);
+  const Identities found = DiskLook(scene.machine).finish(scene.machine);
   End end{scene.now, to_json(found), {}};
   for (const inventory::Disk& disk : scene.machine.disks) {
     if (has_identity(disk) && !found.contains(disk.target)) end.unread.push_back(disk.target);

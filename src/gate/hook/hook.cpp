@@ -60,13 +60,13 @@ Result<std::optional<Json>> load_saved(Scene& scene) {
   return saved ? std::optional(std::move(saved->identities)) : std::nullopt;
 }
 
-Reply decide_and_write(Scene& scene, ledger::GateFacts& facts, const Group& group) {
+Reply decide_and_write(Scene& scene, ledger::GateFacts& facts, const Group& group, DiskLook& look) {
   if (auto dropped = drop_used_overrides(scene, facts); !dropped) {
     return finish(scene.call, unassessable("custody-unreadable", dropped.error()), group);
   }
   const auto saved = load_saved(scene);
   if (!saved) return finish(scene.call, unassessable("custody-unreadable", saved.error()), group);
-  scene.identities = look_at_disks(scene.machine);
+  scene.identities = look.finish(scene.machine);
   const Input input{.operation = scene.call.operation, .machine = scene.machine, .facts = facts, .identities = scene.identities,
                     .custody = scene.custody, .saved_identities = *saved, .now = scene.now, .boot_id = scene.boot_id,
                     .holder_alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder),
@@ -81,6 +81,7 @@ Reply decide_and_write(Scene& scene, ledger::GateFacts& facts, const Group& grou
 
 Reply decide_call(Scene& scene, const SetLateCode& set_late_code) {
   set_late_code(denied_exit_code);
+  DiskLook look(scene.machine);
   auto facts = ledger::read_gate_facts(scene.call.state_dir / "ledger.sqlite", scene.machine.uuid, scene.now);
   if (!facts) return finish(scene.call, unassessable("ledger-unreadable", facts.error()), {});
   Group group;
@@ -93,7 +94,7 @@ Reply decide_call(Scene& scene, const SetLateCode& set_late_code) {
   }
   const auto loaded = load_custody(scene);
   if (!loaded) return finish(scene.call, unassessable("custody-unreadable", loaded.error()), group);
-  return decide_and_write(scene, *facts, group);
+  return decide_and_write(scene, *facts, group, look);
 }
 
 /// The mark of this start. One that opened no custody has one, too: the `release` that follows must end no other.

@@ -2,8 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include "gate/hook/errand.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
@@ -45,15 +43,16 @@ void leave_out(std::vector<inventory::Disk>& disks, std::size_t after) {
 
 }  // namespace
 
-Identities look_at_disks(inventory::Machine& machine) {
+DiskLook::DiskLook(const inventory::Machine& machine)
+    : deadline_(std::chrono::steady_clock::now() + patience),
+      errand_(Errand::start([&](const Errand::Send& send) { look(machine, send); })) {}
+
+Identities DiskLook::finish(inventory::Machine& machine) {
   Identities identities;
   std::vector<inventory::Disk>& disks = machine.disks;
-  if (std::ranges::none_of(disks, has_identity)) return identities;
-  const SteadyTime deadline = std::chrono::steady_clock::now() + patience;
-  auto errand = Errand::start([&](const Errand::Send& send) { look(machine, send); });
   for (std::size_t i = 0; i < disks.size(); ++i) {
     if (!has_identity(disks[i])) continue;
-    auto identity = errand ? read_answer(*errand, disks[i], deadline) : Result<image::DiskIdentity>(errand.error());
+    auto identity = errand_ ? read_answer(*errand_, disks[i], deadline_) : Result<image::DiskIdentity>(errand_.error());
     if (identity) {
       identities[disks[i].target] = std::move(*identity);
       continue;
