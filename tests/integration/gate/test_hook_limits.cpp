@@ -190,6 +190,24 @@ TEST_F(HookLimitTest, silent_storage_of_a_disk_ends_in_a_verdict_that_names_it) 
   storage.end();
 }
 
+TEST_F(HookLimitTest, what_is_left_behind_at_silent_storage_holds_none_of_libvirts_streams) {
+  SilentStorage storage(image().parent_path());
+  const fs::path input = state_ / "input";
+  ASSERT_EQ(::mkfifo(input.c_str(), 0600), 0);
+  ASSERT_TRUE(write_file_atomic(state_ / "xml", xml()));
+  Command command;
+  // As libvirt, `cat` waits until nobody has the other end.
+  command.argv = {"/bin/sh", "-c", "cat \"$0/xml\" >\"$0/input\" & { \"$@\" 2>&1 <\"$0/input\"; echo \"code $?\"; } | cat", state_.string()};
+  for (const std::string& word : gate_command("prepare")) command.argv.push_back(word);
+  const auto output = run(command);
+  ASSERT_TRUE(output) << output.error().message;
+  EXPECT_NE(output->out.find("denied: disk-unreadable: "), std::string::npos) << output->out;
+  EXPECT_TRUE(output->out.ends_with("\ncode 20\n")) << output->out;
+  EXPECT_GE(storage.waiting(), 1);
+  const UniqueFd writer(::open(input.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  EXPECT_FALSE(writer) << "somebody still has the input";
+}
+
 TEST_F(HookLimitTest, silent_storage_at_the_end_of_a_run_ends_its_custody_and_breaks_it) {
   ASSERT_EQ(boot(), 0) << last_error_;
   write_disk();
