@@ -3,13 +3,11 @@
 #include "gate/rules.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/gate/custody.hpp"
 #include "vmpatch/gate/identities.hpp"
 
 namespace vmpatch::gate {
 namespace {
-
-/// Between the hook calls `restore` and `prepare` of one restore.
-constexpr Seconds restore_window{60};
 
 Verdict allow(std::string rule, std::string reason) { return {Answer::allow, std::move(rule), std::move(reason), {}, {}, {}}; }
 
@@ -29,9 +27,10 @@ std::optional<Verdict> check_disks(const Input& input) {
 /// Old memory over other disks destroys file systems: no override helps here.
 std::optional<Verdict> check_saved(const Input& input) {
   const std::string remedy = fmt::format(
-      "the saved memory is kept; drop it with `virsh managedsave-remove {0}` (its unsaved work is lost), then check the machine "
-      "with `vm-patch verify -d {0} -r BUNDLE`", shell_name(input.machine));
-  if (!input.saved_identities) {
+      "the saved memory is kept; drop it with `virsh managedsave-remove {0}`, or delete the file of `virsh save` and run `vm-patch gate "
+      "forget-save -d {0} --reason TEXT` (its unsaved work is lost), then check the machine with `vm-patch verify -d {0} -r BUNDLE`",
+      shell_name(input.machine));
+  if (!input.saved_identities || input.saved_identities->is_null()) {
     return Verdict{Answer::deny, "saved-disks-unknown", "the disks were not recorded when its memory was saved", remedy, {}, {}};
   }
   const std::string change = difference(*input.saved_identities, input.identities);
@@ -51,23 +50,35 @@ const ledger::Override* find_override(const Input& input) {
 
 /// What was decided at an earlier hook call of the same start; nullopt: decide now.
 std::optional<Verdict> repeat_earlier(const Input& input) {
-  if (!input.custody || !is_fresh(*input.custody, input.boot_id, input.now)) return {};
-  const ledger::Custody& custody = *input.custody;
-  const bool same = same_disks(custody.identities, input);
-  if (input.operation == Operation::prepare && custody.operation == "restore" &&
-      input.now - custody.opened < restore_window && same) {
-    return allow("restored", "decided at restore");
+  if (takes_over_restore(input)) {
+    Verdict restored = allow("restored", "decided at restore");
+    restored.used_override = input.restore->override_id;
+    return restored;
   }
+  if (!input.custody || !is_fresh(*input.custody, input.boot_id, input.now)) return {};
+  const Json& before = disks_at_start(*input.custody);
+  const std::string change = difference(before, input.identities);
   if (input.operation == Operation::start) {
-    if (same) return allow("prepared", "decided at prepare");
-    return Verdict{Answer::deny, "changed-since-prepare",
-                   fmt::format("the disks changed since the start was allowed ({})", difference(custody.identities, input.identities)),
+    if (change.empty()) return allow("prepared", "decided at prepare");
+    return Verdict{Answer::deny, "changed-since-prepare", fmt::format("the disks changed since the start was allowed ({})", change),
                    "find out who writes them, then start it again", {}, {}};
+  }
+  // Since `start` libvirt has given the disks to QEMU's account, which moves ctime.
+  if (input.operation == Operation::started && (change.empty() || only_ctime_moved(before, input.identities))) {
+    return allow("prepared", "decided at prepare, and the snapshot changed no disk");
   }
   return {};
 }
 
+/// libvirt refuses this itself, but only after it has asked; its disks move all the time, and that is no one's fault.
+std::optional<Verdict> check_running(const Input& input) {
+  if (input.operation != Operation::restore || !input.running) return {};
+  return Verdict{Answer::deny, "still-running", "the machine is running, and its memory can only be restored when it is off",
+                 "shut it down first", {}, {}};
+}
+
 Verdict decide_for_group(const Input& input, const Json& group) {
+  if (const auto running = check_running(input)) return *running;
   if (const auto unreadable = check_disks(input)) return *unreadable;
   if (auto earlier = repeat_earlier(input)) return *earlier;
   const auto saved = input.operation == Operation::restore ? check_saved(input) : std::nullopt;
@@ -107,8 +118,8 @@ Verdict decide(const Input& input) {
     case Operation::attach:
     case Operation::other: return allow("recorded", "nothing to decide");
     case Operation::started:
-      // On a cold boot the machine already runs: stopping it here would be a power cut.
-      if (input.custody && is_fresh(*input.custody, input.boot_id, input.now)) return allow("cold-boot", "decided at prepare");
+      // The machine already runs: stopping it here would be a power cut. Only a snapshot brings disks that `prepare` did not see.
+      if (!input.reverting) return allow("cold-boot", "decided at prepare");
       break;
     case Operation::prepare:
     case Operation::start:

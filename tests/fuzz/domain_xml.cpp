@@ -1,4 +1,4 @@
-// Domain XML from anywhere: no crash, and a machine that is accepted keeps what the reader promises.
+// Domain and status XML from anywhere: no crash, and what is accepted keeps what the readers promise.
 #include <cstdint>
 #include <cstdlib>
 #include <set>
@@ -13,14 +13,22 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
+void check_error(const vmpatch::Error& error) {
+  require(error.code == vmpatch::Errc::refused || error.code == vmpatch::Errc::failed);
+  require(error.message.find('\n') == std::string::npos);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace vmpatch;
-  const auto machine = inventory::parse_domain_xml({reinterpret_cast<const char*>(data), size}, "fuzz");
+  const std::string_view text{reinterpret_cast<const char*>(data), size};
+  const auto status = inventory::parse_domain_status(text, "fuzz");
+  if (!status) check_error(status.error());
+  if (status) require(is_uuid(status->machine.uuid) && !status->state.empty() && status->pid != 1 && status->pid >= 0);
+  const auto machine = inventory::parse_domain_xml(text, "fuzz");
   if (!machine) {
-    require(machine.error().code == Errc::refused || machine.error().code == Errc::failed);
-    require(machine.error().message.find('\n') == std::string::npos);
+    check_error(machine.error());
     return 0;
   }
   require(!machine->name.empty() && is_uuid(machine->uuid));

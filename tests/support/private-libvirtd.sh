@@ -58,6 +58,27 @@ inside='
   exec libvirtd
 '
 
+answers() { # a new libvirtd, within 30 s
+  local try
+  for ((try = 0; try < 300; try++)); do
+    [ -S "$dir/run/libvirt/libvirt-sock" ] && virsh -q -c "$(uri)" uri >/dev/null 2>&1 && return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+# The namespace is virtlogd's, too.
+restart() {
+  alive virtlogd || die "none was started in $dir"
+  end libvirtd
+  rm -f "$dir/run/libvirt/libvirt-sock"
+  # shellcheck disable=SC2016  # the inner shell expands
+  setsid nsenter -t "$(cat "$dir/virtlogd.pid")" -m -r -- bash -euc 'echo $$ >"$1/libvirtd.pid"; exec libvirtd' private-libvirtd "$dir" \
+    </dev/null >>"$dir/log/start.log" 2>&1 &
+  answers || die "libvirtd did not answer again within 30 s; see $dir/log"
+  uri
+}
+
 start() {
   [ "$(id -u)" = 0 ] || die "needs root"
   for program in libvirtd virtlogd virsh nsenter; do command -v $program >/dev/null || die "no $program; run tools/install-packages"; done
@@ -68,27 +89,10 @@ start() {
   configure
   mkdir -p /etc/libvirt /var/{lib,log,cache}/libvirt
   setsid unshare -m --propagation private bash -euc "$inside" private-libvirtd "$dir" </dev/null >"$dir/log/start.log" 2>&1 &
-  wait_for_answer
-}
-
-wait_for_answer() {
-  local try
-  for ((try = 0; try < 300; try++)); do
-    [ -S "$dir/run/libvirt/libvirt-sock" ] && virsh -q -c "$(uri)" uri >/dev/null 2>&1 && { uri; return 0; }
-    sleep 0.1
-  done
+  answers && { uri; return 0; }
   cat "$dir/log/start.log" >&2
   stop
   die "libvirtd did not answer within 30 s; see $dir/log"
-}
-
-restart() {
-  alive virtlogd || die "none was started in $dir"
-  end libvirtd
-  # shellcheck disable=SC2016  # the inner shell expands
-  setsid nsenter -t "$(cat "$dir/virtlogd.pid")" -m -r -- bash -euc 'echo $$ >"$1/libvirtd.pid"; exec libvirtd' private-libvirtd "$dir" \
-    </dev/null >"$dir/log/start.log" 2>&1 &
-  wait_for_answer
 }
 
 end() {

@@ -1,5 +1,5 @@
 #pragma once
-// PURE: operation + machine + ledger view + identities + time → verdict (DESIGN §5).
+// PURE: operation + machine + ledger view + identities + time → verdict (DESIGN §5). What a verdict leaves: custody.hpp.
 
 #include <map>
 #include <optional>
@@ -14,6 +14,11 @@ namespace vmpatch::gate {
 
 enum class Answer { allow, deny, quarantine, unassessable };
 std::string_view to_string(Answer answer);
+
+/// With this the hook ends where the gate denies, and only there: the installed script lets `started` fail on no other.
+inline constexpr int denied_exit_code = 20;
+/// What that script asks the hook to say in place of 0: a shell takes an empty or torn program for a script that succeeds.
+inline constexpr int allowed_exit_code = 10;
 
 struct Verdict {
   Answer answer = Answer::unassessable;
@@ -34,10 +39,15 @@ struct Input {
   /// Identity of every writable disk by target, as found now.
   const std::map<std::string, image::DiskIdentity>& identities;
   const std::optional<ledger::Custody>& custody;
+  /// SavedMemory::identities; null JSON as well as nullopt: not known.
   const std::optional<Json>& saved_identities;
   Time now{};
   std::string boot_id;
   bool holder_alive = true;  ///< whether the process of facts.unfinished_run lives (ledger::is_alive)
+  bool running = false;      ///< positively known that its QEMU lives: libvirt calls `restore` for such a machine, too
+  bool reverting = false;    ///< positively known that a snapshot was loaded (`started` only)
+  /// What an earlier `restore` left, if anything.
+  std::optional<ledger::PendingRestore> restore = {};
 };
 
 /// Never fails; a disk that `identities` lacks has its reason in machine.disks[].problem; a policy that cannot be read or identities that are missing give `unassessable`, which counts as the group's
@@ -58,10 +68,5 @@ struct Lineage {
   std::string reason;
 };
 Lineage find_lineage(const Input& input);
-
-/// The custody that an allowed start opens.
-ledger::Custody open_custody(const Input& input, std::string_view operation);
-/// A `prepare`, `restore` or `started` of this machine was allowed just now and its end is still to come.
-bool is_fresh(const ledger::Custody& custody, const std::string& boot_id, Time now);
 
 }  // namespace vmpatch::gate

@@ -14,14 +14,21 @@ using Identities = std::map<std::string, image::DiskIdentity>;
 /// Disks that the machine can write: device disk or lun, not read-only.
 bool has_identity(const inventory::Disk& disk);
 
-/// Identity of every such disk by target, all layers. A disk that cannot be read is left out and gets its `problem`. Backing
-/// files may lie anywhere: nothing but their headers is read here.
+/// Identity of one, all layers. Backing files may lie anywhere: nothing but their headers is read here.
+Result<image::DiskIdentity> load_identity(const inventory::Machine& machine, const inventory::Disk& disk);
+/// Of every such disk by target. A disk that cannot be read is left out and gets its `problem`.
 Identities load_identities(inventory::Machine& machine);
 
 /// {"vda": DiskIdentity JSON, …}, ordered by target.
 Json to_json(const Identities& identities);
+Result<Identities> identities_from_json(const Json& recorded);
 /// Empty when `recorded` names the same disks with the same content; else the first difference for people.
 std::string difference(const Json& recorded, const Identities& now);
+/// The same for the disks that both have. Without a common one that is a difference, unless both have none at all.
+std::string difference_of_common(const Json& recorded, const Identities& now);
+/// One disk at two times: the file that the machine wrote is still in the chain, or the chain has shrunk to a part of it
+/// (snapshots, block commit and block pull of a running machine). A copy in another file is another disk.
+bool is_same_disk(const image::DiskIdentity& before, const image::DiskIdentity& now);
 /// The only difference is ctime: what libvirt's change of ownership at a start that failed leaves behind.
 bool only_ctime_moved(const Json& recorded, const Identities& now);
 

@@ -110,13 +110,15 @@ Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
 /// none, since its images tell of it themselves: load_lineage(). Target: inventory_xml.
 Result<Snapshot> parse_snapshot_xml(std::string_view xml, std::string_view origin);
 
-struct LiveMachine {
-  Machine machine;
-  int pid = 0;  ///< of its QEMU; 0: none is noted
+/// What libvirt itself notes of a machine that it runs: /run/libvirt/qemu/NAME.xml. Words as libvirt writes them, e.g. "paused",
+/// "save" (virDomainState and its reasons), "snapshot" (virDomainAsyncJob; "" = none).
+struct DomainStatus {
+  std::string state, reason, job;
+  int pid = 0;      ///< of its QEMU; 0: none is noted
+  Machine machine;  ///< with the disks that it has now
 };
-/// Pure: libvirt's own note of a machine that it runs (/run/libvirt/qemu/NAME.xml), with the disks that it has now; the same bounds.
-/// Target: inventory_xml.
-Result<LiveMachine> parse_live_xml(std::string_view xml, std::string_view origin);
+/// Pure; the same bounds. Errc::failed: no <domstatus>, or without state or a domain. Target: inventory_xml.
+Result<DomainStatus> parse_domain_status(std::string_view xml, std::string_view origin);
 
 /// The machine as it would be, for reading: its disks are the snapshot's.
 Machine at_snapshot(const Machine& machine, const Snapshot& snapshot);

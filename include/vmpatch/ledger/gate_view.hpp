@@ -45,13 +45,34 @@ struct Custody {
   Time opened{};
   bool started = false;
   std::optional<Time> closed;
-  Json identities;  ///< at opening; when closed: the last ones
+  /// Of the disks of its definition: at opening; when closed: the last ones. What the next cold start has to find.
+  Json identities;
+  /// Of all disks as the allowed start found them, where that is not `identities` (a restore brings back disks that were plugged
+  /// into the running machine, and lacks what was pulled out of it); else null.
+  Json live;
   std::string operation;  ///< prepare, restore or started (a snapshot revert that was first seen there)
   /// Every change of the disks since the last attestation happened under an unbroken custody. An override or a group without
   /// baseline lets a machine start, but does not make this true.
   bool unbroken = false;
   /// Started, but the end was never seen (host crash, hook missing for a while): `release` does not close it any more.
   bool lost = false;
+};
+
+/// What `restore` allowed, until the `prepare` that follows takes it over. libvirt calls `restore` for a machine that runs, too,
+/// before it refuses that: the custody of what runs stays as it is.
+struct PendingRestore {
+  Custody custody;  ///< not started; its time is that of the decision
+  std::optional<std::string> override_id;  ///< used up by that `prepare`
+};
+
+/// The disks as a machine left them when it ended, with its memory saved perhaps.
+struct SavedMemory {
+  Json identities;  ///< null: some disk could not be read then
+  Time time{};
+  /// Positively known that memory was saved then, and no start was seen since: there may be memory somewhere, in a file of
+  /// `virsh save` that libvirt forgets, that belongs to these disks.
+  bool memory = false;
+  bool managed = false;  ///< it went into libvirt's managed-save file, of which libvirt itself tells; only with `memory`
 };
 
 struct Rescan {
@@ -75,9 +96,16 @@ class CustodyStore {
   virtual Result<std::optional<Custody>> last(const std::string& machine_uuid) = 0;
   /// Replaces the machine's record. Durable on return.
   virtual Result<void> put(const Custody& custody) = 0;
-  /// Identities at the moment a machine's memory was saved.
-  virtual Result<void> put_saved(const std::string& machine_uuid, const Json& identities, Time time) = 0;
-  virtual Result<std::optional<Json>> saved(const std::string& machine_uuid) = 0;
+  /// One a machine; each replaces the one before. Durable on return.
+  virtual Result<void> put_restore(const PendingRestore& restore) = 0;
+  virtual Result<std::optional<PendingRestore>> restore(const std::string& machine_uuid) = 0;
+  virtual Result<void> drop_restore(const std::string& machine_uuid) = 0;
+  /// One a machine; each replaces the one before. Every end of a run puts one: libvirt does not always say whether memory was saved.
+  virtual Result<void> put_saved(const std::string& machine_uuid, const SavedMemory& saved) = 0;
+  virtual Result<std::optional<SavedMemory>> saved(const std::string& machine_uuid) = 0;
+  /// There is no such memory any more: clears SavedMemory::memory, with a row "gate.forget-save" that has the reason. The
+  /// identities stay. Without the flag nothing happens, and there is no row.
+  virtual Result<void> forget_memory(const std::string& machine_uuid, const std::string& reason, Time time) = 0;
   /// A decision or an event of the hook, appended to a hash chain of its own (audit verify checks both).
   virtual Result<void> record(const std::string& action, const std::string& subject, const Json& data, Time time) = 0;
   virtual Result<std::vector<AuditRow>> records(std::int64_t first, std::size_t limit) = 0;

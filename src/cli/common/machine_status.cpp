@@ -5,6 +5,7 @@
 #include "vmpatch/core/host.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/gate/custody.hpp"
 #include "vmpatch/gate/identities.hpp"
 #include "vmpatch/ledger/store.hpp"
 
@@ -37,17 +38,19 @@ Result<gate::Verdict> Verdicts::of(const inventory::Machine& machine) const {
   std::optional<Json> saved;
   if (custody_) {
     VMPATCH_TRY(custody, custody_->last(machine.uuid));
-    VMPATCH_TRY(saved, custody_->saved(machine.uuid));
+    VMPATCH_TRY(const auto memory, custody_->saved(machine.uuid));
+    if (memory) saved = memory->identities;
   }
   std::erase_if(facts.overrides, [&](const ledger::Override& entry) {
     return std::find(used_overrides_.begin(), used_overrides_.end(), entry.id) != used_overrides_.end();
   });
   inventory::Machine looked_at = machine;
+  // A start uses no memory that is in a file of somebody's choice.
+  const auto operation = machine.state == inventory::State::saved && !machine.saved_to_file ? gate::Operation::restore : gate::Operation::prepare;
+  if (operation == gate::Operation::restore && saved && custody) gate::fit_to_saved(looked_at, *saved, *custody);
   // A machine in no group needs no look at its disks.
   const bool in_group = !facts.policy.is_null() && !gate::find_group(facts.policy, machine).is_null();
   const auto identities = in_group ? gate::load_identities(looked_at) : gate::Identities{};
-  // A start uses no memory that is in a file of somebody's choice.
-  const auto operation = machine.state == inventory::State::saved && !machine.saved_to_file ? gate::Operation::restore : gate::Operation::prepare;
   const bool alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder);
   return gate::decide({operation, looked_at, facts, identities, custody, saved, now, boot_, alive});
 }

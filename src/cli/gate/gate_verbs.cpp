@@ -63,6 +63,17 @@ void add_override(CLI::App& gate, Chosen& chosen) {
   on_chosen(verb, chosen, options, override_gate);
 }
 
+void add_forget_save(CLI::App& gate, Chosen& chosen) {
+  auto options = std::make_shared<ForgetSaveOptions>();
+  auto* verb = gate.add_subcommand("forget-save", "Say that the memory a machine was saved with (virsh save) is thrown away");
+  add_machine_options(*verb, options->machines);
+  verb->add_option("--reason", options->reason, "why; it stays in the audit log")->required()->type_name("TEXT");
+  verb->footer("The hook sees that a machine's memory is saved, but not that its file is deleted. Until it is started again its disks belong "
+               "to that memory: restored over other disks it destroys file systems. Delete the file first.\n\nExample:\n"
+               "  vm-patch gate forget-save -d web01 --reason 'save file of the test is deleted'");
+  on_chosen(verb, chosen, options, forget_save);
+}
+
 }  // namespace
 
 void add_gate_verbs(CLI::App& app, Chosen& chosen) {
@@ -72,6 +83,7 @@ void add_gate_verbs(CLI::App& app, Chosen& chosen) {
   add_status(*gate, chosen);
   add_explain(*gate, chosen);
   add_override(*gate, chosen);
+  add_forget_save(*gate, chosen);
   auto* publish = gate->add_subcommand("publish", "Make the gate follow the configuration file as it is now");
   publish->footer("Writing commands do this by themselves when the file that was published last has changed.");
   publish->callback([&chosen] { chosen.action = publish_gate; });

@@ -23,6 +23,11 @@ struct OverrideOptions {
   std::string duration = "1h";
 };
 
+struct ForgetSaveOptions {
+  MachineOptions machines;
+  std::string reason;
+};
+
 Result<int> install_gate(Context& context, const InstallOptions& options);
 Result<int> uninstall_gate(Context& context, const InstallOptions& options);
 Result<int> show_gate_status(Context& context, const InstallOptions& options);
@@ -30,5 +35,6 @@ Result<int> publish_gate(Context& context);
 Result<int> explain_verdict(Context& context, const ExplainOptions& options);
 Result<int> override_gate(Context& context, const OverrideOptions& options);
 Result<int> list_rescans(Context& context);
+Result<int> forget_save(Context& context, const ForgetSaveOptions& options);
 
 }  // namespace vmpatch::cli

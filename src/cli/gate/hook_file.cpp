@@ -5,12 +5,38 @@
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/gate/decision.hpp"
 
 namespace vmpatch::cli {
 namespace {
 
 constexpr std::string_view first_lines =
     "#!/bin/sh\n# Written by 'vm-patch gate install'. Remove it with 'vm-patch gate uninstall'.\n";
+
+/// Before and after the program. libvirt takes standard output for the domain's XML in some operations.
+struct Frame {
+  std::string head;
+  std::string tail;
+};
+
+Frame script_frame(const fs::path& state) {
+  const std::string head = std::string(first_lines) + fmt::format(R"(# libvirt ends a running machine when its hook fails at reconnect or started. So what may fail is decided here, whatever becomes of
+# the program: prepare, start, restore and migrate where it does not say that it allows them ({0}; a shell takes an empty program for
+# a script that succeeds), started where it says that it denies ({1}), everything else never.
+)", gate::allowed_exit_code, gate::denied_exit_code);
+  const std::string tail = fmt::format(R"( --state-dir {2} --allowed-code {0} -- "$@" >/dev/null
+code=$?
+case "$2" in
+  prepare | start | restore | migrate)
+    [ $code -ne {0} ] || exit 0
+    [ $code -eq {1} ] || echo "vm-patch: denied: the gate's program gave no answer (exit code $code); see 'vm-patch gate status'" >&2
+    exit {1} ;;
+  started) [ $code -ne {1} ] || exit {1} ;;
+esac
+exit 0
+)", gate::allowed_exit_code, gate::denied_exit_code, shell_quoted(state.string()));
+  return {head, tail};
+}
 
 /// The file and every folder above it.
 Result<void> check_only_root_writes(const fs::path& program) {
@@ -45,7 +71,21 @@ std::string shell_quoted(const std::string& text) {
 }
 
 std::string hook_script(const fs::path& program, const fs::path& state) {
-  return fmt::format("{}exec {} --state-dir {} -- \"$@\"\n", first_lines, shell_quoted(program.string()), shell_quoted(state.string()));
+  const auto [head, tail] = script_frame(state);
+  return head + shell_quoted(program.string()) + tail;
+}
+
+std::optional<fs::path> called_program(const std::string& script, const fs::path& state) {
+  const auto [head, tail] = script_frame(state);
+  if (script.size() < head.size() + tail.size() || !script.starts_with(head) || !script.ends_with(tail)) return {};
+  const std::string word = script.substr(head.size(), script.size() - head.size() - tail.size());
+  std::string program;
+  for (std::size_t at = 1; at + 1 < word.size(); ++at) {
+    program += word[at];
+    if (word[at] == '\'') at += 3;  // '\'' stands for one
+  }
+  if (word != shell_quoted(program)) return {};
+  return fs::path(program);
 }
 
 Result<fs::path> find_gate_program(const fs::path& wanted) {

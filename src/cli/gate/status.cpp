@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "cli/common/output.hpp"
@@ -31,6 +33,15 @@ Check check_hook(const Context& context, const fs::path& hooks_dir) {
   const std::string state = " --state-dir " + shell_quoted(fs::absolute(context.paths.state).string()) + " ";
   if (hook.content.find(state) == std::string::npos) {
     return {"hook", false, fmt::format("{} uses another state folder; run 'vm-patch gate install'", path.string())};
+  }
+  const auto program = called_program(hook.content, fs::absolute(context.paths.state));
+  if (!program) {
+    return {"hook", false, fmt::format("{} has another form than this vm-patch writes, and may end running machines; run 'vm-patch gate "
+                                       "install'", path.string())};
+  }
+  if (::access(program->c_str(), X_OK) != 0) {
+    return {"hook", false, fmt::format("{} calls {}, which is no program: every start is denied; run 'vm-patch gate install'", path.string(),
+                                       program->string())};
   }
   return {"hook", true, path.string()};
 }

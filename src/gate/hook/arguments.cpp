@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <span>
 
 #include "vmpatch/core/format.hpp"
@@ -12,6 +13,34 @@ namespace vmpatch::gate {
 namespace {
 
 constexpr std::size_t largest_xml = 4U << 20U;
+
+/// False: there is no such option, or not with that value.
+bool take_option(std::string_view option, std::string_view value, Call& call) {
+  if (option == "--state-dir") {
+    call.state_dir = value;
+  } else if (option == "--run-dir") {
+    call.run_dir = value;
+  } else if (option == "--allowed-code") {
+    const auto read = std::from_chars(value.data(), value.data() + value.size(), call.code_for_allowed);
+    return read.ec == std::errc() && read.ptr == value.data() + value.size() && call.code_for_allowed > 0 && call.code_for_allowed < 126;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// Options count only where "--" ends them: a domain may be named "--state-dir".
+std::span<char*> take_options(std::span<char*> words, Call& call) {
+  Call read = call;
+  for (std::size_t at = 0; at < words.size(); at += 2) {
+    if (std::string_view(words[at]) == "--") {
+      call = std::move(read);
+      return words.subspan(at + 1);
+    }
+    if (at + 1 == words.size() || !take_option(words[at], words[at + 1], read)) break;
+  }
+  return words;
+}
 
 }  // namespace
 
@@ -36,24 +65,23 @@ Result<Call> parse_call(int argc, char** argv) {
   if (!words.empty()) words = words.subspan(1);
   Call call;
   call.state_dir = VMPATCH_DEFAULT_STATE_DIR;
-  // Only with "--" behind it: a domain may be named "--state-dir".
-  if (words.size() >= 3 && std::string_view(words[0]) == "--state-dir" && std::string_view(words[2]) == "--") {
-    call.state_dir = words[1];
-    words = words.subspan(3);
-  }
-  if (words.size() < 2) return fail(Errc::usage, "usage: vm-patch-gate [--state-dir DIR --] NAME OPERATION SUB-OPERATION EXTRA");
+  words = take_options(words, call);
+  if (words.size() < 2) return fail(Errc::usage, "usage: vm-patch-gate [--state-dir DIR] [--allowed-code NUMBER] -- NAME OPERATION SUB-OPERATION EXTRA");
   call.name = words[0];
   call.word = words[1];
   if (words.size() > 2) call.sub_operation = words[2];
+  if (words.size() > 3) call.extra = words[3];
   call.operation = parse_operation(call.word);
   return call;
 }
 
-Result<std::string> read_domain_xml() {
+Result<std::string> read_domain_xml(SteadyTime limit) {
   std::string xml;
   std::array<char, 64U << 10U> buffer;
   bool too_large = false;
   for (;;) {
+    VMPATCH_TRY(const bool ready, wait_readable(STDIN_FILENO, limit));
+    if (!ready) return fail(Errc::timeout, "the domain XML did not end in time");
     const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error(errno, "cannot read the domain XML");

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <exception>
 
-#include "gate/hook/alarm.hpp"
 #include "gate/hook/hook.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/text.hpp"
@@ -20,16 +19,21 @@ bool silence_stdout() {
   return null >= 0 && ::dup2(null, STDOUT_FILENO) == STDOUT_FILENO;
 }
 
-int guarded_run(const gate::Call& call) {
+gate::Reply guarded_run(const gate::Call& call, const Result<std::string>& xml, const gate::SetLateCode& set_late_code) {
   try {
-    return gate::run_hook(call, gate::read_domain_xml());
+    return gate::run_hook(call, xml, set_late_code);
   } catch (const std::exception& error) {
-    if (!call.decides()) return 0;
-    const std::string line = fmt::format("vm-patch: start of {} denied: internal: {}; see `vm-patch gate status`\n",
-                                         escape_untrusted(call.name), escape_untrusted(error.what()));
-    static_cast<void>(write_all(STDERR_FILENO, line).has_value());
-    return 1;
+    if (call.code_for_unknown() == 0) return {};
+    return {gate::denied_exit_code, fmt::format("{}internal: {}; see `vm-patch gate status`\n", gate::denial_start(call), escape_untrusted(error.what()))};
   }
+}
+
+gate::Reply answer(const gate::Call& call) {
+  const gate::SteadyTime limit = gate::limit_from_now();
+  const auto xml = gate::read_domain_xml(limit);
+  if (!xml && xml.error().code == Errc::timeout) return gate::out_of_time(call.code_for_unknown(), gate::denial_start(call));
+  return gate::within_limit(limit, call.code_for_unknown(), gate::denial_start(call),
+                            [&](const gate::SetLateCode& set_late_code) { return guarded_run(call, xml, set_late_code); });
 }
 
 }  // namespace
@@ -45,10 +49,10 @@ int main(int argc, char** argv) {
     static_cast<void>(write_all(STDERR_FILENO, call.error().message + "\n").has_value());
     return exit_code(call.error().code);
   }
-  if (!silent) return call->decides() ? 1 : 0;
-  gate::arm_alarm(call->decides() ? 1 : 0,
-                  fmt::format("vm-patch: start of {} denied: timeout: no decision within 2 s; see `vm-patch gate status`",
-                              escape_untrusted(call->name)));
+  if (!silent) return call->code_for_unknown();
+  const gate::Reply reply = answer(*call);
+  // Nobody else is told if this fails, and the start is denied all the same.
+  if (!reply.line.empty()) static_cast<void>(write_all(STDERR_FILENO, reply.line).has_value());
   // Destructors and unloading of libraries cost time, and everything is durable already.
-  std::_Exit(guarded_run(*call));
+  std::_Exit(reply.code == 0 && call->decides() ? call->code_for_allowed : reply.code);
 }

@@ -64,7 +64,7 @@ Result<LeftMachine> load_definition(const fs::path& path) {
 Result<LeftMachine> load_status(const fs::path& path) {
   VMPATCH_TRY(const auto file, open_regular(path, Links::followed));
   VMPATCH_TRY(const auto text, read_range(file, 0, max_xml + 1));
-  VMPATCH_TRY(auto live, parse_live_xml(text, path.native()));
+  VMPATCH_TRY(auto live, parse_domain_status(text, path.native()));
   const auto kind = is_alive(live.pid) ? LeftMachine::Kind::running : LeftMachine::Kind::noted;
   return LeftMachine{kind, std::move(live.machine), path};
 }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 
 #include "inventory/xml/disk.hpp"
 #include "inventory/xml/document.hpp"
@@ -44,8 +43,7 @@ Result<Machine> xml::read_machine(const xmlNode* domain, std::string_view what) 
   if (machine.name.empty()) return fail(Errc::failed, "{} has no <name>", what);
   machine.uuid = std::string(trim(xml::text(xml::child(domain, "uuid"))));
   if (!is_uuid(machine.uuid)) return fail(Errc::failed, "{} has no valid <uuid>", what);
-  std::transform(machine.uuid.begin(), machine.uuid.end(), machine.uuid.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(machine.uuid.begin(), machine.uuid.end(), machine.uuid.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   machine.metadata = read_metadata(domain);
   machine.other_files = read_other_files(domain);
   VMPATCH_TRY(machine.disks, xml::read_disks(domain, what));
@@ -56,21 +54,6 @@ Result<Machine> parse_domain_xml(std::string_view bytes, std::string_view origin
   const std::string what = "domain XML of " + escape_untrusted(origin);
   VMPATCH_TRY(const auto document, xml::parse_document(bytes, what, "domain"));
   return xml::read_machine(xmlDocGetRootElement(document.get()), what);
-}
-
-Result<LiveMachine> parse_live_xml(std::string_view bytes, std::string_view origin) {
-  const std::string what = "status XML of " + escape_untrusted(origin);
-  VMPATCH_TRY(const auto document, xml::parse_document(bytes, what, "domstatus"));
-  const xmlNode* status = xmlDocGetRootElement(document.get());
-  const xmlNode* domain = xml::child(status, "domain");
-  if (domain == nullptr) return fail(Errc::failed, "{} has no <domain>", what);
-  LiveMachine live;
-  VMPATCH_TRY(live.machine, xml::read_machine(domain, what));
-  const std::string pid = xml::attribute_or(status, "pid", "");
-  int number = 0;
-  const auto parsed = std::from_chars(pid.data(), pid.data() + pid.size(), number);
-  if (parsed.ec == std::errc() && parsed.ptr == pid.data() + pid.size() && number > 0) live.pid = number;
-  return live;
 }
 
 }  // namespace vmpatch::inventory

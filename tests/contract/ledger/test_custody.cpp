@@ -29,7 +29,7 @@ class CustodyTest : public LedgerTest {
 TEST_F(CustodyTest, record_comes_back_and_the_next_one_replaces_it) {
   EXPECT_FALSE(custody_->last("m")->has_value());
   Custody c{.machine_uuid = "m", .boot_id = "b", .opened = clock_.now(), .started = true, .closed = {},
-            .identities = {{"vda", 1}}, .operation = "prepare", .unbroken = true, .lost = true};
+            .identities = {{"vda", 1}}, .live = {{"vda", 1}, {"vdb", 2}}, .operation = "prepare", .unbroken = true, .lost = true};
   ASSERT_TRUE(custody_->put(c));
   custody_ = reopen({.busy_timeout_ms = 100, .checkpoint = false});
   auto back = custody_->last("m");
@@ -39,20 +39,75 @@ TEST_F(CustodyTest, record_comes_back_and_the_next_one_replaces_it) {
   EXPECT_TRUE((*back)->started);
   EXPECT_TRUE((*back)->unbroken);
   EXPECT_TRUE((*back)->lost);
+  EXPECT_EQ((*back)->live, c.live);
   EXPECT_FALSE((*back)->closed);
   c.closed = clock_.now() + Seconds(5);
   c.started = c.unbroken = c.lost = false;
+  c.live = {};
   ASSERT_TRUE(custody_->put(c));
   back = custody_->last("m");
   EXPECT_EQ((*back)->closed, c.closed);
   EXPECT_FALSE((*back)->started || (*back)->unbroken || (*back)->lost);
+  EXPECT_TRUE((*back)->live.is_null());
 }
 
 TEST_F(CustodyTest, saved_identities_come_back) {
   EXPECT_FALSE(custody_->saved("m")->has_value());
-  ASSERT_TRUE(custody_->put_saved("m", {{"vda", 1}}, clock_.now()));
-  ASSERT_TRUE(custody_->put_saved("m", {{"vda", 2}}, clock_.now()));
-  EXPECT_EQ((*custody_->saved("m"))->at("vda"), 2);
+  ASSERT_TRUE(custody_->put_saved("m", {.identities = {{"vda", 1}}, .time = clock_.now(), .memory = true, .managed = true}));
+  custody_ = reopen();
+  auto back = *custody_->saved("m");
+  EXPECT_EQ(back->identities.at("vda"), 1);
+  EXPECT_EQ(back->time, clock_.now());
+  EXPECT_TRUE(back->memory && back->managed);
+  ASSERT_TRUE(custody_->put_saved("m", {.identities = {}, .time = clock_.now(), .memory = false, .managed = true}));
+  back = *custody_->saved("m");
+  EXPECT_TRUE(back->identities.is_null());
+  EXPECT_FALSE(back->memory || back->managed) << "managed means nothing without memory";
+}
+
+TEST_F(CustodyTest, forgotten_memory_leaves_the_identities_and_one_row_with_the_reason) {
+  ASSERT_TRUE(custody_->forget_memory("m", "none there", clock_.now()));
+  ASSERT_TRUE(custody_->put_saved("m", {.identities = {{"vda", 1}}, .time = clock_.now(), .memory = true}));
+  ASSERT_TRUE(custody_->put_saved("other", {.identities = {{"vda", 1}}, .time = clock_.now(), .memory = true}));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(custody_->forget_memory("m", "thrown away", clock_.now()));
+  EXPECT_FALSE((*custody_->saved("m"))->memory);
+  EXPECT_EQ((*custody_->saved("m"))->identities.at("vda"), 1);
+  EXPECT_TRUE((*custody_->saved("other"))->memory);
+  const auto rows = custody_->records(1, 10);
+  ASSERT_EQ(rows->size(), 1U);
+  EXPECT_EQ(rows->at(0).action, "gate.forget-save");
+  EXPECT_EQ(rows->at(0).subject, "m");
+  EXPECT_EQ(rows->at(0).data.at("reason"), "thrown away");
+}
+
+TEST_F(CustodyTest, pending_restore_comes_back_until_it_is_dropped_and_leaves_the_custody_alone) {
+  const Custody running{.machine_uuid = "m", .boot_id = "b", .opened = clock_.now(), .started = true, .closed = {},
+                        .identities = {{"vda", 1}}, .live = {}, .operation = "prepare", .unbroken = true};
+  ASSERT_TRUE(custody_->put(running));
+  EXPECT_FALSE(custody_->restore("m")->has_value());
+  PendingRestore restore;
+  restore.custody = {.machine_uuid = "m", .boot_id = "c", .opened = clock_.now() + Seconds(1), .closed = {}, .identities = {{"vda", 2}},
+                     .live = {{"vda", 2}, {"vdb", 3}}, .operation = "restore", .unbroken = true};
+  restore.override_id = "o";
+  ASSERT_TRUE(custody_->put_restore(restore));
+  custody_ = reopen();
+  auto back = *custody_->restore("m");
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->custody.boot_id, "c");
+  EXPECT_EQ(back->custody.opened, restore.custody.opened);
+  EXPECT_EQ(back->custody.identities, restore.custody.identities);
+  EXPECT_EQ(back->custody.live, restore.custody.live);
+  EXPECT_TRUE(back->custody.unbroken);
+  EXPECT_EQ(back->override_id, "o");
+  restore.override_id.reset();
+  restore.custody.live = {};
+  ASSERT_TRUE(custody_->put_restore(restore));
+  back = *custody_->restore("m");
+  EXPECT_FALSE(back->override_id);
+  EXPECT_TRUE(back->custody.live.is_null());
+  ASSERT_TRUE(custody_->drop_restore("m"));
+  EXPECT_FALSE(custody_->restore("m")->has_value());
+  EXPECT_EQ((*custody_->last("m"))->boot_id, "b");
 }
 
 TEST_F(CustodyTest, override_is_used_once) {

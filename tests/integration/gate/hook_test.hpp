@@ -9,6 +9,7 @@
 #include "vmpatch/core/host.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/uuid.hpp"
+#include "vmpatch/gate/decision.hpp"
 #include "vmpatch/gate/identities.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/ledger/store.hpp"
@@ -21,35 +22,74 @@ class HookTest : public ::testing::Test {
   void SetUp() override {
     state_ = fs::canonical(fs::temp_directory_path()) / ("vm-patch-gate-" + random_uuid());
     ASSERT_TRUE(make_dirs(state_, 0700));
+    ASSERT_TRUE(make_dirs(run_dir() / "libvirt" / "qemu"));
+    ASSERT_TRUE(make_dirs(image().parent_path()));
     Command create;
     create.argv = {"qemu-img", "create", "-q", "-f", "qcow2", image().string(), "64M"};
     ASSERT_TRUE(run_checked(create));
   }
   void TearDown() override { ASSERT_TRUE(remove_tree(state_)); }
 
-  [[nodiscard]] fs::path image() const { return state_ / "web01.qcow2"; }
-  [[nodiscard]] std::string xml(const std::string& name = "web01") const {
+  [[nodiscard]] fs::path image() const { return state_ / "disks" / "web01.qcow2"; }
+  [[nodiscard]] fs::path run_dir() const { return state_ / "run"; }
+  [[nodiscard]] fs::path mark() const { return run_dir() / "vm-patch-gate" / uuid_; }
+  [[nodiscard]] std::vector<std::string> gate_command(const std::string& operation, const std::string& name = "web01",
+                                                      const std::string& extra = "-") const {
+    return {VMPATCH_GATE_PROGRAM, "--state-dir", state_.string(), "--run-dir", run_dir().string(), "--", name, operation, "begin", extra};
+  }
+  /// `disks` are further ones.
+  [[nodiscard]] std::string xml(const std::string& name = "web01", const std::string& disks = "") const {
     return fmt::format(
         "<domain type='qemu'><name>{}</name><uuid>{}</uuid><memory>65536</memory><os><type>hvm</type></os><devices>"
         "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{}'/><target dev='vda' bus='virtio'/>"
-        "</disk></devices></domain>",
-        name, uuid_, image().string());
+        "</disk>{}</devices></domain>",
+        name, uuid_, image().string(), disks);
   }
 
-  CommandOutput call(const std::string& operation, const std::string& input, const std::string& name = "web01") {
+  CommandOutput call(const std::string& operation, const std::string& input, const std::string& name = "web01",
+                     const std::string& extra = "-") {
     Command command;
-    command.argv = {VMPATCH_GATE_PROGRAM, "--state-dir", state_.string(), "--", name, operation, "begin", "-"};
+    command.argv = gate_command(operation, name, extra);
     command.input = input;
     auto output = run(command);
     EXPECT_TRUE(output) << (output ? "" : output.error().message);
     EXPECT_EQ(output->out, "") << operation;
     return *output;
   }
-  int gate(const std::string& operation) {
-    last_error_ = {};
-    CommandOutput output = call(operation, xml());
+  int gate(const std::string& operation, const std::string& extra = "-") {
+    const CommandOutput output = call(operation, xml("web01", plugged_), "web01", extra);
     last_error_ = output.err;
     return output.exit_code;
+  }
+  /// What libvirt notes of the machine while its QEMU lives.
+  void note_status(const std::string& state, const std::string& reason, const std::string& job, const std::string& name = "web01") {
+    ASSERT_TRUE(write_file_atomic(run_dir() / "libvirt" / "qemu" / (name + ".xml"),
+                                  fmt::format("<domstatus state='{}' reason='{}' pid='{}'><job type='none' async='{}'/><domain type='qemu'><name>{}"
+                                              "</name><uuid>{}</uuid></domain></domstatus>",
+                                              state, reason, qemu_.pid() > 0 ? qemu_.pid() : 4'000'000, job, name, uuid_)));
+  }
+  void drop_status() { fs::remove(run_dir() / "libvirt" / "qemu" / "web01.xml"); }
+  /// A process with the command line of the machine's QEMU, and what libvirt notes of it.
+  void run_qemu(const std::vector<std::string>& more, const std::string& state = "running", const std::string& reason = "booted") {
+    Command command;
+    command.argv = {"/bin/sh", "-c", "while :; do sleep 60; done", "qemu", "-uuid", uuid_};
+    command.argv.insert(command.argv.end(), more.begin(), more.end());
+    auto child = Child::start(command);
+    ASSERT_TRUE(child) << child.error().message;
+    qemu_ = std::move(*child);
+    note_status(state, reason, "start");
+  }
+  void end_qemu() {
+    qemu_ = {};
+    drop_status();
+  }
+  /// stopped and release as for `virsh save` and `virsh managedsave`.
+  int save() {
+    end_qemu();
+    note_status("paused", "save", "save");
+    const int stopped = gate("stopped");
+    drop_status();
+    return stopped + gate("release");
   }
   /// prepare, start, started: what `virsh start` makes libvirt call.
   int boot() {
@@ -112,13 +152,15 @@ class HookTest : public ::testing::Test {
   }
   ::testing::AssertionResult denied(int code, std::string_view rule) {
     const std::string wanted = fmt::format("denied: {}: ", rule);
-    if (code == 1 && last_error_.find(wanted) != std::string::npos) return ::testing::AssertionSuccess();
+    if (code == denied_exit_code && last_error_.find(wanted) != std::string::npos) return ::testing::AssertionSuccess();
     return ::testing::AssertionFailure() << "exit " << code << ", stderr: " << last_error_;
   }
 
   fs::path state_;
   std::string uuid_ = random_uuid();
   SystemClock clock_;
+  std::string plugged_;  ///< further disks of the XML
+  Child qemu_;
   std::string last_error_;
 };
 

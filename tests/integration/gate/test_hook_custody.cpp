@@ -67,6 +67,8 @@ TEST_F(HookCustodyTest, end_that_was_not_seen_in_this_boot_is_not_made_up_for_by
   write_disk();
   for (int i = 0; i < 2; ++i) {
     EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
+    EXPECT_TRUE(custody()->lost);
+    fs::remove_all(run_dir() / "vm-patch-gate");  // neither what is marked nor what is not
     EXPECT_EQ(shut_down(), 0);
   }
 }
@@ -79,10 +81,24 @@ TEST_F(HookCustodyTest, failed_start_after_libvirt_changed_the_owner_may_be_repe
   EXPECT_EQ(boot(), 0) << last_error_;
 }
 
+TEST_F(HookCustodyTest, run_whose_started_was_missed_is_known_by_its_end) {
+  ASSERT_EQ(gate("prepare"), 0) << last_error_;
+  ASSERT_EQ(gate("start"), 0) << last_error_;
+  write_disk();
+  note_status("shutdown", "unknown", "none");
+  ASSERT_EQ(gate("stopped"), 0);
+  drop_status();
+  ASSERT_EQ(gate("release"), 0);
+  EXPECT_EQ(gate("prepare"), 0) << last_error_;
+}
+
 TEST_F(HookCustodyTest, failed_start_does_not_hide_a_written_disk) {
   ASSERT_EQ(gate("prepare"), 0) << last_error_;
   write_disk();
-  ASSERT_EQ(shut_down(), 0);
+  note_status("paused", "starting up", "start");
+  ASSERT_EQ(gate("stopped"), 0);
+  drop_status();
+  ASSERT_EQ(gate("release"), 0);
   EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
 }
 
@@ -92,27 +108,13 @@ TEST_F(HookCustodyTest, disk_written_between_prepare_and_start_is_denied) {
   EXPECT_TRUE(denied(gate("start"), "changed-since-prepare"));
 }
 
-TEST_F(HookCustodyTest, cold_boot_is_never_ended_at_started) {
-  ASSERT_EQ(gate("prepare"), 0) << last_error_;
-  write_disk();
-  fs::remove(state_ / "ledger.sqlite");
-  EXPECT_EQ(gate("started"), 0) << last_error_;
-}
-
-TEST_F(HookCustodyTest, snapshot_revert_that_shows_at_started_only_is_decided) {
-  EXPECT_EQ(gate("started"), 0) << last_error_;
-  EXPECT_EQ(custody()->operation, "started");
-  ASSERT_EQ(shut_down(), 0);
-  write_disk();
-  EXPECT_TRUE(denied(gate("started"), "unattested-change"));
-}
-
 TEST_F(HookCustodyTest, saved_machine_is_restored_while_its_disks_are_the_same) {
   ASSERT_EQ(boot(), 0) << last_error_;
   write_disk();
   ASSERT_EQ(shut_down(), 0);  // managed save
   for (const char* operation : {"restore", "prepare", "start", "started"}) EXPECT_EQ(gate(operation), 0) << operation << last_error_;
   EXPECT_EQ(custody()->operation, "restore");
+  EXPECT_TRUE(custody()->started);
 }
 
 TEST_F(HookCustodyTest, saved_machine_whose_disks_changed_is_denied_even_with_an_attestation) {
@@ -160,7 +162,7 @@ TEST_F(HookCustodyTest, decisions_and_events_are_in_the_chain) {
   ASSERT_EQ(boot(), 0) << last_error_;
   ASSERT_EQ(shut_down(), 0);
   write_disk();
-  EXPECT_EQ(gate("prepare"), 1);
+  EXPECT_EQ(gate("prepare"), denied_exit_code);
   EXPECT_EQ(gate("reconnect"), 0);
   std::vector<std::string> actions;
   const auto rows = custody_store()->records(1, 100);

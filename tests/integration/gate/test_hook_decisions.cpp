@@ -8,8 +8,11 @@ const std::vector<std::string> events{"stopped", "release", "reconnect", "attach
 
 using HookDecisionTest = HookTest;
 
-TEST_F(HookDecisionTest, without_a_ledger_every_start_is_denied_and_every_event_passes) {
-  for (const std::string& operation : deciding) EXPECT_TRUE(denied(gate(operation), "ledger-unreadable")) << operation;
+TEST_F(HookDecisionTest, without_a_ledger_every_start_is_denied_and_what_runs_already_passes) {
+  for (const std::string operation : {"prepare", "start", "restore", "migrate"}) {
+    EXPECT_TRUE(denied(gate(operation), "ledger-unreadable")) << operation;
+  }
+  EXPECT_EQ(gate("started"), 0) << last_error_;
   for (const std::string& operation : events) EXPECT_EQ(gate(operation), 0) << operation;
 }
 
@@ -20,7 +23,7 @@ TEST_F(HookDecisionTest, without_a_policy_nothing_is_required) {
 
 TEST_F(HookDecisionTest, unattested_machine_is_denied_with_one_helpful_line) {
   publish();
-  EXPECT_EQ(gate("prepare"), 1);
+  EXPECT_EQ(gate("prepare"), denied_exit_code);
   EXPECT_EQ(last_error_,
             "vm-patch: start of web01 denied: not-attested: there is no attestation of this machine; check it with `vm-patch verify -d "
             "web01 -r BUNDLE` or patch it with `vm-patch apply -d web01 -r BUNDLE`\n");
@@ -34,6 +37,25 @@ TEST_F(HookDecisionTest, attested_machine_starts) {
   attest();
   EXPECT_EQ(boot(), 0) << last_error_;
   EXPECT_EQ(last_error_, "");
+}
+
+TEST_F(HookDecisionTest, allowed_is_said_with_the_code_that_the_script_asks_for) {
+  publish();
+  const auto code = [&](const std::string& allowed, const std::string& operation) {
+    Command command;
+    command.argv = gate_command(operation);
+    command.argv.insert(command.argv.begin() + 1, {"--allowed-code", allowed});
+    command.input = xml();
+    return run(command)->exit_code;
+  };
+  EXPECT_EQ(code("10", "prepare"), denied_exit_code);
+  EXPECT_EQ(code("10", "reconnect"), 0);
+  EXPECT_EQ(code("10", "started"), 10);
+  attest();
+  for (const char* operation : {"prepare", "start"}) EXPECT_EQ(code("10", operation), 10) << operation;
+  for (const char* wrong : {"0", "-1", "126", "x", "10x", ""}) {
+    EXPECT_EQ(code(wrong, "prepare"), 0) << "no option of ours, so a name and an unknown operation";
+  }
 }
 
 TEST_F(HookDecisionTest, machine_in_no_group_starts) {
@@ -117,7 +139,7 @@ TEST_F(HookDecisionTest, proof_denies_exactly_one_machine) {
 TEST_F(HookDecisionTest, state_folder_in_the_environment_is_not_believed) {
   store();
   Command command;
-  command.argv = {VMPATCH_GATE_PROGRAM, "web01", "prepare", "begin", "-"};
+  command.argv = {VMPATCH_GATE_PROGRAM, "--run-dir", run_dir().string(), "--", "web01", "prepare", "begin", "-"};
   command.input = xml();
   command.extra_env["VM_PATCH_STATE_DIR"] = state_.string();
   ASSERT_TRUE(run(command));
@@ -130,7 +152,7 @@ TEST_F(HookDecisionTest, many_machines_at_once_all_start_and_the_chain_holds) {
   for (int i = 0; i < 8; ++i) {
     uuid_ = random_uuid();
     Command command;
-    command.argv = {VMPATCH_GATE_PROGRAM, "--state-dir", state_.string(), "--", "web01", "prepare", "begin", "-"};
+    command.argv = gate_command("prepare");
     command.input = xml();
     auto child = Child::start(command);
     ASSERT_TRUE(child);

@@ -19,8 +19,8 @@ class HookHostileTest : public HookTest {
     const fs::path fifo = state_ / "fifo";
     EXPECT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
     Command command;
-    command.argv = {"/bin/sh", "-c", "exec \"$@\" <>" + fifo.string(), "sh", VMPATCH_GATE_PROGRAM, "--state-dir", state_.string(),
-                    "--", "web01", operation, "begin", "-"};
+    command.argv = {"/bin/sh", "-c", "exec \"$@\" <>" + fifo.string(), "sh"};
+    for (const std::string& word : gate_command(operation)) command.argv.push_back(word);
     auto output = run(command);
     fs::remove(fifo);
     EXPECT_TRUE(output);
@@ -30,7 +30,7 @@ class HookHostileTest : public HookTest {
 
 TEST_F(HookHostileTest, input_without_end_is_a_denial_where_something_is_decided) {
   const CommandOutput output = call_without_end("prepare");
-  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_EQ(output.exit_code, denied_exit_code);
   EXPECT_EQ(output.out, "");
   EXPECT_NE(output.err.find("denied: timeout: "), std::string::npos) << output.err;
 }
@@ -51,7 +51,7 @@ TEST_F(HookHostileTest, xml_that_is_none_denies_a_start_and_passes_an_event) {
                                         xml() + std::string(5U << 20U, ' ')};
   for (const std::string& input : inputs) {
     const CommandOutput start = call("prepare", input);
-    EXPECT_EQ(start.exit_code, 1) << input.substr(0, 60);
+    EXPECT_EQ(start.exit_code, denied_exit_code) << input.substr(0, 60);
     EXPECT_NE(start.err.find("denied: xml-unreadable: "), std::string::npos) << start.err;
     EXPECT_EQ(std::ranges::count(start.err, '\n'), 1) << start.err;
     EXPECT_EQ(start.err.find("root:"), std::string::npos);
@@ -63,7 +63,7 @@ TEST_F(HookHostileTest, name_cannot_forge_lines_or_escape_sequences) {
   write_disk();
   const std::string name = "web -rf $(id);x\nvm-patch: all is well\x1b[31m\xe2\x80\xae";
   const CommandOutput output = call("prepare", xml("web&#10;x"), name);
-  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_EQ(output.exit_code, denied_exit_code);
   EXPECT_EQ(std::ranges::count(output.err, '\n'), 1) << output.err;
   EXPECT_EQ(output.err.find('\x1b'), std::string::npos);
   EXPECT_NE(output.err.find("\\nvm-patch: all is well\\x1B"), std::string::npos) << output.err;
@@ -77,13 +77,13 @@ TEST_F(HookHostileTest, machine_named_like_an_option_is_only_a_name) {
   command.input = "x";
   const auto output = run(command);
   ASSERT_TRUE(output);
-  EXPECT_EQ(output->exit_code, 1);
+  EXPECT_EQ(output->exit_code, denied_exit_code);
   EXPECT_NE(output->err.find("start of --state-dir denied: xml-unreadable"), std::string::npos) << output->err;
 }
 
 TEST_F(HookHostileTest, renamed_machine_keeps_its_history) {
   write_disk();
-  EXPECT_EQ(call("prepare", xml("web99"), "web99").exit_code, 1);
+  EXPECT_EQ(call("prepare", xml("web99"), "web99").exit_code, denied_exit_code);
 }
 
 TEST_F(HookHostileTest, disk_that_is_a_fifo_or_a_symlink_is_unreadable_not_followed) {

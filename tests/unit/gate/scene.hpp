@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "vmpatch/gate/custody.hpp"
 #include "vmpatch/gate/decision.hpp"
 #include "vmpatch/gate/identities.hpp"
 
@@ -31,6 +32,9 @@ struct SceneData {
   std::optional<Json> saved;
   Time now = *parse_time("2026-11-02T10:00:00Z");
   bool holder_alive = false;
+  bool running = false;
+  bool reverting = false;
+  std::optional<ledger::PendingRestore> pending;
 
   SceneData() {
     machine.uuid = machine_uuid;
@@ -65,6 +69,16 @@ struct SceneData {
     custody->closed = now - Seconds(60);
     return *custody;
   }
+  /// What a `restore` left that was allowed `age` ago.
+  ledger::Custody& add_restore(const Identities& at, Seconds age) {
+    pending.emplace();
+    pending->custody.machine_uuid = machine_uuid;
+    pending->custody.boot_id = this_boot;
+    pending->custody.opened = now - age;
+    pending->custody.identities = to_json(at);
+    pending->custody.operation = "restore";
+    return pending->custody;
+  }
   void add_run(ledger::RunState state) {
     ledger::Run run;
     run.id = "run-1";
@@ -83,9 +97,10 @@ struct SceneData {
     entry.expires = now + Seconds(60);
     facts.overrides.push_back(entry);
   }
-  [[nodiscard]] Verdict decide() const {
-    return gate::decide(Input{operation, machine, facts, identities, custody, saved, now, this_boot, holder_alive});
+  [[nodiscard]] Input input() const {
+    return {operation, machine, facts, identities, custody, saved, now, this_boot, holder_alive, running, reverting, pending};
   }
+  [[nodiscard]] Verdict decide() const { return gate::decide(input()); }
 };
 
 }  // namespace vmpatch::gate

@@ -207,27 +207,31 @@ TEST(Decide, restore) {
        }), Answer::deny, "saved-disks-changed"},
       {"prepare right after restore", [](SceneData& s) {
          s.facts.attestation.reset();  // only the earlier decision can allow it
-         s.add_custody(disks(1), Seconds(59)).operation = "restore";
+         s.add_restore(disks(1), Seconds(59));
        }, Answer::allow, "restored"},
-      {"prepare too long after restore", [](SceneData& s) {
-         s.facts.attestation.reset();
-         s.add_custody(disks(1), Seconds(60)).operation = "restore";
-       }, Answer::deny, "not-attested"},
+      {"prepare too long after restore", [](SceneData& s) { s.facts.attestation.reset(); s.add_restore(disks(1), Seconds(60)); },
+       Answer::deny, "not-attested"},
       {"prepare after restore of another boot", [](SceneData& s) {
          s.facts.attestation.reset();
-         s.add_custody(disks(1), Seconds(5)).operation = "restore";
-         s.custody->boot_id = "boot-before";
+         s.add_restore(disks(1), Seconds(5)).boot_id = "boot-before";
        }, Answer::deny, "not-attested"},
       {"prepare after restore, disks changed", [](SceneData& s) {
          s.facts.attestation.reset();
          s.identities = disks(2);
-         s.add_custody(disks(1), Seconds(5)).operation = "restore";
+         s.add_restore(disks(1), Seconds(5));
        }, Answer::deny, "not-attested"},
-      {"prepare after restore that has started", [](SceneData& s) {
+      {"custody of a restore that is not what was decided just now", [](SceneData& s) {
          s.facts.attestation.reset();
          s.add_custody(disks(1), Seconds(5)).operation = "restore";
-         s.custody->started = true;
        }, Answer::deny, "not-attested"},
+      {"restore does not take over another one", restoring([](SceneData& s) {
+         s.facts.attestation.reset();
+         s.add_restore(disks(1), Seconds(5));
+       }), Answer::deny, "not-attested"},
+      {"machine that runs", restoring([](SceneData& s) { s.running = true; s.add_override(disks(1)); }), Answer::deny, "still-running"},
+      {"machine that runs, in no group", restoring([](SceneData& s) { s.running = true; s.machine.name = "db01"; }), Answer::allow,
+       "no-baseline"},
+      {"disks could not be read when it was saved", restoring([](SceneData& s) { s.saved = Json(); }), Answer::deny, "saved-disks-unknown"},
       {"prepare after prepare decides again", [](SceneData& s) { s.facts.attestation.reset(); s.add_custody(disks(1), Seconds(5)); },
        Answer::deny, "not-attested"},
   });
@@ -253,7 +257,22 @@ TEST(Decide, start_repeats_prepare) {
   });
 }
 
+TEST(Decide, override_of_a_restore_goes_to_its_prepare) {
+  SceneData scene;
+  scene.facts.attestation.reset();
+  scene.add_restore(disks(1), Seconds(5));
+  scene.pending->override_id = "override-7";
+  EXPECT_EQ(scene.decide().used_override, "override-7");
+}
+
 TEST(Decide, started_and_migrate) {
+  const auto reverting = [](const std::function<void(SceneData&)>& more) {
+    return [more](SceneData& s) {
+      s.operation = started;
+      s.reverting = true;
+      more(s);
+    };
+  };
   check({
       {"cold boot", [](SceneData& s) { s.operation = started; s.identities = disks(9); s.add_custody(disks(1), Seconds(100)); },
        Answer::allow, "cold-boot"},
@@ -262,10 +281,23 @@ TEST(Decide, started_and_migrate) {
          s.add_custody(disks(1), Seconds(1));
          s.add_run(RunState::committing);
        }, Answer::allow, "cold-boot"},
-      {"snapshot revert to an attested state", [](SceneData& s) { s.operation = started; }, Answer::allow, "attested"},
-      {"snapshot revert to an unpatched state", [](SceneData& s) { s.operation = started; s.identities = disks(0); }, Answer::deny, "unattested-change"},
-      {"snapshot revert after an earlier run", [](SceneData& s) { s.operation = started; s.identities = disks(0); s.add_closed_custody(disks(1)); },
+      {"cold boot that nobody knows of", [](SceneData& s) {
+         s.operation = started;
+         s.identities.clear();
+         s.facts.attestation.reset();
+         s.facts.policy = "x";
+       }, Answer::allow, "cold-boot"},
+      {"snapshot revert to an attested state", reverting([](SceneData&) {}), Answer::allow, "attested"},
+      {"snapshot revert to an unpatched state", reverting([](SceneData& s) { s.identities = disks(0); }), Answer::deny, "unattested-change"},
+      {"snapshot revert right after its prepare", reverting([](SceneData& s) { s.identities = disks(0); s.add_custody(disks(1), Seconds(1)); }),
        Answer::deny, "unattested-change"},
+      {"snapshot revert after an earlier run", reverting([](SceneData& s) { s.identities = disks(0); s.add_closed_custody(disks(1)); }),
+       Answer::deny, "unattested-change"},
+      {"snapshot revert that changed no disk since its prepare", reverting([](SceneData& s) {
+         s.facts.attestation.reset();
+         s.identities["vda"][0].ctime_ns = 99;  // libvirt gave it to QEMU's account
+         s.add_custody(disks(1), Seconds(1));
+       }), Answer::allow, "prepared"},
       {"migration of an attested machine", [](SceneData& s) { s.operation = migrate; }, Answer::allow, "attested"},
       {"migration of an unknown machine", [](SceneData& s) { s.operation = migrate; s.facts.attestation.reset(); }, Answer::deny, "not-attested"},
   });
@@ -289,20 +321,6 @@ TEST(Decide, hostile_name_reaches_no_command_line) {
   EXPECT_EQ(verdict.rule, "not-attested");
   EXPECT_EQ(verdict.remedy.find("$("), std::string::npos);
   EXPECT_NE(verdict.remedy.find(machine_uuid), std::string::npos);
-}
-
-TEST(OpenCustody, is_unbroken_only_with_a_lineage) {
-  SceneData scene;
-  const auto opened = [&] {
-    return open_custody(Input{scene.operation, scene.machine, scene.facts, scene.identities, scene.custody, scene.saved, scene.now,
-                              this_boot, false}, "prepare");
-  };
-  EXPECT_TRUE(opened().unbroken);
-  EXPECT_TRUE(is_fresh(opened(), this_boot, scene.now));
-  EXPECT_FALSE(is_fresh(opened(), "boot-before", scene.now));
-  EXPECT_FALSE(is_fresh(opened(), this_boot, scene.now - Seconds(1)));
-  scene.identities = disks(2);
-  EXPECT_FALSE(opened().unbroken);
 }
 
 }  // namespace

@@ -37,6 +37,18 @@ TEST(OnlyCtimeMoved, is_true_for_ctime_alone) {
   EXPECT_FALSE(only_ctime_moved({}, {}));
 }
 
+TEST(DifferenceOfCommon, compares_what_both_have_and_never_nothing) {
+  Identities two = disks(1);
+  two["vdb"] = disk_identity(1);
+  EXPECT_EQ(difference_of_common(to_json(disks(1)), two), "");
+  EXPECT_EQ(difference_of_common(to_json(two), disks(1)), "");
+  EXPECT_NE(difference_of_common(to_json(two), disks(2)), "");
+  EXPECT_NE(difference_of_common(to_json(disks(1)), {{"vdb", disk_identity(1)}}), "");
+  EXPECT_NE(difference_of_common(to_json(disks(1)), {}), "");
+  EXPECT_NE(difference_of_common({}, disks(1)), "");
+  EXPECT_EQ(difference_of_common(Json::object(), {}), "") << "a machine without disks";
+}
+
 TEST(HasIdentity, writable_drives_only) {
   inventory::Disk disk;
   EXPECT_TRUE(has_identity(disk));
