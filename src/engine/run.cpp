@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 
-#include "engine/attest.hpp"
 #include "engine/patch.hpp"
 #include "engine/payload_files.hpp"
+#include "engine/prove_again.hpp"
 #include "engine/verification.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
@@ -180,12 +180,17 @@ Result<void> Run::verify() {
   VMPATCH_TRY(auto guest, environment_.opener.open_read(request));
   VMPATCH_TRY(const auto facts, read_guest_facts(*guest, machine_));
   VMPATCH_TRY(auto proof, prove(job_, environment_.payloads, assessment_.plan, *assessment_.facts, *guest, facts));
+  VMPATCH_TRY(const auto earlier, still_attested(environment_, machine_, assessment_.identities));
+  auto again = prove_again(environment_, earlier, job_.recipe.get(), *guest, facts);
   VMPATCH_CHECK(guest->finish());
   guest.reset();
   VMPATCH_CHECK(remove_exports("-verify"));
   if (!proof.failures.empty()) {
     return fail(Errc::failed, "machine {}: verification failed: {}", escape_untrusted(machine_.name), join(proof.failures));
   }
+  satisfied_ = with_recipe(std::move(again.kept), job_.recipe, proof.kind);
+  report_.dropped = std::move(again.dropped);
+  report_.proof = proof.kind;
   report_.checks = std::move(proof.checks);
   report_.checks.emplace_back("file systems: clean");
   return record_.advance(RunState::verified, {{"report", to_json(report_)}});
@@ -199,10 +204,6 @@ Result<void> Run::commit() {
   for (std::size_t i = 0; i < staged_.size(); ++i) {
     VMPATCH_CHECK(capture_undo(*server_, staged_[i], recorded_[i].undo, progress));
   }
-  const auto& run = record_.run();
-  VMPATCH_TRY(auto kept, still_satisfied(environment_, machine_, assessment_.identities));
-  satisfied_ = with_recipe(std::move(kept), run.recipe_id, run.recipe_version, run.recipe_digest);
-  VMPATCH_CHECK(environment_.store.note_recipe(run.recipe_id, run.recipe_version, run.recipe_digest));
   step("committing");
   VMPATCH_CHECK(record_.advance(RunState::committing, {{"satisfied", satisfied_}, {"undo", record_.undo_dir().string()}}));
   for (const auto& staged : staged_) {
