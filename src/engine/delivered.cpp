@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "engine/own_lists.hpp"
 #include "engine/subjects.hpp"
@@ -66,6 +67,7 @@ class Comparison {
     } else {
       result_.findings.push_back(diversions.error().message);
     }
+    check_unique();
     debs_.resize(subjects_.size());
     for (std::size_t i = 0; i < subjects_.size(); ++i) VMPATCH_CHECK(read_payload(i));
     VMPATCH_CHECK(compare_files());
@@ -90,6 +92,15 @@ class Comparison {
       }
     }
     return std::move(result_);
+  }
+
+  /// Of two entries for one package dpkg takes the last, others the first.
+  void check_unique() {
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const auto& subject : subjects_) {
+      if (subject.installed == nullptr || seen.emplace(subject.name, subject.installed->arch).second) continue;
+      result_.findings.push_back(fmt::format("package {} is in the package database twice", escape_untrusted(subject.name)));
+    }
   }
 
   /// Its files are wanted where they are compared, where they must be absent, and where the guest's own list must name them.
@@ -137,12 +148,12 @@ class Comparison {
     return diversion->second.to;
   }
 
-  /// Nothing where there is no such path.
+  /// Nothing where there is no such path; unknown where nobody can look, because links lead in a circle, say.
   Result<std::optional<guest::FileKind>> kind_of(const std::string& path) {
     const auto stat = guest_.lstat(path);
     if (stat) return std::optional(stat->kind);
-    if (stat.error().code != Errc::not_found) return stat.error();
-    return std::optional<guest::FileKind>();
+    if (!is_finding(stat.error())) return stat.error();
+    return stat.error().code == Errc::not_found ? std::nullopt : std::optional(guest::FileKind::unknown);
   }
 
   void count_same(const Candidate& candidate) {

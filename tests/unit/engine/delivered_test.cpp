@@ -183,6 +183,23 @@ TEST_F(DeliveredTest, package_that_the_database_denies_is_found_by_its_files) {
   expect_finding("package tool: 1 of its files are there, though it is not installed: /usr/bin/tool");
 }
 
+TEST_F(DeliveredTest, package_that_the_database_has_twice_is_a_finding) {
+  offer(tool_);
+  install(tool_);
+  auto other = facts_.packages.front();
+  other.version = "1.0";
+  facts_.packages.push_back(other);
+  expect_finding("package tool is in the package database twice");
+}
+
+TEST_F(DeliveredTest, links_in_a_circle_are_no_absent_file) {
+  offer(tool_);
+  install(tool_);
+  exclude("/usr/share/tool/*");
+  guest_.add_link("/usr/share/tool/data", "data");
+  expect_finding("1 files are not what it delivers: /usr/share/tool/data");
+}
+
 TEST_F(DeliveredTest, file_of_an_absent_package_may_belong_to_another_one) {
   offer(tool_);
   install(spec("other-tool", "1.0", {{"usr/bin/tool", "other tool"}}));
