@@ -315,11 +315,15 @@ class Comparison {
       tell(outcome.present, "of its files are there, though it is not installed");
       tell(outcome.in_its_place, "diverted files have something else in their place that no package owns");
       if (must_compare(i) && outcome.compared == 0 && outcome.different.empty()) {
-        result_.findings.push_back(fmt::format("package {} is not proved: none of its {} files could be compared; the guest's dpkg.cfg leaves out "
-                                               "{}, others are changed conffiles; reinstall it without path-exclude", subject.text(),
-                                               outcome.regular, outcome.excluded));
+        result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome)));
       }
     }
+  }
+
+  static std::string why_nothing(const Outcome& outcome) {
+    if (outcome.regular == 0) return "its own md5sums list names no file";
+    return fmt::format("none of its {} files could be compared: {} are left out by the guest's dpkg.cfg, {} are changed conffiles; reinstall it "
+                       "without path-exclude, or use a recipe without it", outcome.regular, outcome.excluded, outcome.regular - outcome.excluded);
   }
 
   /// Only a payload can say that there is nothing to compare.

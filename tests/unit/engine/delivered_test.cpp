@@ -82,7 +82,7 @@ TEST_F(DeliveredTest, package_of_which_nothing_could_be_compared_is_not_proved) 
   install(tool_);
   exclude("/*");
   for (const auto* path : {"/usr/bin/tool", "/usr/share/tool/data", "/etc/tool.conf"}) guest_.remove(path);
-  expect_finding("package tool 2.0 is not proved: none of its 3 files could be compared");
+  expect_finding("package tool 2.0 is not proved: none of its 3 files could be compared: 2 are left out by the guest's dpkg.cfg, 1 are changed conffiles");
 }
 
 TEST_F(DeliveredTest, changed_conffile_is_the_administrators_and_an_unchanged_one_counts) {
@@ -137,7 +137,7 @@ TEST_F(DeliveredTest, missing_or_malformed_own_list_is_a_finding) {
   md5sums("tool", "");
   guest_.add_file(info("tool", "list"), "/.\n");
   for (const auto& [path, content] : tool_.files) guest_.remove("/" + path);
-  expect_finding("not proved: none of its 0 files could be compared");
+  expect_finding("package tool 999 is not proved: its own md5sums list names no file");
 }
 
 TEST_F(DeliveredTest, own_list_that_calls_a_program_a_conffile_hides_nothing) {
