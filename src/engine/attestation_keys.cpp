@@ -74,6 +74,9 @@ Result<trust::PrivateKey> load_attestation_key(const Places& places) {
     return fail(Errc::not_found, "attestation key {} is not there; make it with 'vm-patch key generate {}', or take attestation_key out of the configuration",
                 path.string(), path.string());
   }
+  if (!key && is_default(places) && key.error().code == Errc::failed) {
+    return fail(Errc::failed, "attestation {}; if it never was whole, remove it: a new one is made then", key.error().message);
+  }
   if (!key) return key.error().in("attestation key");
   VMPATCH_CHECK(check_owner(path));
   VMPATCH_CHECK(keep_public_half(places, *key));

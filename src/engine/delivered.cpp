@@ -304,16 +304,18 @@ class Comparison {
     for (std::size_t i = 0; i < subjects_.size(); ++i) {
       const auto& subject = subjects_[i];
       auto& outcome = outcomes_[i];
-      const auto tell = [&](std::vector<std::string>& paths, std::string_view what) {
+      const auto tell = [&](std::vector<std::string>& paths, std::string_view what, std::string_view remedy) {
         std::sort(paths.begin(), paths.end());
         paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
         if (paths.empty()) return;
-        result_.findings.push_back(fmt::format("package {}: {} {}: {}", subject.text(), paths.size(), what, name_some(paths)));
+        result_.findings.push_back(fmt::format("package {}: {} {}: {}; {}", subject.text(), paths.size(), what, name_some(paths), remedy));
       };
-      tell(outcome.different, subject.exact() ? "files are not what it delivers" : "files are not what its own md5sums list says");
-      tell(outcome.unnamed, "files are there that its own md5sums list does not name");
-      tell(outcome.present, "of its files are there, though it is not installed");
-      tell(outcome.in_its_place, "diverted files have something else in their place that no package owns");
+      constexpr std::string_view reinstall = "reinstall the package in the guest";
+      tell(outcome.different, subject.exact() ? "files are not what it delivers" : "files are not what its own md5sums list says",
+           reinstall);
+      tell(outcome.unnamed, "files are there that its own md5sums list does not name", reinstall);
+      tell(outcome.present, "of its files are there, though it is not installed", "remove them, or install the package");
+      tell(outcome.in_its_place, "diverted files have something else in their place that no package owns", "remove that, or the diversion with dpkg-divert");
       if (must_compare(i) && outcome.compared == 0 && outcome.different.empty()) {
         result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome)));
       }

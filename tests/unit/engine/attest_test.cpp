@@ -224,6 +224,12 @@ TEST_F(AttestationKeys, default_key_is_made_once_and_no_other_is) {
   EXPECT_FALSE(fs::exists(configured_));
 }
 
+TEST_F(AttestationKeys, half_a_default_key_is_told_with_the_way_out) {
+  ASSERT_TRUE(make_dirs(environment_.places.keys, 0700));
+  ASSERT_TRUE(create_file(environment_.places.attestation_key, "", 0600));
+  expect_error(Errc::failed, "remove it: a new one is made then");
+}
+
 TEST_F(AttestationKeys, key_that_cannot_be_used_is_an_error_before_anything_is_signed) {
   configure();
   ASSERT_TRUE(create_file(configured_, "half a key", 0600));
