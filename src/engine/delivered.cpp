@@ -142,7 +142,7 @@ class Comparison {
     if (there && diversion->second.local()) {
       outcomes_[index].in_its_place.push_back(escape_untrusted(path));
     } else if (there) {
-      foreign_.push_back({path, diversion->second.package, nullptr});
+      foreign_.push_back({path, diversion->second.package});
       asked_.push_back({index, &Outcome::in_its_place});
     }
     return diversion->second.to;
@@ -232,7 +232,7 @@ class Comparison {
 
   void ask_whose(std::size_t index, const DebFile& file, std::vector<std::string> Outcome::* if_nobodys) {
     if (contains(debs_[index].conffiles, file.path)) return;
-    foreign_.push_back({file.path, {}, subjects_[index].installed});
+    foreign_.push_back({file.path, {}});
     asked_.push_back({index, if_nobodys});
   }
 

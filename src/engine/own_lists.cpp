@@ -43,9 +43,7 @@ Result<std::vector<std::optional<std::string>>> find_owners(const std::vector<Fo
   if (files.empty()) return owners;
   for (const auto& package : facts.packages) {
     if (!package.installed()) continue;
-    const auto may_own = [&](const Foreign& file) {
-      return file.package.empty() ? &package != file.not_of : package.name == file.package;
-    };
+    const auto may_own = [&](const Foreign& file) { return file.package.empty() || package.name == file.package; };
     if (std::none_of(files.begin(), files.end(), may_own)) continue;
     VMPATCH_TRY(const auto listed, guest::load_file_list(guest, package));
     const auto names = [&](const Foreign& file) { return may_own(file) && listed.contains(file.path); };

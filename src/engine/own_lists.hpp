@@ -29,8 +29,7 @@ class Md5Reader {
 /// A file whose place belongs to another package than the one that was asked for.
 struct Foreign {
   std::string path;
-  std::string package;  ///< must be this one's; empty = that of any installed package but `not_of`
-  const guest::Package* not_of = nullptr;
+  std::string package;  ///< must be this one's; empty = that of any installed package
 };
 
 /// For each: the installed package whose lists name the path, with the content that is there ("NAME VERSION"); nothing where there is none.

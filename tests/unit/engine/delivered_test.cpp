@@ -156,6 +156,9 @@ TEST_F(DeliveredTest, package_that_is_only_checked_is_proved_by_its_own_lists) {
   expect_proved(ProofKind::own_lists);
   guest_.add_file("/usr/bin/tool", "other");
   expect_finding("not what its own md5sums list says");
+  md5sums("tool", test::md5_hex("new data") + "  usr/share/tool/data\n");
+  guest_.remove("/etc/tool.conf");
+  expect_finding("1 files are there that its own md5sums list does not name: /usr/bin/tool");
   facts_.package_manager = "rpm";
   expect_finding("package tool 2.0 is not proved: files of a package of 'rpm' cannot be compared");
 }
@@ -192,12 +195,26 @@ TEST_F(DeliveredTest, package_that_the_database_has_twice_is_a_finding) {
   expect_finding("package tool is in the package database twice");
 }
 
-TEST_F(DeliveredTest, links_in_a_circle_are_no_absent_file) {
+/// A guest with a folder whose links lead in a circle.
+class CircularGuest final : public guest::FakeGuest {
+ public:
+  explicit CircularGuest(const guest::FakeGuest& other) : FakeGuest(other) {}
+  Result<guest::FileStat> lstat(const std::string& path) override {
+    if (path.starts_with("/usr/share/tool/")) return make_error(Errc::failed, "too many symbolic links");
+    return FakeGuest::lstat(path);
+  }
+};
+
+TEST_F(DeliveredTest, file_that_nobody_can_look_at_is_no_absent_file) {
   offer(tool_);
   install(tool_);
   exclude("/usr/share/tool/*");
-  guest_.add_link("/usr/share/tool/data", "data");
-  expect_finding("1 files are not what it delivers: /usr/share/tool/data");
+  guest_.remove("/usr/share/tool/data");
+  CircularGuest circular(guest_);
+  const auto asked = job();
+  const auto compared = compare_delivered(asked, payloads_, circular, facts_);
+  ASSERT_TRUE(compared) << compared.error().message;
+  EXPECT_THAT(compared->findings, ElementsAre(HasSubstr("1 files are not what it delivers: /usr/share/tool/data")));
 }
 
 TEST_F(DeliveredTest, file_of_an_absent_package_may_belong_to_another_one) {
