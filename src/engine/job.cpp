@@ -23,9 +23,10 @@ Result<void> check_seen(const recipe::TrustedRecipe& recipe, ledger::Store& stor
 }  // namespace
 
 Result<Job> make_job(const recipe::TrustedRecipe& recipe, const recipe::PayloadStore& payloads, ledger::Store& store) {
-  VMPATCH_CHECK(check_seen(recipe, store));
-  // Whoever holds an older version back from here must not be able to bring it once this one was at hand.
+  // Whoever holds an older version back must not be able to bring it once this one was at hand. Noted before it is checked, and never
+  // lowered: of two bundles that come at once, one is refused.
   VMPATCH_CHECK(store.note_recipe(recipe.get().id, recipe.get().version, recipe.digest().hex()));
+  VMPATCH_CHECK(check_seen(recipe, store));
   return load_job(recipe, payloads);
 }
 
