@@ -71,8 +71,9 @@ Result<trust::PrivateKey> load_attestation_key(const Places& places) {
   const auto& path = places.attestation_key;
   auto key = trust::PrivateKey::load(path);
   if (!key && key.error().code == Errc::not_found) {
-    return fail(Errc::not_found, "attestation key {} is not there; make it with 'vm-patch key generate {}', or take attestation_key out of the configuration",
-                path.string(), path.string());
+    return fail(Errc::not_found,
+                "attestation key {0} is not there; make it with 'vm-patch key generate {0}', or take attestation_key out of the configuration",
+                path.string());
   }
   if (!key && is_default(places) && key.error().code == Errc::failed) {
     return fail(Errc::failed, "attestation {}; if it never was whole, remove it: a new one is made then", key.error().message);

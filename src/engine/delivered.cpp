@@ -315,7 +315,8 @@ class Comparison {
            reinstall);
       tell(outcome.unnamed, "files are there that its own md5sums list does not name", reinstall);
       tell(outcome.present, "of its files are there, though it is not installed", "remove them, or install the package");
-      tell(outcome.in_its_place, "diverted files have something else in their place that no package owns", "remove that, or the diversion with dpkg-divert");
+      tell(outcome.in_its_place, "diverted files have something else in their place that no package owns",
+           "remove that, or the diversion with dpkg-divert");
       if (must_compare(i) && outcome.compared == 0 && outcome.different.empty()) {
         result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome)));
       }
@@ -324,8 +325,9 @@ class Comparison {
 
   static std::string why_nothing(const Outcome& outcome) {
     if (outcome.regular == 0) return "its own md5sums list names no file";
-    return fmt::format("none of its {} files could be compared: {} are left out by the guest's dpkg.cfg, {} are changed conffiles; reinstall it "
-                       "without path-exclude, or use a recipe without it", outcome.regular, outcome.excluded, outcome.regular - outcome.excluded);
+    return fmt::format("none of its {} files could be compared: {} are left out by the guest's dpkg.cfg, {} are changed conffiles; "
+                       "reinstall it without path-exclude, or use a recipe without it", outcome.regular, outcome.excluded,
+                       outcome.regular - outcome.excluded);
   }
 
   /// Only a payload can say that there is nothing to compare.
@@ -368,7 +370,8 @@ std::vector<std::string> Delivered::checks() const {
   std::vector<std::string> lines{fmt::format("delivered files: {} compared by sha256", compared)};
   if (excluded > 0) lines.push_back(fmt::format("delivered files: {} left out by the guest's dpkg.cfg", excluded));
   if (!weak.empty()) {
-    lines.push_back(fmt::format("weaker proof, by the guest's own lists, which its root can forge: {} files; {}", compared_own, name_some(weak)));
+    lines.push_back(fmt::format("weaker proof, by the guest's own lists, which its root can forge: {} files; {}", compared_own,
+                                name_some(weak)));
   }
   return lines;
 }

@@ -115,8 +115,8 @@ Result<std::map<std::string, Diversion>> parse_diversions(std::string_view text)
     }
     triple.emplace_back(line);
     if (triple.size() < 3) return {};
-    const bool is_new = triple[0] != triple[1] && !diversions.contains(triple[0]) && !targets.contains(triple[0]) && !diversions.contains(triple[1]) &&
-                        targets.insert(triple[1]).second;
+    const bool is_new = triple[0] != triple[1] && !diversions.contains(triple[0]) && !targets.contains(triple[0]) &&
+                        !diversions.contains(triple[1]) && targets.insert(triple[1]).second;
     if (!is_new) return fail(Errc::failed, "{} or {} is diverted already", shown(triple[0]), shown(triple[1]));
     diversions[triple[0]] = {triple[1], triple[2] == ":" ? std::string() : triple[2]};
     triple.clear();
