@@ -79,6 +79,7 @@ Result<cli::Paths> resolve_paths(cli::GlobalOptions& options) {
                     .value_or(is_root() ? fs::path("/var/cache/vm-patch") : user_dir("XDG_CACHE_HOME", ".cache"));
   paths.cache = fs::absolute(paths.cache);  // workers have another current folder
   paths.scratch = find_scratch();
+  paths.attestation_key = policy.attestation_key.value_or(fs::path());
   return paths;
 }
 

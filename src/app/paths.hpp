@@ -6,7 +6,7 @@
 
 namespace vmpatch::app {
 
-/// Fills Paths and the list of connections. Reads the configuration for state_dir and connect; its errors are Errc::usage.
+/// Fills Paths and the list of connections. Reads the configuration for state_dir, connect and attestation_key; its errors are Errc::usage.
 Result<cli::Paths> resolve_paths(cli::GlobalOptions& options);
 
 }  // namespace vmpatch::app

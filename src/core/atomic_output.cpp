@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 
 #include "vmpatch/core/file.hpp"
@@ -77,16 +78,30 @@ Result<Target> find_target(const std::filesystem::path& path) {
 Result<AtomicOutput> AtomicOutput::create(const std::filesystem::path& path) {
   VMPATCH_TRY(Target target, find_target(path));
   if (target.direct) return AtomicOutput(target.path, {}, std::move(target.direct), false);
-  UniqueFd nameless(::open(folder_of(target.path).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (nameless) return AtomicOutput(target.path, {}, std::move(nameless), true);
-  std::string pattern = (folder_of(target.path) / ("." + target.path.filename().string() + ".XXXXXX")).string();
+  return create_in_folder(target.path);
+}
+
+Result<AtomicOutput> AtomicOutput::create_new(const std::filesystem::path& path) {
+  VMPATCH_TRY(AtomicOutput output, create_in_folder(path));
+  output.must_be_new_ = true;
+  return output;
+}
+
+Result<AtomicOutput> AtomicOutput::create_in_folder(const std::filesystem::path& path) {
+  UniqueFd nameless(::open(folder_of(path).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (nameless) return AtomicOutput(path, {}, std::move(nameless), true);
+  std::string pattern = (folder_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
   UniqueFd fd(::mkostemp(pattern.data(), O_CLOEXEC));
   if (!fd) return errno_error(errno, fmt::format("creating {}", escape_untrusted(path.native())));
-  return AtomicOutput(target.path, pattern, std::move(fd), false);
+  return AtomicOutput(path, pattern, std::move(fd), false);
 }
 
 AtomicOutput::AtomicOutput(AtomicOutput&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), fd_(std::move(other.fd_)), nameless_(other.nameless_) {
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      fd_(std::move(other.fd_)),
+      nameless_(other.nameless_),
+      must_be_new_(other.must_be_new_) {
   other.temporary_.clear();
 }
 
@@ -102,11 +117,24 @@ Result<void> AtomicOutput::give_name() {
   };
   const std::filesystem::path temporary = folder_of(path_) / (".vm-patch-" + random_uuid() + ".tmp");
   const bool is_free = link_as(path_);
-  if (!is_free && (errno != EEXIST || !link_as(temporary))) {
+  if (!is_free && (errno != EEXIST || must_be_new_ || !link_as(temporary))) {
     return errno_error(errno, fmt::format("writing {}", escape_untrusted(path_.native())));
   }
   if (!is_free) temporary_ = temporary;
   nameless_ = false;
+  return {};
+}
+
+/// The temporary file gets the final name unless something has it.
+Result<void> AtomicOutput::take_free_name() {
+  // Where the file system cannot do that (NFS), a second name; the first one goes then.
+  const bool renamed = ::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0;
+  const bool can_rename = renamed || (errno != EINVAL && errno != ENOSYS);
+  if (!renamed && (can_rename || ::link(temporary_.c_str(), path_.c_str()) != 0)) {
+    return errno_error(errno, fmt::format("writing {}", escape_untrusted(path_.native())));
+  }
+  if (!renamed) ::unlink(temporary_.c_str());
+  temporary_.clear();
   return {};
 }
 
@@ -115,11 +143,10 @@ Result<void> AtomicOutput::commit(unsigned mode) {
   const auto what = fmt::format("writing {}", escape_untrusted(path_.native()));
   if (::fchmod(fd_.get(), mode) != 0 || ::fsync(fd_.get()) != 0) return errno_error(errno, what);
   if (nameless_) VMPATCH_CHECK(give_name());
+  if (!temporary_.empty() && must_be_new_) VMPATCH_CHECK(take_free_name());
   if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) return errno_error(errno, what);
   temporary_.clear();
-  // A folder that may be written and not be read cannot be opened for this; the file is in its place all the same.
-  if (::faccessat(AT_FDCWD, folder_of(path_).c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES) return {};
-  return fsync_dir(folder_of(path_));
+  return fsync_new_entry(folder_of(path_));
 }
 
 }  // namespace vmpatch

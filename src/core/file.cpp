@@ -10,6 +10,7 @@
 #include <functional>
 #include <system_error>
 
+#include "vmpatch/core/atomic_output.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/uuid.hpp"
 
@@ -68,12 +69,12 @@ Result<UniqueFd> open_folder(const fs::path& folder) {
 }
 
 /// mkdir -p under the umask; true when the last folder is new.
-Result<void> make_missing(const fs::path& path, mode_t mode, bool& created) {
+Result<void> make_missing(const fs::path& path, mode_t mode, Lifetime lifetime, bool& created) {
   created = false;
   for (int attempt = 0;; ++attempt) {
     if (::mkdir(path.c_str(), mode) == 0) {
       created = true;
-      return {};
+      return lifetime == Lifetime::durable ? fsync_new_entry(folder_of(path)) : Result<void>();
     }
     const int err = errno;
     if (err == EEXIST) break;
@@ -81,7 +82,7 @@ Result<void> make_missing(const fs::path& path, mode_t mode, bool& created) {
       return cannot("create folder", path, err);
     }
     bool ignored = false;
-    VMPATCH_CHECK(make_missing(path.parent_path(), 0755, ignored));
+    VMPATCH_CHECK(make_missing(path.parent_path(), 0755, lifetime, ignored));
   }
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return cannot("look at", path, errno);
@@ -136,21 +137,20 @@ Result<void> write_file_atomic(const fs::path& path, std::string_view content, m
 
 Result<void> create_file(const fs::path& path, std::string_view content, mode_t mode) {
   if (!path.has_filename()) return fail(Errc::failed, "cannot create {}: it names a folder", path.string());
-  const fs::path folder = folder_of(path);
-  VMPATCH_TRY(const UniqueFd dir, open_folder(folder));
-  VMPATCH_CHECK(fill_new_file(dir.get(), folder, path.filename().string(), content, mode));
-  if (::fsync(dir.get()) != 0) return cannot("sync folder", folder, errno);
-  return {};
+  VMPATCH_TRY(auto output, AtomicOutput::create_new(path));
+  if (const auto done = write_all(output.fd(), content); !done) return done.error().in(path.string());
+  return output.commit(mode);
 }
 
-Result<void> make_dirs(const fs::path& path, mode_t mode) {
+Result<void> make_dirs(const fs::path& path, mode_t mode, Lifetime lifetime) {
   const fs::path folder = path.has_filename() ? path : path.parent_path();  // "a/b/" is "a/b"
   if (folder.empty()) return {};
   bool created = false;
-  VMPATCH_CHECK(make_missing(folder, mode, created));
+  VMPATCH_CHECK(make_missing(folder, mode, lifetime, created));
   if (!created) return {};
   const UniqueFd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir || ::fchmod(dir.get(), mode) != 0) return cannot("set the mode of", folder, errno);
+  if (lifetime == Lifetime::durable && ::fsync(dir.get()) != 0) return cannot("sync folder", folder, errno);
   return {};
 }
 
@@ -158,6 +158,11 @@ Result<void> fsync_dir(const fs::path& path) {
   VMPATCH_TRY(const UniqueFd dir, open_folder(path));
   if (::fsync(dir.get()) != 0) return cannot("sync folder", path, errno);
   return {};
+}
+
+Result<void> fsync_new_entry(const fs::path& folder) {
+  if (::faccessat(AT_FDCWD, folder.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES) return {};
+  return fsync_dir(folder);
 }
 
 Result<void> remove_tree(const fs::path& path) {

@@ -21,6 +21,8 @@ Result<Report> apply(const Environment& environment, const Job& job, const inven
         return fail(Errc::failed, "machine {}: {}", escape_untrusted(machine.name), fmt::join(verified.unmet, "; "));
       }
       report.checks = verified.checks;
+      report.proof = verified.proof;
+      report.dropped = verified.dropped;
       return report;
     }
     case plan::Outcome::apply: break;

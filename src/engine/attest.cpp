@@ -1,27 +1,11 @@
 #include "engine/attest.hpp"
 
-#include "vmpatch/core/file.hpp"
 #include "vmpatch/core/host.hpp"
 #include "vmpatch/core/json.hpp"
-#include "vmpatch/trust/keyring.hpp"
+#include "vmpatch/engine/attestation_keys.hpp"
 
 namespace vmpatch::engine {
 namespace {
-
-Result<trust::PrivateKey> attestation_key(const Places& places) {
-  const auto path = places.keys / "attest";
-  if (fs::exists(path)) return trust::PrivateKey::load(path);
-  VMPATCH_CHECK(make_dirs(places.keys, 0700));
-  VMPATCH_TRY(auto key, trust::PrivateKey::generate(trust::KeyType::ed25519));
-  VMPATCH_TRY(const auto public_key, key.public_key());
-  // Runs side by side may both come here first: the one that loses takes the winner's key.
-  if (auto made = create_file(path, key.pem(), 0600); !made) {
-    if (fs::exists(path)) return trust::PrivateKey::load(path);
-    return made.error();
-  }
-  VMPATCH_CHECK(write_file_atomic(places.keys / "attest.pub", public_key.pem(), 0644));
-  return key;
-}
 
 bool same_disks(const Json& recorded, const Identities& now) {
   const auto before = identities_from_json(recorded);
@@ -30,23 +14,45 @@ bool same_disks(const Json& recorded, const Identities& now) {
 
 }  // namespace
 
-Result<Json> still_satisfied(const Environment& environment, const inventory::Machine& machine, const Identities& now) {
+Result<Earlier> attested_before(const Environment& environment, const inventory::Machine& machine) {
   VMPATCH_TRY(const auto last, environment.store.attestation(machine.uuid));
-  if (!last) return Json::array();
-  if (same_disks(last->identities, now)) return last->satisfied;
+  Earlier earlier;
+  if (last && last->satisfied.is_array()) earlier.satisfied = last->satisfied;
+  return earlier;
+}
+
+Result<Earlier> still_attested(const Environment& environment, const inventory::Machine& machine, const Identities& now) {
+  VMPATCH_TRY(const auto last, environment.store.attestation(machine.uuid));
+  VMPATCH_TRY(auto earlier, attested_before(environment, machine));
+  if (!last || same_disks(last->identities, now)) return earlier;
   VMPATCH_TRY(const auto custody, environment.custody.last(machine.uuid));
   // Only a custody that began with the attested disks carries the statement on; one opened by an override, say, does not.
   const bool carries = custody && custody->unbroken && custody->closed && custody->opened >= last->time;
-  if (carries && same_disks(custody->identities, now)) return last->satisfied;
-  return Json::array();
+  if (carries && same_disks(custody->identities, now)) return earlier;
+  for (const auto& entry : earlier.satisfied) {
+    auto lost = read_satisfied(entry);
+    lost.reason = "the disks were changed by somebody else since; 'vm-patch verify' with its bundle attests it again where it holds";
+    earlier.lost.push_back(std::move(lost));
+  }
+  earlier.satisfied = Json::array();
+  return earlier;
 }
 
-Json with_recipe(Json satisfied, const std::string& id, std::uint32_t version, const std::string& digest) {
+DroppedRecipe read_satisfied(const Json& entry) {
+  const auto member = [&](const char* key) { return entry.is_object() && entry.contains(key) ? entry.at(key) : Json(); };
+  const auto text = [&](const char* key) { return member(key).is_string() ? member(key).get<std::string>() : std::string(); };
+  DroppedRecipe read{text("id"), 0, text("digest"), {}};
+  if (member("version").is_number_integer()) read.version = member("version").get<std::uint32_t>();
+  return read;
+}
+
+Json with_recipe(Json satisfied, const recipe::TrustedRecipe& recipe, ProofKind proof) {
+  const auto& id = recipe.get().id;
   Json kept = Json::array();
   for (const auto& entry : satisfied) {
-    if (entry.value("id", "") != id) kept.push_back(entry);
+    if (read_satisfied(entry).id != id) kept.push_back(entry);
   }
-  kept.push_back({{"id", id}, {"version", version}, {"digest", digest}});
+  kept.push_back({{"id", id}, {"version", recipe.get().version}, {"digest", recipe.digest().hex()}, {"proof", to_string(proof)}});
   return kept;
 }
 
@@ -62,7 +68,7 @@ Result<ledger::Attestation> make_attestation(const Environment& environment, con
                        {"time", format_time(attestation.time)},
                        {"identities", attestation.identities},
                        {"satisfied", satisfied}};
-  VMPATCH_TRY(const auto key, attestation_key(environment.places));
+  VMPATCH_TRY(const auto key, load_attestation_key(environment.places));
   trust::Envelope envelope{std::string(trust::attestation_payload_type), dump_json(statement), {}};
   VMPATCH_CHECK(trust::add_signature(envelope, key));
   attestation.envelope = trust::write_envelope(envelope);

@@ -1,19 +1,30 @@
 #pragma once
-// Signed statements about disk identities, and the continuity between them.
+// Signed statements about disk identities, and what carries over from one to the next.
 
 #include "engine/disks.hpp"
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
 
-/// Recipes that still hold on the machine because its disks are those of its last attestation, or of the custody that
-/// followed it. [] otherwise.
-Result<Json> still_satisfied(const Environment& environment, const inventory::Machine& machine, const Identities& now);
+/// What the machine's last attestation says that holds: candidates, to be proved again.
+struct Earlier {
+  Json satisfied = Json::array();
+  std::vector<DroppedRecipe> lost;  ///< of the attestation, but no candidates
+};
 
-/// `satisfied` with one recipe added or raised.
-Json with_recipe(Json satisfied, const std::string& id, std::uint32_t version, const std::string& digest);
+/// All of it: for who asks the disks as they are.
+Result<Earlier> attested_before(const Environment& environment, const inventory::Machine& machine);
+/// For a run, whose disks may be rolled back to what they are `now`: all of it if they are those of the attestation, or of the
+/// custody that followed; else all of it is lost.
+Result<Earlier> still_attested(const Environment& environment, const inventory::Machine& machine, const Identities& now);
 
-/// Signs with this host's attestation key (KEYS/attest, made at first use).
+/// An entry of `satisfied`, without a reason. What the ledger holds there may be anything: what is not understood is empty.
+DroppedRecipe read_satisfied(const Json& entry);
+
+/// `satisfied` with one recipe added or raised: {"id", "version", "digest", "proof"}.
+Json with_recipe(Json satisfied, const recipe::TrustedRecipe& recipe, ProofKind proof);
+
+/// Signs with this host's attestation key.
 Result<ledger::Attestation> make_attestation(const Environment& environment, const std::string& machine_uuid,
                                              const std::string& machine_name, const std::string& run_id,
                                              const Identities& identities, const Json& satisfied);

@@ -2,154 +2,378 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
+#include "engine/own_lists.hpp"
+#include "engine/subjects.hpp"
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/guest/dpkg_files.hpp"
 
 namespace vmpatch::engine {
 namespace {
 
-/// /var/lib/dpkg/diversions: triples of lines "from", "to", "package" (":" = local).
-Result<std::map<std::string, std::pair<std::string, std::string>>> read_diversions(guest::Guest& guest) {
-  std::map<std::string, std::pair<std::string, std::string>> diversions;
-  const auto text = guest.read("/var/lib/dpkg/diversions", 4U << 20U);
-  if (!text) {
-    if (text.error().code == Errc::not_found) return diversions;
-    return text.error();
-  }
-  const auto lines = split(*text, '\n');
-  for (std::size_t i = 0; i + 2 < lines.size(); i += 3) {
-    diversions[std::string(lines[i])] = {std::string(lines[i + 1]), std::string(lines[i + 2])};
-  }
-  return diversions;
+using recipe::DebFile;
+
+/// Paths of one finding are named up to this many.
+constexpr std::size_t most_named = 10;
+
+/// What became of one subject's files.
+struct Outcome {
+  std::size_t regular = 0;             ///< that it delivers
+  std::size_t compared = 0;            ///< of these
+  std::size_t excluded = 0;
+  bool by_own_lists = false;           ///< which could be read
+  std::vector<std::string> different;  ///< as are the others: paths, safe for a terminal
+  std::vector<std::string> unnamed;    ///< that are there, and that its own list does not name
+  std::vector<std::string> present;    ///< of a package that is not installed
+  std::vector<std::string> in_its_place;  ///< diverted, with something else at the path itself
+};
+
+/// What one package delivers at a place.
+struct Candidate {
+  std::size_t subject = 0;
+  const DebFile* file = nullptr;
+  Digest sha256;
+  bool conffile = false;
+};
+
+std::string name_some(std::vector<std::string> paths) {
+  const bool more = paths.size() > most_named;
+  if (more) paths.resize(most_named);
+  return fmt::format("{}{}", fmt::join(paths, ", "), more ? ", …" : "");
 }
 
-struct Expected {
-  std::vector<const recipe::DebFile*> files;  ///< more than one where packages overwrite each other: any may win
-};
+bool contains(const std::vector<std::string>& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+/// A finding where it is the guest's doing, an error where reading failed.
+bool is_finding(const Error& error) { return error.code == Errc::not_found || error.code == Errc::failed; }
 
 class Comparison {
  public:
   Comparison(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts)
-      : job_(job), payloads_(payloads), guest_(guest), facts_(facts) {}
+      : job_(job), payloads_(payloads), guest_(guest), facts_(facts), md5_(guest), subjects_(find_subjects(job, facts)),
+        outcomes_(subjects_.size()) {}
 
   Result<Delivered> run() {
-    VMPATCH_TRY(filter_, PathFilter::read(guest_));
-    VMPATCH_TRY(diversions_, read_diversions(guest_));
-    VMPATCH_CHECK(collect());
+    if (facts_.package_manager != "dpkg") return without_dpkg();
+    VMPATCH_TRY(filter_, guest::PathFilter::load(guest_));
+    auto diversions = guest::load_diversions(guest_);
+    if (!diversions && !is_finding(diversions.error())) return diversions.error();
+    if (diversions) {
+      diversions_ = std::move(*diversions);
+    } else {
+      result_.findings.push_back(diversions.error().message);
+    }
+    check_unique();
+    debs_.resize(subjects_.size());
+    for (std::size_t i = 0; i < subjects_.size(); ++i) VMPATCH_CHECK(read_payload(i));
     VMPATCH_CHECK(compare_files());
     VMPATCH_CHECK(compare_links());
+    for (std::size_t i = 0; i < subjects_.size(); ++i) {
+      if (subjects_[i].installed == nullptr) VMPATCH_CHECK(look_for_absent(i));
+      if (subjects_[i].installed != nullptr && !subjects_[i].exact() && !subjects_[i].older()) VMPATCH_CHECK(compare_own(i));
+    }
+    VMPATCH_CHECK(ask_owners());
+    conclude();
     return std::move(result_);
   }
 
  private:
-  bool installed(const recipe::DebPackage& deb) const {
-    return std::any_of(facts_.packages.begin(), facts_.packages.end(), [&](const guest::Package& package) {
-      return package.name == deb.name() && package.version == deb.version() && package.installed();
-    });
+  Result<Delivered> without_dpkg() {
+    for (const auto& subject : subjects_) {
+      if (subject.installed == nullptr) {
+        result_.weak.push_back(fmt::format("{} is not in the guest's package database", subject.text()));
+      } else {
+        result_.findings.push_back(fmt::format("package {} is not proved: files of a package of '{}' cannot be compared", subject.text(),
+                                               escape_untrusted(facts_.package_manager)));
+      }
+    }
+    return std::move(result_);
   }
 
-  Result<void> collect() {
-    debs_.reserve(job_.packages.size());
-    for (const auto& payload : job_.packages) {
-      if (!installed(payload.deb)) continue;
-      const auto* declared = job_.recipe.get().find_payload(payload.payload);
-      VMPATCH_TRY(const auto fd, payloads_.open_verified(*declared));
-      VMPATCH_TRY(auto deb, recipe::read_deb(fd.get(), payload.payload, true));
-      debs_.push_back(std::move(deb));
+  /// Of two entries for one package dpkg takes the last, others the first.
+  void check_unique() {
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const auto& subject : subjects_) {
+      if (subject.installed == nullptr || seen.emplace(subject.name, subject.installed->arch).second) continue;
+      result_.findings.push_back(fmt::format("package {} is in the package database twice", escape_untrusted(subject.name)));
     }
-    for (const auto& deb : debs_) {
-      for (const auto& file : deb.files) {
-        const bool conffile = std::find(deb.conffiles.begin(), deb.conffiles.end(), file.path) != deb.conffiles.end();
-        if (!conffile && !filter_.excluded(file.path)) expected_[place_of(file.path, deb.name())].files.push_back(&file);
+  }
+
+  /// Its files are wanted where they are compared, where they must be absent, and where the guest's own list must name them.
+  Result<void> read_payload(std::size_t index) {
+    const auto& subject = subjects_[index];
+    if (subject.payload == nullptr || subject.older()) return {};
+    const auto* declared = job_.recipe.get().find_payload(subject.payload->payload);
+    VMPATCH_TRY(const auto fd, payloads_.open_verified(*declared));
+    VMPATCH_TRY(debs_[index], recipe::read_deb(fd.get(), subject.payload->payload, true));
+    return subject.exact() ? expect(index) : Result<void>();
+  }
+
+  Result<void> expect(std::size_t index) {
+    const auto& deb = debs_[index];
+    std::map<std::string, Digest> contents;
+    for (const auto& file : deb.files) {
+      if (file.kind == DebFile::Kind::regular) contents[file.path] = file.sha256;
+    }
+    for (const auto& file : deb.files) {
+      Candidate candidate{index, &file, file.sha256, contains(deb.conffiles, file.path)};
+      if (file.kind == DebFile::Kind::hardlink) {
+        const auto content = contents.find(file.target);
+        if (content == contents.end()) return fail(Errc::failed, "{}: {} is a hard link to nothing", deb.name(), file.path);
+        candidate.sha256 = content->second;
       }
+      if (file.kind != DebFile::Kind::symlink) ++outcomes_[index].regular;
+      VMPATCH_TRY(const auto place, place_of(file.path, index));
+      auto& places = file.kind == DebFile::Kind::symlink ? links_ : files_;
+      places[place].push_back(std::move(candidate));
     }
     return {};
   }
 
-  std::string place_of(const std::string& path, const std::string& package) const {
+  /// Where dpkg has put it. What lies at a diverted path itself is asked about, too.
+  Result<std::string> place_of(const std::string& path, std::size_t index) {
     const auto diversion = diversions_.find(path);
-    if (diversion == diversions_.end() || diversion->second.second == package) return path;
-    return diversion->second.first;
+    if (diversion == diversions_.end() || diversion->second.package == subjects_[index].name) return path;
+    VMPATCH_TRY(const auto there, kind_of(path));
+    if (there && diversion->second.local()) {
+      outcomes_[index].in_its_place.push_back(escape_untrusted(path));
+    } else if (there) {
+      foreign_.push_back({path, diversion->second.package});
+      asked_.push_back({index, &Outcome::in_its_place});
+    }
+    return diversion->second.to;
   }
 
-  void note(bool same, const std::string& path) {
+  /// Nothing where there is no such path; unknown where nobody can look, because links lead in a circle, say.
+  Result<std::optional<guest::FileKind>> kind_of(const std::string& path) {
+    const auto stat = guest_.lstat(path);
+    if (stat) return std::optional(stat->kind);
+    if (!is_finding(stat.error())) return stat.error();
+    return stat.error().code == Errc::not_found ? std::nullopt : std::optional(guest::FileKind::unknown);
+  }
+
+  void count_same(const Candidate& candidate) {
     ++result_.compared;
-    if (!same) result_.different.push_back(escape_untrusted(path));
+    if (candidate.file->kind != DebFile::Kind::symlink) ++outcomes_[candidate.subject].compared;
+  }
+
+  /// Several packages may deliver a path and replace each other there: any of them may have won.
+  Result<void> note(const std::string& place, const std::vector<Candidate>& candidates, const auto& is_same) {
+    const auto same = std::find_if(candidates.begin(), candidates.end(), is_same);
+    if (same != candidates.end()) {
+      count_same(*same);
+      return {};
+    }
+    for (const auto& candidate : candidates) {
+      if (candidate.conffile) continue;
+      VMPATCH_CHECK(note_different(candidate.file->path, place, candidate.subject,
+                                   candidate.file->kind == DebFile::Kind::symlink ? guest::FileKind::symlink : guest::FileKind::regular));
+      break;
+    }
+    return {};
+  }
+
+  Result<void> note_different(const std::string& path, const std::string& place, std::size_t index, guest::FileKind kind) {
+    VMPATCH_TRY(const auto there, kind_of(place));
+    if (!there && filter_.excludes(path, kind)) {
+      ++outcomes_[index].excluded;
+      ++result_.excluded;
+    } else {
+      outcomes_[index].different.push_back(escape_untrusted(place));
+    }
+    return {};
   }
 
   Result<void> compare_files() {
     std::vector<std::string> paths;
-    for (const auto& [path, expected] : expected_) {
-      if (expected.files.front()->kind == recipe::DebFile::Kind::regular) paths.push_back(path);
-    }
+    for (const auto& [place, candidates] : files_) paths.push_back(place);
     VMPATCH_TRY(const auto digests, guest_.digests(paths));
     for (std::size_t i = 0; i < paths.size(); ++i) {
-      const auto& files = expected_[paths[i]].files;
-      note(std::any_of(files.begin(), files.end(), [&](const auto* file) { return digests[i] == file->sha256; }), paths[i]);
+      VMPATCH_CHECK(note(paths[i], files_[paths[i]], [&](const Candidate& c) { return digests[i] == c.sha256; }));
     }
     return {};
   }
 
   Result<void> compare_links() {
-    for (const auto& [path, expected] : expected_) {
-      const auto& file = *expected.files.front();
-      if (file.kind != recipe::DebFile::Kind::symlink) continue;
-      const auto target = guest_.readlink(path);
-      if (!target && target.error().code != Errc::not_found && target.error().code != Errc::failed) return target.error();
-      note(target && *target == file.target, path);
+    for (const auto& [place, candidates] : links_) {
+      const auto target = guest_.readlink(place);
+      if (!target && !is_finding(target.error())) return target.error();
+      VMPATCH_CHECK(note(place, candidates, [&](const Candidate& c) { return target && *target == c.file->target; }));
     }
     return {};
   }
+
+  /// A package that is not installed has left nothing behind; a link, too, may lead to an old file.
+  Result<void> look_for_absent(std::size_t index) {
+    if (subjects_[index].payload == nullptr) {
+      result_.weak.push_back(fmt::format("{} is not in the guest's package database", subjects_[index].text()));
+      return {};
+    }
+    for (const auto& file : debs_[index].files) {
+      VMPATCH_TRY(const auto kind, kind_of(file.path));
+      if (kind && kind != guest::FileKind::directory) ask_whose(index, file, &Outcome::present);
+    }
+    return {};
+  }
+
+  /// Files that another version of the package delivers, and that this one would have taken away.
+  Result<void> look_for_left(std::size_t index, const guest::PackageLists& lists) {
+    for (const auto& file : debs_[index].files) {
+      if (lists.sums.contains(file.path)) continue;
+      VMPATCH_TRY(const auto kind, kind_of(file.path));
+      if (kind == guest::FileKind::regular) ask_whose(index, file, &Outcome::unnamed);
+    }
+    return {};
+  }
+
+  void ask_whose(std::size_t index, const DebFile& file, std::vector<std::string> Outcome::* if_nobodys) {
+    if (contains(debs_[index].conffiles, file.path)) return;
+    foreign_.push_back({file.path, {}});
+    asked_.push_back({index, if_nobodys});
+  }
+
+  Result<void> compare_own(std::size_t index) {
+    const auto& subject = subjects_[index];
+    const auto lists = guest::load_package_lists(guest_, *subject.installed);
+    if (!lists && !is_finding(lists.error())) return lists.error();
+    if (!lists) {
+      result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), lists.error().message));
+      return {};
+    }
+    for (const auto& [path, sum] : lists->sums) VMPATCH_CHECK(compare_sum(index, path, sum, is_conffile(path, *lists)));
+    VMPATCH_CHECK(look_for_unnamed(index, *lists));
+    VMPATCH_CHECK(look_for_left(index, *lists));
+    outcomes_[index].by_own_lists = true;
+    result_.weak.push_back(subject.text());
+    return {};
+  }
+
+  /// Anybody can call a program a conffile in a list of his own.
+  static bool is_conffile(const std::string& path, const guest::PackageLists& lists) {
+    return path.starts_with("/etc/") && lists.conffiles.contains(path);
+  }
+
+  Result<void> compare_sum(std::size_t index, const std::string& path, const Md5Digest& sum, bool conffile) {
+    ++outcomes_[index].regular;
+    VMPATCH_TRY(const auto place, place_of(path, index));
+    if (files_.contains(place)) {  // a payload says more
+      ++outcomes_[index].compared;
+      return {};
+    }
+    const auto found = md5_.digest(place);
+    if (!found && !is_finding(found.error())) return found.error();
+    if (found && *found == sum) {
+      ++outcomes_[index].compared;
+      ++result_.compared_own;
+      return {};
+    }
+    return conffile ? Result<void>() : note_different(path, place, index, guest::FileKind::regular);
+  }
+
+  /// dpkg writes the digest of every file that it unpacks.
+  Result<void> look_for_unnamed(std::size_t index, const guest::PackageLists& lists) {
+    for (const auto& path : lists.files) {
+      if (lists.sums.contains(path) || is_conffile(path, lists)) continue;
+      VMPATCH_TRY(const auto place, place_of(path, index));
+      if (files_.contains(place)) continue;
+      VMPATCH_TRY(const auto kind, kind_of(place));
+      if (kind == guest::FileKind::regular) outcomes_[index].unnamed.push_back(escape_untrusted(place));
+    }
+    return {};
+  }
+
+  Result<void> ask_owners() {
+    VMPATCH_TRY(const auto owners, find_owners(foreign_, guest_, facts_, md5_));
+    for (std::size_t i = 0; i < foreign_.size(); ++i) {
+      const auto path = escape_untrusted(foreign_[i].path);
+      if (files_.contains(foreign_[i].path) || links_.contains(foreign_[i].path)) continue;  // compared with the payload of its package
+      if (owners[i]) {
+        result_.weak.push_back(fmt::format("{} of {}", path, *owners[i]));
+      } else {
+        (outcomes_[asked_[i].index].*asked_[i].as).push_back(path);
+      }
+    }
+    return {};
+  }
+
+  void conclude() {
+    for (std::size_t i = 0; i < subjects_.size(); ++i) {
+      const auto& subject = subjects_[i];
+      auto& outcome = outcomes_[i];
+      const auto tell = [&](std::vector<std::string>& paths, std::string_view what, std::string_view remedy) {
+        std::sort(paths.begin(), paths.end());
+        paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+        if (paths.empty()) return;
+        result_.findings.push_back(fmt::format("package {}: {} {}: {}; {}", subject.text(), paths.size(), what, name_some(paths), remedy));
+      };
+      constexpr std::string_view reinstall = "reinstall the package in the guest";
+      tell(outcome.different, subject.exact() ? "files are not what it delivers" : "files are not what its own md5sums list says",
+           reinstall);
+      tell(outcome.unnamed, "files are there that its own md5sums list does not name", reinstall);
+      tell(outcome.present, "of its files are there, though it is not installed", "remove them, or install the package");
+      tell(outcome.in_its_place, "diverted files have something else in their place that no package owns",
+           "remove that, or the diversion with dpkg-divert");
+      if (must_compare(i) && outcome.compared == 0 && outcome.different.empty()) {
+        result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome)));
+      }
+    }
+  }
+
+  static std::string why_nothing(const Outcome& outcome) {
+    if (outcome.regular == 0) return "its own md5sums list names no file";
+    return fmt::format("none of its {} files could be compared: {} are left out by the guest's dpkg.cfg, {} are changed conffiles; "
+                       "reinstall it without path-exclude, or use a recipe without it", outcome.regular, outcome.excluded,
+                       outcome.regular - outcome.excluded);
+  }
+
+  /// Only a payload can say that there is nothing to compare.
+  [[nodiscard]] bool must_compare(std::size_t index) const {
+    const auto& subject = subjects_[index];
+    if (subject.installed != nullptr && subject.exact()) return outcomes_[index].regular > 0;
+    if (!outcomes_[index].by_own_lists) return false;
+    const auto& files = debs_[index].files;
+    const bool delivers_none = subject.payload != nullptr && std::all_of(files.begin(), files.end(), [](const DebFile& file) {
+                                 return file.kind == DebFile::Kind::symlink;
+                               });
+    return outcomes_[index].regular > 0 || !delivers_none;
+  }
+
+  struct Asked {
+    std::size_t index = 0;
+    std::vector<std::string> Outcome::* as = nullptr;
+  };
 
   const Job& job_;
   const recipe::PayloadStore& payloads_;
   guest::Guest& guest_;
   const guest::Facts& facts_;
-  PathFilter filter_;
-  std::map<std::string, std::pair<std::string, std::string>> diversions_;
+  Md5Reader md5_;
+  std::vector<Subject> subjects_;
+  std::vector<Outcome> outcomes_;
+  guest::PathFilter filter_;
+  std::map<std::string, guest::Diversion> diversions_;
   std::vector<recipe::DebPackage> debs_;
-  std::map<std::string, Expected> expected_;
+  std::map<std::string, std::vector<Candidate>> files_;
+  std::map<std::string, std::vector<Candidate>> links_;
+  std::vector<Foreign> foreign_;
+  std::vector<Asked> asked_;  ///< of the same index
   Delivered result_;
 };
 
 }  // namespace
 
-Result<PathFilter> PathFilter::read(guest::Guest& guest) {
-  PathFilter filter;
-  auto add_file = [&](const std::string& path) -> Result<void> {
-    const auto text = guest.read(path, 1U << 20U);
-    if (!text) {
-      if (text.error().code == Errc::not_found) return {};
-      return text.error();
-    }
-    for (const auto line : split(*text, '\n')) filter.add_line(line);
-    return {};
-  };
-  const auto entries = guest.list("/etc/dpkg/dpkg.cfg.d");
-  if (!entries && entries.error().code != Errc::not_found) return entries.error();
-  if (entries) {
-    for (const auto& entry : *entries) VMPATCH_CHECK(add_file("/etc/dpkg/dpkg.cfg.d/" + entry.name));
+std::vector<std::string> Delivered::checks() const {
+  std::vector<std::string> lines{fmt::format("delivered files: {} compared by sha256", compared)};
+  if (excluded > 0) lines.push_back(fmt::format("delivered files: {} left out by the guest's dpkg.cfg", excluded));
+  if (!weak.empty()) {
+    lines.push_back(fmt::format("weaker proof, by the guest's own lists, which its root can forge: {} files; {}", compared_own,
+                                name_some(weak)));
   }
-  VMPATCH_CHECK(add_file("/etc/dpkg/dpkg.cfg"));
-  return filter;
-}
-
-void PathFilter::add_line(std::string_view line) {
-  line = trim(line);
-  while (line.starts_with('-')) line.remove_prefix(1);
-  for (const auto& [word, exclude] : {std::pair{std::string_view("path-exclude"), true}, {"path-include", false}}) {
-    if (!line.starts_with(word)) continue;
-    const auto start = line.find_first_not_of("= \t", word.size());
-    if (start != std::string_view::npos) rules_.emplace_back(exclude, std::string(line.substr(start)));
-  }
-}
-
-bool PathFilter::excluded(const std::string& path) const {
-  bool excluded = false;
-  for (const auto& [exclude, pattern] : rules_) {
-    if (matches_pattern(pattern, path)) excluded = exclude;
-  }
-  return excluded;
+  return lines;
 }
 
 Result<Delivered> compare_delivered(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,

@@ -1,5 +1,6 @@
+#include "engine/job.hpp"
+
 #include "vmpatch/core/format.hpp"
-#include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -22,7 +23,14 @@ Result<void> check_seen(const recipe::TrustedRecipe& recipe, ledger::Store& stor
 }  // namespace
 
 Result<Job> make_job(const recipe::TrustedRecipe& recipe, const recipe::PayloadStore& payloads, ledger::Store& store) {
+  // Whoever holds an older version back must not be able to bring it once this one was at hand. Noted before it is checked, and never
+  // lowered: of two bundles that come at once, one is refused.
+  VMPATCH_CHECK(store.note_recipe(recipe.get().id, recipe.get().version, recipe.digest().hex()));
   VMPATCH_CHECK(check_seen(recipe, store));
+  return load_job(recipe, payloads);
+}
+
+Result<Job> load_job(const recipe::TrustedRecipe& recipe, const recipe::PayloadStore& payloads) {
   Job job{recipe, {}};
   for (const auto& step : recipe.get().steps) {
     const auto* packages = std::get_if<recipe::step::Packages>(&step);

@@ -12,7 +12,19 @@ Json to_json(const Report& report) {
           {"kept_conffiles", report.kept_conffiles},
           {"checks", report.checks},
           {"changed_bytes", report.changed_bytes},
-          {"duration_seconds", report.duration.count()}};
+          {"duration_seconds", report.duration.count()},
+          {"proof", report.proof ? Json(to_string(*report.proof)) : Json()},
+          {"dropped", to_json(report.dropped)}};
 }
+
+Json to_json(const std::vector<DroppedRecipe>& dropped) {
+  Json all = Json::array();
+  for (const auto& recipe : dropped) {
+    all.push_back({{"id", recipe.id}, {"version", recipe.version}, {"digest", recipe.digest}, {"reason", recipe.reason}});
+  }
+  return all;
+}
+
+std::string_view to_string(ProofKind kind) { return kind == ProofKind::delivered ? "delivered" : "own-lists"; }
 
 }  // namespace vmpatch::engine

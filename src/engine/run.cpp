@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 
-#include "engine/attest.hpp"
 #include "engine/ending.hpp"
 #include "engine/patch.hpp"
 #include "engine/payload_files.hpp"
+#include "engine/prove_again.hpp"
 #include "engine/verification.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
@@ -106,7 +106,7 @@ Result<void> Run::lease() {
   VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, machine_, assessment_.identities));
   VMPATCH_TRY(recorded_, record_disks(held_->disks(), record_.work_dir(), record_.undo_dir()));
   // What holds now holds again after a rollback.
-  VMPATCH_TRY(satisfied_before_, still_satisfied(environment_, machine_, held_->identities()));
+  VMPATCH_TRY(earlier_, still_attested(environment_, machine_, held_->identities()));
   return {};
 }
 
@@ -170,12 +170,16 @@ Result<void> Run::verify() {
   VMPATCH_TRY(auto guest, environment_.opener.open_read(request));
   VMPATCH_TRY(const auto facts, read_guest_facts(*guest, machine_));
   VMPATCH_TRY(auto proof, prove(job_, environment_.payloads, assessment_.plan, *assessment_.facts, *guest, facts));
+  auto again = prove_again(environment_, earlier_, job_.recipe.get(), *guest, facts);
   VMPATCH_CHECK(guest->finish());
   guest.reset();
   VMPATCH_CHECK(remove_exports("-verify"));
   if (!proof.failures.empty()) {
     return fail(Errc::failed, "machine {}: verification failed: {}", escape_untrusted(machine_.name), join(proof.failures));
   }
+  satisfied_ = with_recipe(std::move(again.kept), job_.recipe, proof.kind);
+  report_.dropped = std::move(again.dropped);
+  report_.proof = proof.kind;
   report_.checks = std::move(proof.checks);
   report_.checks.emplace_back("file systems: clean");
   return record_.advance(RunState::verified, {{"report", to_json(report_)}});
@@ -190,14 +194,10 @@ Result<void> Run::commit() {
   CommitProtocol protocol(*server_, staged_, progress());
   VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
   VMPATCH_CHECK(protocol.check_room());
-  const auto& run = record_.run();
-  VMPATCH_TRY(auto kept, still_satisfied(environment_, machine_, assessment_.identities));
-  satisfied_ = with_recipe(std::move(kept), run.recipe_id, run.recipe_version, run.recipe_digest);
-  VMPATCH_CHECK(environment_.store.note_recipe(run.recipe_id, run.recipe_version, run.recipe_digest));
   VMPATCH_CHECK(held_->check_alone());
   step("committing");
   VMPATCH_TRY(auto detail, committing_detail(environment_));
-  detail.update({{"satisfied", satisfied_}, {"satisfied_before", satisfied_before_}, {"undo", record_.undo_dir().string()}});
+  detail.update({{"satisfied", satisfied_}, {"satisfied_before", earlier_.satisfied}, {"undo", record_.undo_dir().string()}});
   VMPATCH_CHECK(record_.advance(RunState::committing, detail));
   VMPATCH_TRY(report_.changed_bytes, protocol.write(Direction::to_new));
   VMPATCH_CHECK(server_->stop());

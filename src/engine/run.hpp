@@ -39,7 +39,7 @@ class Run {
   Report report_;
   Time started_;
   Json satisfied_;
-  Json satisfied_before_;
+  Earlier earlier_;  ///< what held before
   UniqueFd log_fd_;
   std::optional<FileLog> log_;
   std::optional<Scratch> scratch_;

@@ -58,7 +58,7 @@ bool is_still_there(const UniqueFd& fd, const fs::path& path) {
 /// Without a value: somebody holds the folder, or removes it just now.
 Result<std::optional<UniqueFd>> make_locked(const fs::path& place, const fs::path& path) {
   VMPATCH_TRY(const auto place_lock, lock_place(place, LOCK_SH));
-  const auto made = make_dirs(path, 0711);
+  const auto made = make_dirs(path, 0711, Lifetime::scratch);
   if (!made && made.error().code == Errc::not_found) return std::optional<UniqueFd>();
   VMPATCH_CHECK(made);
   auto lock = try_lock(path);
@@ -70,7 +70,7 @@ Result<std::optional<UniqueFd>> make_locked(const fs::path& place, const fs::pat
 }  // namespace
 
 Result<Scratch> Scratch::make(const fs::path& place, const std::string& id) {
-  VMPATCH_CHECK(make_dirs(place, 0711));
+  VMPATCH_CHECK(make_dirs(place, 0711, Lifetime::scratch));
   VMPATCH_CHECK(check_own(place));
   const auto path = place / id;
   // A folder of this name that a killed process left may just be swept; it is gone soon.

@@ -45,7 +45,10 @@ class Questioner {
       note(false, fmt::format("package {} is {}, wanted {}", change.name,
                               change.is_new() ? "not installed" : escape_untrusted(change.from), change.to));
     }
-    if (selection.changes.empty()) note(true, fmt::format("packages: {} need no change", step.install.size()));
+    for (const auto& held : selection.held) {
+      note(false, fmt::format("package {} is held at {}, wanted {}", held.name, escape_untrusted(held.from), held.to));
+    }
+    if (selection.changes.empty() && selection.held.empty()) note(true, fmt::format("packages: {} need no change", step.install.size()));
     return {};
   }
 
@@ -162,15 +165,18 @@ class Questioner {
 
   Result<void> ask_check(const recipe::check::Package& check) {
     VMPATCH_TRY(const auto scheme, plan::version_scheme(facts_.package_manager));
-    const auto* package = facts_.find(check.name);
-    if (package == nullptr) {
-      // An upgrade of a package that this guest does not have is not missing: see plan::select_packages.
-      const bool optional = recipe_.applies_to.packages.contains(check.name);
-      note(optional, fmt::format("package {} is not installed{}", check.name, optional ? ", nothing to upgrade" : ""));
-      return {};
+    bool found = false;
+    for (const auto& package : facts_.packages) {  // there may be one for each architecture
+      if (package.name != check.name || !package.installed()) continue;
+      found = true;
+      note(plan::in_bounds(scheme, package.version, check.bound),
+           fmt::format("package {} is {}{}, wanted {}", check.name, package.held() ? "held at " : "", escape_untrusted(package.version),
+                       check.bound.text()));
     }
-    note(plan::in_bounds(scheme, package->version, check.bound),
-         fmt::format("package {} is {}, wanted {}", check.name, escape_untrusted(package->version), check.bound.text()));
+    if (found) return {};
+    // An upgrade of a package that this guest does not have is not missing: see plan::select_packages.
+    const bool optional = recipe_.applies_to.packages.contains(check.name);
+    note(optional, fmt::format("package {} is not installed{}", check.name, optional ? ", nothing to upgrade" : ""));
     return {};
   }
 

@@ -10,13 +10,6 @@
 namespace vmpatch::engine {
 namespace {
 
-constexpr std::size_t most_named = 10;
-
-std::string name_some(const std::vector<std::string>& all) {
-  std::vector<std::string> some(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), most_named)));
-  return fmt::format("{}{}", fmt::join(some, ", "), all.size() > most_named ? ", …" : "");
-}
-
 void check_database(const plan::Plan& plan, const guest::Facts& after, Proof& proof) {
   for (const auto& package : after.half_configured) {
     proof.failures.push_back(fmt::format("package database is not in order: {}", escape_untrusted(package)));
@@ -88,11 +81,10 @@ Result<Proof> prove(const Job& job, const recipe::PayloadStore& payloads, const 
   check_database(plan, after, proof);
 
   VMPATCH_TRY(const auto delivered, compare_delivered(job, payloads, guest, after));
-  if (!delivered.different.empty()) {
-    proof.failures.push_back(fmt::format("{} files are not what their packages deliver: {}", delivered.different.size(),
-                                         name_some(delivered.different)));
-  }
-  proof.checks.push_back(fmt::format("delivered files: {} compared by sha256", delivered.compared));
+  proof.failures.insert(proof.failures.end(), delivered.findings.begin(), delivered.findings.end());
+  const auto compared = delivered.checks();
+  proof.checks.insert(proof.checks.end(), compared.begin(), compared.end());
+  proof.kind = delivered.proof();
 
   VMPATCH_TRY(auto findings, ask_steps_and_checks(job, payloads, guest, after));
   proof.failures.insert(proof.failures.end(), findings.unmet.begin(), findings.unmet.end());

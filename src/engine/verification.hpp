@@ -11,6 +11,7 @@ namespace vmpatch::engine {
 struct Proof {
   std::vector<std::string> failures;  ///< empty = proven
   std::vector<std::string> checks;    ///< what was looked at
+  ProofKind kind = ProofKind::delivered;
 };
 
 /// Compares the guest now with the plan and the facts before: package database, delivered files, every step and check, boot

@@ -1,6 +1,7 @@
 #include "engine/attest.hpp"
 #include "engine/delivered.hpp"
 #include "engine/disks.hpp"
+#include "engine/prove_again.hpp"
 #include "engine/run_record.hpp"
 #include "engine/unmet.hpp"
 #include "vmpatch/core/format.hpp"
@@ -48,11 +49,13 @@ Result<VerifyReport> ask(const Environment& environment, const Job& job, Reading
     return report;
   }
   VMPATCH_TRY(const auto delivered, compare_delivered(job, environment.payloads, reading.guest(), reading.facts()));
-  for (const auto& path : delivered.different) report.unmet.push_back(path + " is not what its package delivers");
+  report.unmet.insert(report.unmet.end(), delivered.findings.begin(), delivered.findings.end());
   for (const auto& package : reading.facts().half_configured) {
     report.unmet.push_back("package database is not in order: " + escape_untrusted(package));
   }
-  report.checks.push_back(fmt::format("delivered files: {} compared by sha256", delivered.compared));
+  const auto compared = delivered.checks();
+  report.checks.insert(report.checks.end(), compared.begin(), compared.end());
+  if (report.unmet.empty()) report.proof = delivered.proof();
   return report;
 }
 
@@ -66,16 +69,20 @@ Result<VerifyReport> verify(const Environment& environment, const Job& job, cons
   environment.observer.step(machine, "reading the guest");
   VMPATCH_TRY(auto reading, Reading::open(environment, machine));
   VMPATCH_TRY(auto report, ask(environment, job, reading));
+  const bool holds = report.applicable && report.unmet.empty();
+  ProvenAgain again;
+  if (holds) {
+    VMPATCH_TRY(const auto earlier, attested_before(environment, machine));
+    again = prove_again(environment, earlier, job.recipe.get(), reading.guest(), reading.facts());
+  }
   VMPATCH_TRY(const auto identities, identify(reading.disks()));
   VMPATCH_CHECK(reading.finish());
-  if (!report.applicable || !report.unmet.empty()) return report;
+  if (!holds) return report;
 
-  const auto& recipe = job.recipe.get();
-  VMPATCH_TRY(auto satisfied, still_satisfied(environment, machine, identities));
-  satisfied = with_recipe(std::move(satisfied), recipe.id, recipe.version, job.recipe.digest().hex());
+  const auto satisfied = with_recipe(std::move(again.kept), job.recipe, *report.proof);
   VMPATCH_TRY(const auto attestation, make_attestation(environment, machine.uuid, machine.name, "", identities, satisfied));
-  VMPATCH_CHECK(environment.store.note_recipe(recipe.id, recipe.version, job.recipe.digest().hex()));
   VMPATCH_CHECK(environment.store.attest_checked(attestation));
+  report.dropped = std::move(again.dropped);
   report.attested = true;
   return report;
 }

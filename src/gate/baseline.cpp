@@ -19,6 +19,28 @@ std::int64_t satisfied_version(const Json& satisfied, const std::string& id) {
   return 0;
 }
 
+bool demands_delivered(const Json& baseline) {
+  // Policies that were published before know no such demand; any word but this one is a demand.
+  return baseline.contains("proof") && baseline.at("proof").get_ref<const std::string&>() != "any";
+}
+
+/// The first of the recipes that count whose packages were not proved by the files that it delivers.
+std::optional<Verdict> check_proof(const ledger::Attestation& attestation, const Json& baseline, const std::string& name) {
+  if (!demands_delivered(baseline)) return {};
+  const Json& required = baseline.at("recipes");
+  for (const Json& entry : attestation.satisfied) {
+    const auto& id = entry.at("id").get_ref<const std::string&>();
+    if (!required.empty() && !required.contains(id)) continue;
+    const std::string proof = entry.contains("proof") ? entry.at("proof").get<std::string>() : "unknown";
+    if (proof == "delivered") continue;
+    return deny("proof-weak",
+                fmt::format("recipe {} has to be proved by the files that it delivers, its attested proof is {}", escape_untrusted(id),
+                            proof == "own-lists" ? "the guest's own lists" : escape_untrusted(proof)),
+                fmt::format("shut it down and run `vm-patch verify -d {} -r BUNDLE` with a bundle that has the installed versions", name));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string shell_name(const inventory::Machine& machine) {
@@ -50,7 +72,8 @@ std::optional<Verdict> check_run(const Input& input) {
 bool is_baseline_empty(const Json& group) {
   if (group.is_null()) return true;
   const Json& baseline = group.at("baseline");
-  return !baseline.at("attested").get<bool>() && baseline.at("max_age").is_null() && baseline.at("recipes").empty();
+  return !baseline.at("attested").get<bool>() && baseline.at("max_age").is_null() && baseline.at("recipes").empty() &&
+         !demands_delivered(baseline);
 }
 
 Verdict check_baseline(const Input& input, const Json& group) {
@@ -77,6 +100,7 @@ Verdict check_baseline(const Input& input, const Json& group) {
     return deny("not-attested", "its last attestation says that no recipe holds on it",
                 fmt::format("patch it with `vm-patch apply -d {} -r BUNDLE`", name));
   }
+  if (auto weak = check_proof(attestation, baseline, name)) return *weak;
   if (!baseline.at("max_age").is_null()) {
     const Seconds allowed(baseline.at("max_age").get<std::int64_t>());
     const auto age = std::chrono::floor<Seconds>(input.now - attestation.time);

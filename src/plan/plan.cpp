@@ -43,6 +43,11 @@ void select(const recipe::Recipe& recipe, const std::vector<PayloadPackage>& pay
     auto selection = select_packages(VersionScheme::deb, recipe, *packages, payloads, facts);
     plan.packages.insert(plan.packages.end(), selection.changes.begin(), selection.changes.end());
     plan.skipped.insert(plan.skipped.end(), selection.skipped.begin(), selection.skipped.end());
+    for (const auto& held : selection.held) {
+      plan.reasons.push_back(fmt::format("package {0} is held at {1} by the guest's administrator, the recipe wants {2}; start the guest and "
+                                         "run 'apt-mark unhold {0}', or use a recipe without it", held.name,
+                                         escape_untrusted(held.from), held.to));
+    }
     plan.reasons.insert(plan.reasons.end(), selection.unmet_dependencies.begin(), selection.unmet_dependencies.end());
   }
 }

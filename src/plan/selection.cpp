@@ -50,6 +50,11 @@ class Selector {
     return compare_versions(scheme_, installed.version, deb.version()) < 0;
   }
 
+  bool is_held(const PayloadPackage& payload) const {
+    const auto* installed = find_installed(facts_, payload.deb);
+    return installed != nullptr && installed->held() && older(*installed, payload.deb);
+  }
+
   // A chosen payload replaces what is installed under its name, so the installed version no longer counts then.
   bool holds(const Relation& relation) const {
     for (const auto* payload : chosen_) {
@@ -95,7 +100,7 @@ class Selector {
   bool choose(const Relation& relation) {
     const auto [first, last] = by_name_.equal_range(relation.name);
     for (auto it = first; it != last; ++it) {
-      if (fits(scheme_, relation, it->second->deb.version()) && !chosen_.contains(it->second)) {
+      if (fits(scheme_, relation, it->second->deb.version()) && !chosen_.contains(it->second) && !is_held(*it->second)) {
         chosen_.insert(it->second);
         return true;
       }
@@ -112,6 +117,8 @@ class Selector {
         selection.changes.push_back({deb.name(), deb.architecture(), payload->payload,
                                      installed != nullptr ? installed->version : std::string(), deb.version()});
         report_unmet(deb, selection);
+      } else if (is_held(*payload)) {
+        selection.held.push_back({deb.name(), installed->version, deb.version()});
       } else {
         selection.skipped.push_back(fmt::format("{}: {}", deb.name(), why_skipped(installed, deb)));
       }
@@ -119,11 +126,9 @@ class Selector {
     return selection;
   }
 
-  std::string why_skipped(const guest::Package* installed, const recipe::DebPackage& deb) const {
+  static std::string why_skipped(const guest::Package* installed, const recipe::DebPackage& deb) {
     if (installed == nullptr) return "not installed on this machine";
-    const auto version = escape_untrusted(installed->version);
-    if (installed->held() && older(*installed, deb)) return fmt::format("{} is held by its administrator", version);
-    return fmt::format("{} is installed, not older than {}", version, deb.version());
+    return fmt::format("{} is installed, not older than {}", escape_untrusted(installed->version), deb.version());
   }
 
   // Provides of installed packages are not in Facts; a relation that only they meet is left to dpkg's own check.

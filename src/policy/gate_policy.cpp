@@ -10,7 +10,8 @@ Json baseline_json(const Baseline& baseline) {
   for (const auto& [id, version] : baseline.recipes) recipes[id] = version;
   return {{"attested", baseline.attested},
           {"max_age", baseline.max_age ? Json(baseline.max_age->count()) : Json()},
-          {"recipes", std::move(recipes)}};
+          {"recipes", std::move(recipes)},
+          {"proof", baseline.delivered_proof ? "delivered" : "any"}};
 }
 
 }  // namespace

@@ -53,6 +53,14 @@ Result<void> parse_match(const YamlNode& node, Group& group) {
   return {};
 }
 
+/// One of two words; true for the first.
+Result<bool> parse_choice(const YamlNode& node, std::string_view yes, std::string_view no) {
+  VMPATCH_TRY(const std::string text, node.text());
+  if (text == yes) return true;
+  if (text == no) return false;
+  return node.error(fmt::format("'{}' is neither {} nor {}", escape_untrusted(text), yes, no));
+}
+
 Result<Baseline> parse_baseline(const YamlNode& node) {
   VMPATCH_TRY(YamlMapping map, YamlMapping::of(node));
   Baseline baseline;
@@ -70,16 +78,11 @@ Result<Baseline> parse_baseline(const YamlNode& node) {
       baseline.recipes[id] = static_cast<std::uint32_t>(number);
     }
   }
+  if (const auto proof = map.find("proof")) {
+    VMPATCH_TRY(baseline.delivered_proof, parse_choice(*proof, "delivered", "any"));
+  }
   VMPATCH_CHECK(map.finish());
   return baseline;
-}
-
-/// One of two words; true for the first.
-Result<bool> parse_choice(const YamlNode& node, std::string_view yes, std::string_view no) {
-  VMPATCH_TRY(const std::string text, node.text());
-  if (text == yes) return true;
-  if (text == no) return false;
-  return node.error(fmt::format("'{}' is neither {} nor {}", escape_untrusted(text), yes, no));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "recipe/archive/tar.hpp"
 #include "recipe/hashed_copy.hpp"
 #include "vmpatch/core/atomic_output.hpp"
+#include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -95,21 +96,34 @@ Error get_again(Error error) {
   return error;
 }
 
-Result<TrustedRecipe> read_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now,
-                                  const Consume& consume) {
-  VMPATCH_TRY(const UniqueFd fd, open_file(bundle, "bundle"));
-  VMPATCH_TRY(TarReader tar, TarReader::open(fd.get(), bundle.string()));
-  const auto envelope = read_envelope(tar);
-  if (!envelope) return get_again(envelope.error());
-  VMPATCH_TRY(const auto verified,
-              trust::Verifier(keyring, now).verify(*envelope, trust::recipe_payload_type, bundle.string()));
-  VMPATCH_TRY(TrustedRecipe recipe, TrustedRecipe::parse(verified, bundle.string()));
+Result<TrustedRecipe> verify_envelope(const trust::Envelope& envelope, const trust::Keyring& keyring, Time now, const std::string& name) {
+  VMPATCH_TRY(const auto verified, trust::Verifier(keyring, now).verify(envelope, trust::recipe_payload_type, name));
+  VMPATCH_TRY(TrustedRecipe recipe, TrustedRecipe::parse(verified, name));
   const auto& expires = recipe.get().expires;
   if (expires && now >= *expires)
-    return fail(Errc::untrusted, "{}: recipe {} expired on {}; ask its author for a newer version", bundle.string(),
-                recipe.get().id, format_time(*expires));
-  if (auto read = read_payloads(tar, recipe.get(), consume); !read) return get_again(read.error());
+    return fail(Errc::untrusted, "{}: recipe {} expired on {}; ask its author for a newer version", name, recipe.get().id,
+                format_time(*expires));
   return recipe;
+}
+
+struct ReadBundle {
+  trust::Envelope envelope;
+  TrustedRecipe recipe;
+};
+
+Result<ReadBundle> read_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now, const Consume& consume) {
+  VMPATCH_TRY(const UniqueFd fd, open_file(bundle, "bundle"));
+  VMPATCH_TRY(TarReader tar, TarReader::open(fd.get(), bundle.string()));
+  auto envelope = read_envelope(tar);
+  if (!envelope) return get_again(envelope.error());
+  VMPATCH_TRY(TrustedRecipe recipe, verify_envelope(*envelope, keyring, now, bundle.string()));
+  if (auto read = read_payloads(tar, recipe.get(), consume); !read) return get_again(read.error());
+  return ReadBundle{std::move(*envelope), std::move(recipe)};
+}
+
+fs::path kept_path(const fs::path& dir, const Digest& recipe) {
+  const auto hex = recipe.hex();
+  return dir / "recipes" / hex.substr(0, 2) / (hex + ".dsse.json");
 }
 
 Result<void> write_member(TarWriter& tar, const std::string& path, std::string_view content) {
@@ -158,15 +172,36 @@ Result<void> copy_hashed(const Payload& payload, const PayloadStore::Reader& rea
 
 Result<TrustedRecipe> load_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now,
                                   PayloadStore& store) {
-  return read_bundle(bundle, keyring, now, [&](const Payload& payload, const PayloadStore::Reader& read) {
-    return store.add(payload, read);
-  });
+  VMPATCH_TRY(auto read, read_bundle(bundle, keyring, now, [&](const Payload& payload, const PayloadStore::Reader& reader) {
+                return store.add(payload, reader);
+              }));
+  VMPATCH_CHECK(store.keep_envelope(read.recipe.digest(), read.envelope));
+  return std::move(read.recipe);
+}
+
+Result<void> PayloadStore::keep_envelope(const Digest& recipe, const trust::Envelope& envelope) {
+  const auto path = kept_path(dir_, recipe);
+  VMPATCH_CHECK(make_dirs(path.parent_path()));
+  return write_file_atomic(path, trust::write_envelope(envelope), 0444);
+}
+
+Result<TrustedRecipe> PayloadStore::load_kept(const Digest& recipe, const trust::Keyring& keyring, Time now) const {
+  const auto path = kept_path(dir_, recipe);
+  const auto text = read_file(path, max_envelope);
+  if (!text && text.error().code == Errc::not_found)
+    return fail(Errc::not_found, "its signed envelope is not kept here ({}); verify the machine with its bundle", path.string());
+  VMPATCH_CHECK(text);
+  VMPATCH_TRY(const auto envelope, trust::parse_envelope(*text, path.string()));
+  VMPATCH_TRY(TrustedRecipe kept, verify_envelope(envelope, keyring, now, path.string()));
+  if (kept.digest() == recipe) return kept;
+  return fail(Errc::untrusted, "{}: it holds another recipe than its name says; load the bundle again", path.string());
 }
 
 Result<TrustedRecipe> verify_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now) {
-  return read_bundle(bundle, keyring, now, [](const Payload& payload, const PayloadStore::Reader& read) {
-    return copy_hashed(payload, read, [](std::string_view) { return Result<void>(); });
-  });
+  VMPATCH_TRY(auto read, read_bundle(bundle, keyring, now, [](const Payload& payload, const PayloadStore::Reader& reader) {
+                return copy_hashed(payload, reader, [](std::string_view) { return Result<void>(); });
+              }));
+  return std::move(read.recipe);
 }
 
 Result<trust::Envelope> read_bundle_envelope(const fs::path& bundle) {

@@ -8,24 +8,27 @@
 namespace vmpatch::trust {
 namespace {
 
+/// Nothing may speak against any entry of the key.
+Result<void> check_entry(const Keyring& keyring, Time now, const TrustedKey& entry) {
+  if (entry.revoked && now >= *entry.revoked)
+    return fail(Errc::untrusted, "revoked on {} ({}); have its author sign it with a key that is valid", format_time(*entry.revoked),
+                entry.revoked_reason.empty() ? "no reason given" : escape_untrusted(entry.revoked_reason));
+  if (entry.expires && now >= *entry.expires)
+    return fail(Errc::untrusted, "the key expired on {}; have its author sign it with a key that is valid", format_time(*entry.expires));
+  if (entry.certificate_pem.empty()) return {};
+  return check_certificate(entry.certificate_pem, entry.key->id(), keyring.authorities_pem, keyring.crls_pem, now);
+}
+
 /// The entry that may vouch for this signature, or why there is none.
 Result<const TrustedKey*> check_signature(const Keyring& keyring, Time now, const Envelope::Signature& signature,
                                           std::string_view signed_text) {
   const TrustedKey* entry = nullptr;
   for (const auto& candidate : keyring.keys) {
     if (!candidate.key || candidate.key->id() != signature.key_id) continue;
-    // A key that occurs twice counts once, and is revoked as soon as one entry says so.
-    if (candidate.revoked && now >= *candidate.revoked)
-      return fail(Errc::untrusted, "revoked on {} ({}); have its author sign it with a key that is valid", format_time(*candidate.revoked),
-                  candidate.revoked_reason.empty() ? "no reason given" : escape_untrusted(candidate.revoked_reason));
-    if (entry == nullptr) entry = &candidate;
+    VMPATCH_CHECK(check_entry(keyring, now, candidate));
+    if (entry == nullptr || (candidate.role == "author" && entry->role != "author")) entry = &candidate;
   }
   if (entry == nullptr) return make_error(Errc::untrusted, "unknown key; trust it with vm-patch key trust");
-  if (entry->expires && now >= *entry->expires)
-    return fail(Errc::untrusted, "the key expired on {}; have its author sign it with a key that is valid", format_time(*entry->expires));
-  if (!entry->certificate_pem.empty())
-    VMPATCH_CHECK(
-        check_certificate(entry->certificate_pem, entry->key->id(), keyring.authorities_pem, keyring.crls_pem, now));
   if (!entry->key->verify_signature(signed_text, signature.signature))
     return make_error(Errc::untrusted, "wrong signature; the document was changed after signing, get the bundle again");
   return entry;

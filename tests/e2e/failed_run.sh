@@ -58,6 +58,19 @@ nothing_left() {
   done
 }
 own_state "$good" >"$WORK/own.before"
+# Attested before the patch: one recipe that will still hold, and one that the patch undoes.
+bundle_of earlier "$WORK/earlier.vmpatch" "$debs"/{libdemo,demo-app}_1.0_all.deb
+cat >"$WORK/undone.yaml" <<YAML
+schema: vm-patch/recipe/v1
+id: undone
+version: 1
+title: The first version of a file
+issued: 2020-01-01
+applies_to: {os: {id: debian}}
+steps: [{file: {path: /usr/share/demo-conf/version, content: "demo-conf 1.0\n"}}]
+YAML
+vm-patch -q recipe bundle "$WORK/undone.yaml" --key "$WORK/author" -o "$WORK/undone.vmpatch"
+for bundle in earlier undone; do expect_exit 0 vm-patch verify -a "$good" --format raw -r "$WORK/$bundle.vmpatch"; done
 
 title 'one machine fails in a maintainer script, the good one beside it is patched; the exit code is the failure'
 bundle_of demo "$WORK/demo.vmpatch" "$debs"/{demo-conf,demo-service,libdemo,demo-app,demo-fail}_2.0_all.deb
@@ -66,6 +79,15 @@ cp "$OUT" "$WORK/apply.out"
 expect_text "$WORK/apply.out" "$bad: not patched \(failed\): .*dpkg: error processing package demo-fail .*this is meant to fail"
 expect_text "$WORK/apply.out" "$good: patched by demo version 1"
 expect_text "$WORK/apply.out" 'demo-conf +1\.0 +-> +2\.0'
+
+title 'of what was attested before, only what was proved again on the patched disk is attested, and the rest is named'
+expect_text "$WORK/apply.out" 'no longer attested: undone version 1: it does not hold any more: /usr/share/demo-conf/version has other content'
+expect_no_text "$WORK/apply.out" 'no longer attested: earlier'
+expect_text "$WORK/apply.out" 'weaker proof: by the guest.s own lists'
+expect_same 'what is attested' 'earlier:own-lists demo:own-lists' "$({ vm-patch status --json || true; } 2>"$ERR" | python3 -c '
+import json, sys
+machine = next(m for m in json.load(sys.stdin)["machines"] if m["name"] == sys.argv[1])
+print(*(r["id"] + ":" + r["proof"] for r in machine["attestation"]["satisfied"]))' "$good")"
 
 title 'the failed one is bit-identical, and the ledger says why'
 expect_same "digest of the failed image" "$bad_before" "$(digest_of "$bad")"

@@ -108,6 +108,18 @@ cp "$WORK/trust.two" "$trust"
 make_bundle --key "$WORK/author" --key "$WORK/author" --member "$digest=$WORK/motd"
 untrusted 'has 1 of 2 valid author signatures' 'the same key signed before; it counts once' 'vm-patch recipe sign'
 
+title 'one private key is not author and approver, in whatever form its public half comes'
+vm-patch -q key generate "$WORK/ec" --type ecdsa-p256 >/dev/null
+openssl ec -pubin -in "$WORK/ec.pub" -pubout -conv_form compressed -out "$WORK/ec-compressed.pub" 2>"$ERR"
+expect_exit 0 vm-patch -q key trust "$WORK/ec.pub" --role author
+expect_exit 4 vm-patch key trust "$WORK/ec-compressed.pub" --role approver
+expect_text "$ERR" "key $(key_id "$WORK/ec") is trusted already, as author; a key has one role"
+{ cat "$trust"; printf '  - role: approver\n    public_key: |\n'; sed 's/^/      /' "$WORK/ec-compressed.pub"; } >"$WORK/trust.both"
+cp "$WORK/trust.both" "$trust"
+expect_exit 2 vm-patch recipe verify "$bundle"
+expect_text "$ERR" 'trust.yaml:[0-9]+:[0-9]+: this key is listed twice, maybe in another form'
+cp "$WORK/trust.good" "$trust"
+
 title 'a missing approver is refused'
 bundled
 sed -i 's/^  author: 1/&\n  approver: 1/' "$trust"

@@ -24,6 +24,7 @@ class FakeGuest : public Guest {
     add_parents(path);
     nodes_[path] = {{FileKind::symlink, 0777, 0, 0, target.size(), 0}, target};
   }
+  void remove(const std::string& path) { nodes_.erase(path); }
   void add_dir(const std::string& path) {
     if (path.empty()) return;
     add_parents(path);

@@ -35,6 +35,7 @@ struct Paths {
   fs::path trust;
   fs::path cache;    ///< /var/cache/vm-patch as root, XDG_CACHE_HOME/vm-patch otherwise; VM_PATCH_CACHE overrides
   fs::path scratch;  ///< sockets and worker folders, 0711: /run/vm-patch as root, XDG_RUNTIME_DIR/vm-patch otherwise
+  fs::path attestation_key;  ///< of the configuration; empty = none
   [[nodiscard]] fs::path ledger() const { return state / "ledger.sqlite"; }
   [[nodiscard]] fs::path custody() const { return state / "custody.sqlite"; }
   [[nodiscard]] fs::path facts() const { return state / "facts.sqlite"; }
@@ -43,6 +44,7 @@ struct Paths {
   [[nodiscard]] fs::path undo() const { return state / "undo"; }
   [[nodiscard]] fs::path logs() const { return state / "logs"; }
   [[nodiscard]] fs::path keys() const { return state / "keys"; }
+  [[nodiscard]] fs::path signing_key() const { return attestation_key.empty() ? keys() / "attest" : attestation_key; }
 };
 
 /// The environment of one invocation. `out` is results only; diagnostics go to log.

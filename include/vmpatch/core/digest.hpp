@@ -1,5 +1,5 @@
 #pragma once
-// SHA-256 (FIPS 180-4) through OpenSSL.
+// SHA-256 (FIPS 180-4), and MD5 where others use it, through OpenSSL.
 
 #include <array>
 #include <compare>
@@ -39,6 +39,32 @@ class Sha256 {
 };
 
 [[nodiscard]] Digest sha256(std::string_view bytes);
+
+/// MD5 (RFC 1321), for lists of others that hold nothing better: it tells damage, not forgery.
+struct Md5Digest {
+  std::array<std::uint8_t, 16> bytes{};
+
+  /// Accepts exactly 32 hex digits; anything else is Errc::failed.
+  static Result<Md5Digest> parse(std::string_view hex);
+  auto operator<=>(const Md5Digest&) const = default;
+};
+
+class Md5 {
+ public:
+  /// Errc::unsupported where OpenSSL is set up without MD5.
+  static Result<Md5> make();
+  ~Md5();
+  Md5(Md5&&) noexcept;
+  Md5& operator=(Md5&&) noexcept;
+  void update(std::string_view bytes);
+  /// Call once.
+  [[nodiscard]] Md5Digest finish();
+
+ private:
+  struct State;
+  explicit Md5(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 /// Hash of the whole file behind `fd`, by pread from offset 0. A file longer than `max_bytes` is Errc::failed.
 Result<Digest> sha256_fd(int fd, std::uint64_t max_bytes);

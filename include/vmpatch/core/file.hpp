@@ -22,13 +22,18 @@ Result<std::string> read_fd(int fd, std::uint64_t max_bytes, std::string_view na
 
 /// New content appears whole or not at all, with exactly `mode`: temporary file in the same folder, fsync, rename, fsync of the folder. A device, FIFO, socket or folder of that name: refused.
 Result<void> write_file_atomic(const fs::path& path, std::string_view content, mode_t mode = 0644);
-/// Creates a file that must not exist yet (O_EXCL), with fsync.
+/// The same for a file that must not exist yet: of several at once one wins.
 Result<void> create_file(const fs::path& path, std::string_view content, mode_t mode);
 Result<void> write_all(int fd, std::string_view bytes);
 
+/// Whether what is made must still be there after the host lost its power.
+enum class Lifetime { durable, scratch };
 /// mkdir -p; the last folder gets `mode` when it is created.
-Result<void> make_dirs(const fs::path& path, mode_t mode = 0755);
+Result<void> make_dirs(const fs::path& path, mode_t mode = 0755, Lifetime lifetime = Lifetime::durable);
 Result<void> fsync_dir(const fs::path& path);
+/// The same after something got a name in the folder. One that may be written and not be read cannot be opened for it: what was
+/// made is in its place all the same.
+Result<void> fsync_new_entry(const fs::path& folder);
 /// rm -rf, without following symlinks; a missing path is success.
 Result<void> remove_tree(const fs::path& path);
 /// Free bytes for this user on the file system that holds `path`.

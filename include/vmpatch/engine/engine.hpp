@@ -18,7 +18,7 @@ struct Job {
 };
 
 /// Reads the control data of every package payload from the store. Errc::untrusted when a payload does not hold, or when
-/// this ledger has seen a higher version of the recipe, or the same version with another digest.
+/// this ledger has seen a higher version of the recipe, or the same version with another digest. From now on it has seen this one.
 Result<Job> make_job(const recipe::TrustedRecipe& recipe, const recipe::PayloadStore& payloads, ledger::Store& store);
 
 /// What is on a machine, read without writing a disk.
@@ -35,6 +35,20 @@ Result<Inspection> inspect(const ReadEnvironment& environment, const inventory::
 /// Reads the machine (unless obstacles forbid it) and plans. Errors are those of opening and reading the guest.
 Result<plan::Plan> assess(const Environment& environment, const Job& job, const inventory::Machine& machine);
 
+/// What it rests on that a recipe's packages are what the guest says: the recipe's own payloads, or where there is none the guest's own
+/// lists, which its root can forge. The words of an attestation, and of a baseline.
+enum class ProofKind { delivered, own_lists };
+std::string_view to_string(ProofKind kind);  ///< "delivered", "own-lists"
+
+/// A recipe that was attested for the machine before and is not any more.
+struct DroppedRecipe {
+  std::string id;
+  std::uint32_t version = 0;
+  std::string digest;  ///< hex, of its signed bytes
+  std::string reason;  ///< one line, safe for a terminal
+};
+Json to_json(const std::vector<DroppedRecipe>& dropped);
+
 /// What a run did. Its JSON (schema vm-patch/report/v1) is kept in Run::detail["report"].
 struct Report {
   std::string run_id;  ///< empty when nothing had to be done
@@ -43,6 +57,8 @@ struct Report {
   std::vector<std::string> checks;          ///< what was verified, one line each
   std::uint64_t changed_bytes = 0;          ///< written into the base images
   Seconds duration{0};
+  std::optional<ProofKind> proof;           ///< of a recipe that holds now
+  std::vector<DroppedRecipe> dropped;
 };
 Json to_json(const Report& report);
 
@@ -50,13 +66,15 @@ Json to_json(const Report& report);
 /// the ledger. Outcomes satisfied and not_applicable are successes without a run; refused is Errc::refused.
 Result<Report> apply(const Environment& environment, const Job& job, const inventory::Machine& machine);
 
-/// Checks again, without writing a disk: every step's counterpart, every check, digests of delivered files. Where all holds on
-/// a dormant machine a new attestation is recorded.
+/// Checks again, without writing a disk: every step's counterpart, every check, the files of its packages; and so for every recipe that
+/// was attested before. Where all holds on a dormant machine a new attestation is recorded.
 struct VerifyReport {
   bool applicable = true;
   std::vector<std::string> unmet;   ///< empty = holds
   std::vector<std::string> checks;  ///< what was verified
   bool attested = false;
+  std::optional<ProofKind> proof;      ///< where it holds
+  std::vector<DroppedRecipe> dropped;  ///< attested before, and left out of the new attestation
 };
 Result<VerifyReport> verify(const Environment& environment, const Job& job, const inventory::Machine& machine);
 

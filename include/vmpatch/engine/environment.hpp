@@ -40,9 +40,10 @@ struct Places {
   fs::path runs;     ///< overlays and payload disks of runs under way
   fs::path undo;     ///< undo images of finished runs
   fs::path logs;     ///< one log a run; kept
-  fs::path keys;     ///< this host's attestation key
+  fs::path keys;     ///< this host's attestation keys
   fs::path cache;    ///< appliance, accelerator answer
   fs::path scratch;  ///< sockets and worker folders
+  fs::path attestation_key;  ///< the private key that signs; by default KEYS/attest
 };
 
 /// What reading needs.
@@ -69,6 +70,8 @@ struct Environment : ReadEnvironment {
   /// Called around every durable transition of a run, with "before" or "after" and the state's name. The crash test kills here, and an
   /// error is one of this transition.
   std::function<Result<void>(std::string_view when, std::string_view state)> on_transition;
+  /// Who may sign recipes now. Recipes that were attested before are verified by it again; an empty one drops them.
+  trust::Keyring keyring{};
 };
 
 }  // namespace vmpatch::engine

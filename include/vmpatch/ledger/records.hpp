@@ -89,7 +89,7 @@ struct Attestation {
   std::string run_id;
   Time time{};
   Json identities;  ///< {"vda": DiskIdentity JSON, …}
-  Json satisfied;   ///< [{"id","version","digest"}]: every recipe that holds on this machine
+  Json satisfied;   ///< [{"id","version","digest","proof"}]: every recipe that holds on this machine; proof: engine::ProofKind
   std::string envelope;  ///< DSSE JSON, signed by this host's attestation key
 };
 

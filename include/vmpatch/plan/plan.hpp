@@ -30,6 +30,13 @@ struct PackageChange {
   [[nodiscard]] bool is_new() const { return from.empty(); }
 };
 
+/// Older than its payload, and on hold (dpkg's selection) by the guest's administrator.
+struct HeldPackage {
+  std::string name;
+  std::string from;
+  std::string to;
+};
+
 enum class Outcome {
   apply,           ///< something would change
   satisfied,       ///< everything holds already
@@ -66,9 +73,11 @@ Plan make_plan(const recipe::Recipe& recipe, const Digest& digest, const std::ve
 
 /// Payload packages of one step that this guest needs. A package that applies_to.packages names is an upgrade: chosen where
 /// it is installed and older, or where a chosen one depends on it. Any other is chosen unless it is installed in that
-/// version or a newer one. The rest goes to `skipped`. Pure; make_plan and the executor share it, so that both agree.
+/// version or a newer one. The rest goes to `skipped`, but for packages that are held though they are older: these are never
+/// chosen, and make_plan refuses. Pure; make_plan and the executor share it, so that both agree.
 struct Selection {
   std::vector<PackageChange> changes;
+  std::vector<HeldPackage> held;
   std::vector<std::string> skipped;
   std::vector<std::string> unmet_dependencies;  ///< "curl 7.88 needs libcurl4 (= 7.88), which neither guest nor bundle has"
 };

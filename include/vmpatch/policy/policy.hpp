@@ -22,9 +22,10 @@
 //         attested: true                 # an attestation whose identities hold
 //         max_age: 30d                   # of the attestation
 //         recipes: {debian-12-openssl: 3}   # id: lowest version
+//         proof: delivered               # of these recipes, or where none is named of all that is attested; or any, the default
 //       on_error: closed                 # or open: what an internal failure of the gate means
 //       action: deny                     # or warn (record only)
-// The first group that matches counts. A machine in no group has no baseline. A baseline with `max_age` or `recipes` needs an
+// The first group that matches counts. A machine in no group has no baseline. A baseline with `max_age`, `recipes` or `proof: delivered` needs an
 // attestation whose identities hold, whether `attested` says so or not.
 
 #include <cstdint>
@@ -44,7 +45,8 @@ struct Baseline {
   bool attested = false;
   std::optional<Seconds> max_age;
   std::map<std::string, std::uint32_t> recipes;
-  [[nodiscard]] bool empty() const { return !attested && !max_age && recipes.empty(); }
+  bool delivered_proof = false;  ///< the guest's own lists are not enough: engine::ProofKind::delivered
+  [[nodiscard]] bool empty() const { return !attested && !max_age && recipes.empty() && !delivered_proof; }
 };
 
 struct Group {
@@ -76,7 +78,7 @@ Result<Policy> load_policy(const std::filesystem::path& file);
 
 /// What the gate needs, as published in the ledger (groups only):
 /// {"schema": "vm-patch/gate-policy/v1", "groups": [{"name", "match": {"names": [], "uuids": [], "metadata_groups": []},
-///  "baseline": {"attested": bool, "max_age": seconds or null, "recipes": {id: version}}, "on_error": "closed"|"open",
+///  "baseline": {"attested": bool, "max_age": seconds or null, "recipes": {id: version}, "proof": "any"|"delivered"}, "on_error": "closed"|"open",
 ///  "action": "deny"|"warn"}]}
 Json gate_policy_json(const Policy& policy);
 

@@ -1,6 +1,7 @@
 #pragma once
 // A bundle (*.vmpatch): one uncompressed pax tar with "recipe.dsse.json" first and then "payloads/<sha256>" in the order of
-// the recipe. The store keeps payloads by digest.
+// the recipe. The store keeps payloads and
+// envelopes by digest.
 
 #include <filesystem>
 #include <functional>
@@ -28,13 +29,20 @@ class PayloadStore {
   Result<void> add(const Payload& payload, const Reader& read);
   [[nodiscard]] const fs::path& dir() const { return dir_; }
 
+  /// Keeps the envelope of a recipe that was verified, by the digest of its bytes: DIR/recipes/<first 2 digits>/<64 digits>.dsse.json. It
+  /// appears whole or not at all, in place of one that was there.
+  Result<void> keep_envelope(const Digest& recipe, const trust::Envelope& envelope);
+  /// A kept recipe, verified again as a bundle's is: signatures by this keyring at this time, expiry, and exactly this digest. not_found when
+  /// it is not kept, untrusted when it does not hold any more.
+  [[nodiscard]] Result<TrustedRecipe> load_kept(const Digest& recipe, const trust::Keyring& keyring, Time now) const;
+
  private:
   explicit PayloadStore(fs::path dir) : dir_(std::move(dir)) {}
   fs::path dir_;
 };
 
-/// Reads a bundle: envelope, verification, parsing, then every payload into the store, bounded by the sizes of the recipe.
-/// Extra, missing, duplicate or misnamed members are Errc::untrusted.
+/// Reads a bundle: envelope, verification, parsing, then every payload and the envelope into the store, bounded by the sizes of the
+/// recipe. Extra, missing, duplicate or misnamed members are Errc::untrusted.
 Result<TrustedRecipe> load_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now, PayloadStore& store);
 /// The same without a store (recipe verify): payloads are hashed and dropped.
 Result<TrustedRecipe> verify_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now);

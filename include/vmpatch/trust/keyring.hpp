@@ -26,7 +26,9 @@ struct TrustedKey {
   std::string certificate_pem;
 };
 
-/// In-memory form of trust.yaml. Reading and writing the file is recipe/trust_file.hpp.
+/// In-memory form of trust.yaml. Reading and writing the file is recipe/trust_file.hpp, which refuses a key that is listed twice. Should
+/// one be, its signature counts once: for author when an entry says so, whichever comes first, because an approver is somebody
+/// else; and the strictest of its entries (revoked, expired, certificate) holds.
 struct Keyring {
   std::vector<TrustedKey> keys;
   /// Signatures needed by different keys of a role; default {"author": 1}.

@@ -25,7 +25,9 @@ class PublicKey {
   PublicKey(PublicKey&&) noexcept;
   PublicKey& operator=(PublicKey&&) noexcept;
   ~PublicKey();
-  [[nodiscard]] const std::string& id() const;  ///< sha256 of the SubjectPublicKeyInfo DER, 64 hex digits
+  /// sha256 of the key's canonical SubjectPublicKeyInfo DER, 64 hex digits: named curve and uncompressed point, RSA as rsaEncryption.
+  /// One key has one id, in whatever form it came; for keys in the usual form it is what openssl pkey -pubout -outform DER | sha256sum says.
+  [[nodiscard]] const std::string& id() const;
   [[nodiscard]] KeyType type() const;
   [[nodiscard]] std::string pem() const;
   /// Errc::untrusted when the signature does not hold.

@@ -9,7 +9,7 @@ namespace vmpatch::trust {
 
 class Verifier;
 
-/// A key that signed, by its id (sha256 of the public key's DER SubjectPublicKeyInfo, 64 hex digits), and its role.
+/// A key that signed, by its PublicKey::id(), and its role.
 struct Signer {
   std::string key_id;
   std::string role;

@@ -11,6 +11,7 @@
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/attestation_keys.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -69,6 +70,7 @@ Result<int> run_apply(Context& context, const ApplyOptions& options) {
     ProgressDisplay display(context);
     VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
     setup->answer_for_libvirt(options.machines.without_libvirt);
+    VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
     VMPATCH_CHECK(recover_first(*setup, display));
     VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
     VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));

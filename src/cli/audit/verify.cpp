@@ -1,8 +1,8 @@
 #include "cli/audit/audit_verbs.hpp"
 #include "cli/common/output.hpp"
-#include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/attestation_keys.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/ledger/store.hpp"
 #include "vmpatch/trust/keyring.hpp"
@@ -16,19 +16,6 @@ struct Verified {
   std::string ledger_digest;  ///< of the last row
   std::size_t attestations = 0;
 };
-
-Result<trust::Keyring> load_own_keyring(const Context& context) {
-  const fs::path file = context.paths.keys() / "attest.pub";
-  VMPATCH_TRY(const std::string pem, read_file(file, 65536));
-  VMPATCH_TRY(auto key, trust::PublicKey::from_pem(pem, file.string()));
-  trust::Keyring keyring;
-  trust::TrustedKey entry;
-  entry.key = std::make_shared<const trust::PublicKey>(std::move(key));
-  entry.name = "this host";
-  entry.role = "author";
-  keyring.keys.push_back(std::move(entry));
-  return keyring;
-}
 
 /// The signed statement must say what the row says: a row that was changed keeps a signature that holds.
 Result<void> check_statement(const ledger::Attestation& attestation, const std::string& payload, const std::string& name) {
@@ -46,7 +33,7 @@ Result<void> check_statement(const ledger::Attestation& attestation, const std::
 Result<std::size_t> verify_attestations(const Context& context, ledger::Store& store) {
   VMPATCH_TRY(const auto all, store.attestations());
   if (all.empty()) return std::size_t{0};
-  VMPATCH_TRY(const auto keyring, load_own_keyring(context));
+  VMPATCH_TRY(const auto keyring, engine::load_attestation_keyring(context.paths.keys()));
   const trust::Verifier verifier(keyring, context.clock.now());
   for (const ledger::Attestation& attestation : all) {
     const std::string name = fmt::format("attestation of {} ({})", escape_untrusted(attestation.machine_name), attestation.machine_uuid);

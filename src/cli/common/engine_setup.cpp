@@ -21,7 +21,7 @@ std::function<std::unique_ptr<guest::GuestOpener>(Log&)>& opener_maker() {
 }
 
 engine::Places places_of(const Paths& paths) {
-  return {paths.runs(), paths.undo(), paths.logs(), paths.keys(), paths.cache, paths.scratch};
+  return {paths.runs(), paths.undo(), paths.logs(), paths.keys(), paths.cache, paths.scratch, paths.signing_key()};
 }
 
 }  // namespace
@@ -80,8 +80,8 @@ void EngineSetup::use(const Selection& selection) {
 }
 
 Result<recipe::TrustedRecipe> EngineSetup::load_recipe(const Context& context, const fs::path& bundle) {
-  VMPATCH_TRY(const auto keyring, recipe::load_trust_file(context.paths.trust));
-  return recipe::load_bundle(bundle, keyring, context.clock.now(), *payloads_);
+  VMPATCH_TRY(environment_->keyring, recipe::load_trust_file(context.paths.trust));
+  return recipe::load_bundle(bundle, environment_->keyring, context.clock.now(), *payloads_);
 }
 
 Result<engine::Job> EngineSetup::make_job(const recipe::TrustedRecipe& recipe, const fs::path& bundle) {

@@ -71,14 +71,24 @@ std::string format_plan(const plan::Plan& plan, bool verbose) {
   return text;
 }
 
+std::string format_dropped(const std::vector<engine::DroppedRecipe>& dropped) {
+  std::string text;
+  for (const auto& recipe : dropped) {
+    text += fmt::format("  no longer attested: {} version {}: {}\n", escape_untrusted(recipe.id), recipe.version, recipe.reason);
+  }
+  return text;
+}
+
 std::string format_report(const engine::Report& report, bool verbose) {
-  if (report.run_id.empty()) return format_plan(report.plan, verbose);
+  const auto proof = report.proof == engine::ProofKind::own_lists ? "  weaker proof: by the guest's own lists, which its root can forge\n" : "";
+  if (report.run_id.empty()) return format_plan(report.plan, verbose) + proof + format_dropped(report.dropped);
   auto text = fmt::format("{}: patched by {} version {} in {}, {} written\n", escape_untrusted(report.plan.machine_name),
                           report.plan.recipe_id, report.plan.recipe_version, format_duration(report.duration),
                           format_size(report.changed_bytes));
   text += format_packages(report.plan.packages);
   text += list("kept as the administrator changed them (the package's version lies beside as *.dpkg-dist)", report.kept_conffiles);
   if (verbose) text += list("verified", report.checks);
+  text += proof + format_dropped(report.dropped);
   text += fmt::format("  run {}; {} checks held; undo with: vm-patch rollback {}\n", report.run_id, report.checks.size(),
                       report.run_id);
   return text;

@@ -12,6 +12,9 @@ std::string format_plan(const plan::Plan& plan, bool verbose);
 /// What a run changed: versions before and after, kept conffiles, checks, bytes, time.
 std::string format_report(const engine::Report& report, bool verbose);
 
+/// Recipes that are no longer attested and why, a line each; empty when there are none.
+std::string format_dropped(const std::vector<engine::DroppedRecipe>& dropped);
+
 /// NAME, or NAME at snapshot SNAPSHOT; hostile text.
 std::string full_name(const inventory::Machine& machine);
 /// {"uuid", "name", "host"}: how every result names its machine.

@@ -6,6 +6,7 @@
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/attestation_keys.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -39,6 +40,7 @@ Result<int> run_rollback(Context& context, const RollbackOptions& options) {
   ProgressDisplay display(context);
   VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
   setup->answer_for_libvirt(options.machines.without_libvirt);
+  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
   VMPATCH_CHECK(recover_first(*setup, display));
   VMPATCH_TRY(auto selection, machine_of(setup->environment(), options.run));
   selection.allow_backing = options.machines.allow_backing;

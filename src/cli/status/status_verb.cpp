@@ -76,8 +76,8 @@ std::string recipes_of(const Json& satisfied) {
   std::string text;
   for (const Json& entry : satisfied) {
     if (!entry.is_object()) continue;
-    text += fmt::format("{}{} v{}", text.empty() ? "" : "\n", escape_untrusted(entry.value("id", std::string("?"))),
-                        entry.value("version", 0));
+    text += fmt::format("{}{} v{}{}", text.empty() ? "" : "\n", escape_untrusted(entry.value("id", std::string("?"))),
+                        entry.value("version", 0), entry.value("proof", std::string()) == "own-lists" ? " (weaker proof)" : "");
   }
   return text;
 }

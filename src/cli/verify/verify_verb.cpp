@@ -6,6 +6,7 @@
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/attestation_keys.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -21,8 +22,10 @@ void print(const inventory::Machine& machine, const engine::VerifyReport& report
     print_text(fmt::format("{}: recipe does not apply: {}\n", name, fmt::join(report.unmet, "; ")));
     return;
   }
-  print_text(fmt::format("{}: {}\n", name, report.unmet.empty() ? "holds, attested" : "does not hold"));
+  print_text(fmt::format("{}: {}{}\n", name, report.unmet.empty() ? "holds, attested" : "does not hold",
+                         report.proof == engine::ProofKind::own_lists ? " (weaker proof: by the guest's own lists)" : ""));
   for (const auto& line : report.unmet) print_text(fmt::format("  not met: {}\n", line));
+  print_text(format_dropped(report.dropped));
   if (verbose) {
     for (const auto& line : report.checks) print_text(fmt::format("  held: {}\n", line));
   }
@@ -34,12 +37,15 @@ Json to_json(const inventory::Machine& machine, const engine::VerifyReport& repo
           {"holds", report.applicable && report.unmet.empty()},
           {"unmet", report.unmet},
           {"checks", report.checks},
-          {"attested", report.attested}};
+          {"attested", report.attested},
+          {"proof", report.proof ? Json(to_string(*report.proof)) : Json()},
+          {"dropped", engine::to_json(report.dropped)}};
 }
 
 Result<int> run_verify(Context& context, const VerifyOptions& options) {
   engine::NullObserver observer;
   VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
+  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
   VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
   VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));

@@ -80,6 +80,46 @@ Result<Digest> sha256_fd(int fd, std::uint64_t max_bytes) {
   }
 }
 
+struct Md5::State {
+  explicit State(EVP_MD_CTX* made) : context(made) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { EVP_MD_CTX_free(context); }
+
+  EVP_MD_CTX* context;
+};
+
+Md5::Md5(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Md5::~Md5() = default;
+Md5::Md5(Md5&&) noexcept = default;
+Md5& Md5::operator=(Md5&&) noexcept = default;
+
+Result<Md5> Md5::make() {
+  auto state = std::make_unique<State>(EVP_MD_CTX_new());
+  if (state->context == nullptr || EVP_DigestInit_ex(state->context, EVP_md5(), nullptr) != 1) {
+    return make_error(Errc::unsupported, "this system's OpenSSL has no MD5");
+  }
+  return Md5(std::move(state));
+}
+
+void Md5::update(std::string_view bytes) { require(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size())); }
+
+Md5Digest Md5::finish() {
+  Md5Digest digest;
+  unsigned length = 0;
+  require(EVP_DigestFinal_ex(state_->context, digest.bytes.data(), &length));
+  require(length == digest.bytes.size() ? 1 : 0);
+  return digest;
+}
+
+Result<Md5Digest> Md5Digest::parse(std::string_view hex) {
+  if (hex.size() != 32) return fail(Errc::failed, "not an MD5 digest: {} characters instead of 32", hex.size());
+  VMPATCH_TRY(const std::string raw, from_hex(hex));
+  Md5Digest digest;
+  for (std::size_t i = 0; i < raw.size(); ++i) digest.bytes[i] = static_cast<std::uint8_t>(raw[i]);
+  return digest;
+}
+
 std::string Digest::hex() const { return to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()}); }
 
 Result<Digest> Digest::parse(std::string_view hex) {

@@ -30,7 +30,7 @@ Result<void> give_to(const fs::path& path, const std::optional<Credentials>& acc
 }
 
 Result<fs::path> make_worker_folder(const fs::path& work_dir, const std::optional<Credentials>& account) {
-  VMPATCH_CHECK(make_dirs(work_dir, 0700));
+  VMPATCH_CHECK(make_dirs(work_dir, 0700, Lifetime::scratch));
   std::string pattern = (work_dir / "guest-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) return errno_error(errno, fmt::format("cannot make a folder in {}", work_dir.string()));
   VMPATCH_CHECK(give_to(pattern, account));

@@ -38,7 +38,7 @@ std::string bio_text(BIO* bio);
 /// The supported type of a key; Errc::untrusted for other algorithms, curves and RSA below 2048 bits.
 Result<KeyType> check_key_type(EVP_PKEY* key, std::string_view name);
 
-/// sha256 of the SubjectPublicKeyInfo DER, 64 hex digits.
+/// PublicKey::id(). Errors of check_key_type().
 Result<std::string> key_id_of(EVP_PKEY* key);
 
 /// The first certificate of a PEM text.

@@ -73,6 +73,36 @@ TEST(Decide, baseline) {
   });
 }
 
+TEST(Decide, proof_that_the_baseline_demands) {
+  const auto demand = [](SceneData& s) { s.group()["baseline"]["proof"] = "delivered"; };
+  const auto proof = [](const char* word) { return [word](SceneData& s) { s.facts.attestation->satisfied[0]["proof"] = word; }; };
+  const auto extra = [](SceneData& s) { s.facts.attestation->satisfied.push_back({{"id", "x"}, {"version", 1}, {"proof", "own-lists"}}); };
+  check({
+      {"own lists where any proof will do", [&](SceneData& s) { proof("own-lists")(s); s.group()["baseline"]["proof"] = "any"; }, Answer::allow, "attested"},
+      {"own lists and a policy from before", proof("own-lists"), Answer::allow, "attested"},
+      {"delivered", [&](SceneData& s) { demand(s); proof("delivered")(s); }, Answer::allow, "attested"},
+      {"own lists are too weak", [&](SceneData& s) { demand(s); proof("own-lists")(s); }, Answer::deny, "proof-weak"},
+      {"an attestation from before says nothing", demand, Answer::deny, "proof-weak"},
+      {"an unknown word is no proof", [&](SceneData& s) { demand(s); proof("boot")(s); }, Answer::deny, "proof-weak"},
+      {"a recipe that is not required may be weak", [&](SceneData& s) { demand(s); proof("delivered")(s); extra(s); }, Answer::allow, "attested"},
+      {"where none is required by name all count", [&](SceneData& s) {
+         demand(s);
+         proof("delivered")(s);
+         extra(s);
+         s.group()["baseline"]["recipes"] = Json::object();
+       }, Answer::deny, "proof-weak"},
+      {"the demand alone needs an attestation", [&](SceneData& s) {
+         demand(s);
+         s.group()["baseline"]["attested"] = false;
+         s.group()["baseline"]["max_age"] = nullptr;
+         s.group()["baseline"]["recipes"] = Json::object();
+         s.facts.attestation.reset();
+       }, Answer::deny, "not-attested"},
+      {"a demand of a later version is not taken for none", [](SceneData& s) { s.group()["baseline"]["proof"] = "booted"; }, Answer::deny, "proof-weak"},
+      {"a demand that is no word", [](SceneData& s) { s.group()["baseline"]["proof"] = 7; }, Answer::unassessable, "policy-unreadable"},
+  });
+}
+
 TEST(Decide, custody) {
   check({
       {"as the last run left it", [](SceneData& s) { s.identities = disks(2); s.add_closed_custody(disks(2)); }, Answer::allow, "custody"},

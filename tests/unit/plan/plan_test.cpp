@@ -57,6 +57,16 @@ TEST_F(PlanTest, no_matching_package_is_not_applicable) {
   EXPECT_EQ(make({}, {"x"}).outcome, Outcome::not_applicable);
 }
 
+TEST_F(PlanTest, held_older_package_refuses_with_its_versions_and_the_way_out) {
+  facts = debian({installed("openssl", "3.0.11", "hold ok installed")});
+  const auto plan = make({}, {"package openssl is held at 3.0.11, wanted 3.0.17"});
+  EXPECT_EQ(plan.outcome, Outcome::refused);
+  ASSERT_EQ(plan.reasons.size(), 1U);
+  for (const auto* part : {"openssl is held at 3.0.11", "3.0.17", "apt-mark unhold openssl", "a recipe without it"}) {
+    EXPECT_THAT(plan.reasons[0], HasSubstr(part));
+  }
+}
+
 TEST_F(PlanTest, half_configured_packages_refuse) {
   facts->half_configured = {"dpkg: half-configured"};
   const auto plan = make({}, {"x"});

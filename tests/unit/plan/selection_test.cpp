@@ -37,11 +37,22 @@ TEST(Selection, a_package_outside_applies_to_is_installed_anew) {
   EXPECT_THAT(names(select(recipe, payloads, debian({}))), ElementsAre("agent >1"));
 }
 
-TEST(Selection, a_held_package_stays) {
+TEST(Selection, a_held_older_package_stays_and_is_told_apart) {
+  const std::vector payloads{payload("a", "2"), payload("b", "2", "a (>= 2)")};
+  const auto selection = select(upgrade(payloads), payloads, debian({installed("a", "1", "hold ok installed"), installed("b", "1")}));
+  EXPECT_THAT(names(selection), ElementsAre("b 1>2")) << "nor does another package that needs it take it along";
+  EXPECT_THAT(selection.skipped, IsEmpty());
+  ASSERT_EQ(selection.held.size(), 1U);
+  EXPECT_EQ(selection.held[0].name, "a");
+  EXPECT_EQ(selection.held[0].from, "1");
+  EXPECT_EQ(selection.held[0].to, "2");
+}
+
+TEST(Selection, a_held_package_that_is_new_enough_is_left_alone) {
   const std::vector payloads{payload("a", "2")};
-  const auto selection = select(upgrade(payloads), payloads, debian({installed("a", "1", "hold ok installed")}));
-  EXPECT_THAT(selection.changes, IsEmpty());
-  EXPECT_THAT(selection.skipped, ElementsAre(HasSubstr("held")));
+  const auto selection = select(upgrade(payloads), payloads, debian({installed("a", "2", "hold ok installed")}));
+  EXPECT_THAT(selection.held, IsEmpty());
+  EXPECT_THAT(selection.skipped, ElementsAre(HasSubstr("not older than 2")));
 }
 
 TEST(Selection, another_architecture_of_the_same_name_does_not_count) {

@@ -106,6 +106,7 @@ TEST(ParsePolicy, every_mistake_is_a_usage_error_with_its_place) {
       {"groups:\n  - name: a\n    match: {uuids: [x]}\n", "f:4:21", "UUID"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    on_error: shut\n", "f:5:15", "closed"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    action: log\n", "f:5:13", "warn"},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    baseline: {proof: booted}\n", "f:5:23", "delivered"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    baseline: {recipes: {r: 0}}\n", "f:5:29", ""},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    baseline: {recipe: {r: 1}}\n", "f:5:16", "recipe"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    baseline: {max_age: 0d}\n", "f:5:25", ""},

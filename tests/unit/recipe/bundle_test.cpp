@@ -328,5 +328,73 @@ TEST_F(BundleTest, payloads_of_one_content_are_one_member) {
   EXPECT_EQ(loaded->get().payloads.size(), 3U);
 }
 
+class KeptRecipe : public BundleTest {
+ protected:
+  fs::path kept_path() const {
+    const auto hex = sha256(envelope_.payload).hex();
+    return dir_ / "store" / "recipes" / hex.substr(0, 2) / (hex + ".dsse.json");
+  }
+  void expect_lost(Errc code, std::string_view part) {
+    const auto kept = store_.load_kept(sha256(envelope_.payload), keyring_, now_);
+    ASSERT_FALSE(kept) << "expected: " << part;
+    EXPECT_EQ(kept.error().code, code);
+    EXPECT_THAT(kept.error().message, HasSubstr(std::string(part)));
+  }
+};
+
+TEST_F(KeptRecipe, loaded_bundle_is_found_again_by_its_digest) {
+  expect_lost(Errc::not_found, "not kept here");
+  const auto loaded = load_bundle(bundle_, keyring_, now_, store_);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto kept = store_.load_kept(loaded->digest(), keyring_, now_);
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(kept->digest(), loaded->digest());
+  EXPECT_EQ(kept->get().id, "test-recipe");
+  EXPECT_EQ(std::distance(fs::directory_iterator(kept_path().parent_path()), {}), 1);
+}
+
+TEST_F(KeptRecipe, bundle_that_was_only_verified_or_is_not_whole_is_not_kept) {
+  ASSERT_TRUE(verify_bundle(bundle_, keyring_, now_));
+  expect_lost(Errc::not_found, "not kept here");
+  auto members = good_members();
+  members.pop_back();
+  write_raw(members);
+  ASSERT_FALSE(load_bundle(bundle_, keyring_, now_, store_));
+  expect_lost(Errc::not_found, "not kept here");
+}
+
+TEST_F(KeptRecipe, key_that_is_revoked_expired_or_gone_and_an_expired_recipe_do_not_hold_any_more) {
+  ASSERT_TRUE(load_bundle(bundle_, keyring_, now_, store_));
+  const auto good = keyring_;
+  keyring_.keys[0].revoked = now_;
+  keyring_.keys[0].revoked_reason = "laptop lost";
+  expect_lost(Errc::untrusted, "laptop lost");
+  keyring_ = good;
+  keyring_.keys[0].expires = now_;
+  expect_lost(Errc::untrusted, "the key expired");
+  keyring_ = good;
+  keyring_.keys.erase(keyring_.keys.begin());
+  expect_lost(Errc::untrusted, "unknown key");
+  keyring_ = good;
+  keyring_.thresholds["approver"] = 1;
+  expect_lost(Errc::untrusted, "0 of 1 valid approver signatures");
+  keyring_ = good;
+  now_ = at("2027-01-01");
+  expect_lost(Errc::untrusted, "expired on 2027-01-01");
+}
+
+TEST_F(KeptRecipe, changed_file_and_another_recipe_under_its_name_do_not_hold) {
+  ASSERT_TRUE(load_bundle(bundle_, keyring_, now_, store_));
+  auto text = read_file(kept_path()).value();
+  ASSERT_TRUE(write_file_atomic(kept_path(), text.substr(0, text.size() / 2), 0444));
+  expect_lost(Errc::untrusted, "not a DSSE envelope");
+  auto other = envelope_;
+  other.payload += "# changed\n";
+  ASSERT_TRUE(write_file_atomic(kept_path(), trust::write_envelope(other), 0444));
+  expect_lost(Errc::untrusted, "wrong signature");
+  ASSERT_TRUE(write_file_atomic(kept_path(), trust::write_envelope(signed_by({&author_}, other.payload)), 0444));
+  expect_lost(Errc::untrusted, "another recipe than its name says");
+}
+
 }  // namespace
 }  // namespace vmpatch::recipe

@@ -19,6 +19,7 @@ struct DebSpec {
   std::string conffiles;
   std::string changelog;  ///< becomes changelog.Debian.gz
   std::string compression = "xz";
+  bool links = true;  ///< deliver a symbolic and a hard link, too
 };
 
 inline std::filesystem::path build_deb(const ScratchDir& dir, const DebSpec& spec) {
@@ -39,10 +40,12 @@ inline std::filesystem::path build_deb(const ScratchDir& dir, const DebSpec& spe
     put(log, spec.changelog);
     EXPECT_TRUE(run_tool({"gzip", "-n", log.string()}));
   }
-  std::filesystem::create_directories(root / "usr/lib/links");
-  std::filesystem::create_symlink("../target", root / "usr/lib/links/soft");
-  put(root / "usr/lib/links/one", "linked");
-  std::filesystem::create_hard_link(root / "usr/lib/links/one", root / "usr/lib/links/two");
+  if (spec.links) {
+    std::filesystem::create_directories(root / "usr/lib/links");
+    std::filesystem::create_symlink("../target", root / "usr/lib/links/soft");
+    put(root / "usr/lib/links/one", "linked");
+    std::filesystem::create_hard_link(root / "usr/lib/links/one", root / "usr/lib/links/two");
+  }
   const auto deb = dir / (spec.name + "_" + spec.version + "_" + spec.architecture + ".deb");
   const auto built =
       run_tool({"dpkg-deb", "--root-owner-group", "-Z" + spec.compression, "--build", root.string(), deb.string()});

@@ -124,10 +124,18 @@ TEST_F(VerifierTest, every_role_needs_its_threshold) {
   EXPECT_EQ(both->signers().size(), 2U);
 }
 
-TEST_F(VerifierTest, one_key_in_two_roles_counts_for_one) {
+TEST_F(VerifierTest, one_key_in_two_roles_counts_as_author_whichever_is_listed_first) {
   keyring_.keys.push_back(trusted(author_, "approver"));
   keyring_.thresholds = {{"author", 1}, {"approver", 1}};
   expect_untrusted(envelope({&author_}), "0 of 1 valid approver signatures");
+  keyring_.keys = {trusted(author_, "approver"), trusted(author_, "author")};
+  expect_untrusted(envelope({&author_}), "0 of 1 valid approver signatures");
+}
+
+TEST_F(VerifierTest, key_listed_twice_is_expired_when_one_entry_is) {
+  keyring_.keys.push_back(trusted(author_, "author"));
+  keyring_.keys.back().expires = at("2026-11-19");
+  expect_untrusted(envelope({&author_}), "expired on 2026-11-19");
 }
 
 }  // namespace

@@ -63,6 +63,19 @@ TEST_F(KeyVerbs, trust_refuses_what_makes_no_sense) {
   expect_error({"key", "trust", path("author.pub"), "--role", "approver"}, Errc::refused, "trusted already, as author");
 }
 
+TEST_F(KeyVerbs, trust_knows_a_key_again_in_another_form) {
+  const auto id = generate("author", "ecdsa-p256");
+  run_good({"key", "trust", path("author.pub"), "--role", "author"});
+  ASSERT_TRUE(test::run_tool({"openssl", "ec", "-pubin", "-in", path("author.pub"), "-pubout", "-conv_form", "compressed", "-out",
+                              path("other.pub")}));
+  const auto before = read_file(path("trust.yaml")).value();
+  expect_error({"key", "trust", path("other.pub"), "--role", "approver"}, Errc::refused,
+               "key " + id + " is trusted already, as author; a key has one role");
+  EXPECT_EQ(read_file(path("trust.yaml")).value(), before);
+  run_good({"key", "revoke", id, "--reason", "laptop lost"});
+  expect_error({"key", "trust", path("other.pub"), "--role", "author"}, Errc::refused, "a revoked key stays revoked");
+}
+
 TEST_F(KeyVerbs, revoked_key_stays_revoked) {
   const auto id = generate("author");
   run_good({"key", "trust", path("author.pub"), "--role", "author"});

@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# What is attested was proved: forged package databases, excluded and diverted paths, held packages, recipes that others undid, and the key
+# that signs. Guests are edited without an appliance, and none is launched.
+set -euo pipefail  # without its variables nothing may run
+. "$(dirname "$0")/../support/e2e.sh"
+
+trusted_author
+debs=$(image debs mini-debian)
+original=$(image raw mini-debian)
+disk=$WORK/disk.raw
+fresh() { copy "$original" "$disk"; }
+in_disk() { debugfs -R "cat $1" "$disk" 2>/dev/null; }
+# put FILE PATH: a new or another content. gone PATH
+put() { printf 'rm %s\nwrite %s %s\n' "$2" "$1" "$2" | debugfs -w "$disk" >"$WORK/debugfs" 2>&1; }
+gone() { debugfs -w -R "rm $1" "$disk" >"$WORK/debugfs" 2>&1; }
+# line PATH TEXT: a file of that text
+line() { printf '%b' "$2" >"$WORK/line" && put "$WORK/line" "$1"; }
+# in_database PACKAGE SED: changes its stanza in dpkg's status
+in_database() {
+  in_disk /var/lib/dpkg/status | sed "/^Package: $1\$/,/^\$/ $2" >"$WORK/status"
+  put "$WORK/status" /var/lib/dpkg/status
+}
+# deliver DEB: its files, as an upgrade would leave them
+deliver() {
+  rm -rf "$WORK/deb" && dpkg-deb -x "$1" "$WORK/deb"
+  (cd "$WORK/deb" && find . -type f -printf '/%P\n') | while read -r path; do put "$WORK/deb$path" "$path"; done
+}
+verify() { vm-patch verify -a "$disk" --format raw -r "$@"; }
+# of_machine EXPRESSION: of the one machine in the JSON on standard output
+of_machine() { python3 -c 'import json, sys; m = json.load(open(sys.argv[1]))["machines"][0]; print(eval(sys.argv[2]))' "$OUT" "$1"; }
+not_proved() { # BUNDLE REGEX
+  expect_exit 3 verify "$1"
+  expect_text "$OUT" "not met: .*$2"
+  expect_no_text "$OUT" attested
+}
+has_no_appliance() { [ -z "$(find "$WORK/state/logs" -name '*.log' -newer "$WORK/before" 2>/dev/null)" ] || failed 'a run was begun'; }
+
+bundle_of app-1 "$WORK/app-1.vmpatch" "$debs"/{libdemo,demo-app}_1.0_all.deb
+bundle_of app-2 "$WORK/app-2.vmpatch" "$debs"/{libdemo,demo-app}_2.0_all.deb
+# The same packages without checks of their versions: only the step asks.
+sed -e 's/^id: .*/id: app-only/' -e '/^verify:/,$d' "$WORK/app-2.yaml" >"$WORK/only.yaml"
+vm-patch -q recipe bundle "$WORK/only.yaml" --payloads "$debs" --key "$WORK/author" -o "$WORK/only.vmpatch"
+
+title 'packages in the versions of the bundle are proved by its files'
+fresh
+expect_exit 0 verify "$WORK/app-1.vmpatch" --json
+expect_same proof delivered "$(of_machine 'm["proof"]')"
+expect_exit 0 verify "$WORK/app-1.vmpatch" -v
+expect_text "$OUT" 'held: delivered files: 2 compared by sha256'
+expect_no_text "$OUT" weaker
+
+title 'the right version over an old file is not attested, though every path is excluded'
+in_database libdemo 's/^Version: .*/Version: 2.0/'
+in_database demo-app 's/^Version: .*/Version: 2.0/'
+line /etc/dpkg/dpkg.cfg.d/50-nothing 'path-exclude=/*\n'
+for bundle in app-2 only; do
+  not_proved "$WORK/$bundle.vmpatch" 'package demo-app 2.0: 1 files are not what it delivers: /usr/bin/demo-app'
+done
+
+title 'the right version of which no file is there to compare is not proved'
+gone /usr/bin/demo-app
+gone /usr/lib/demo/libdemo.txt
+not_proved "$WORK/app-2.vmpatch" 'package demo-app 2.0 is not proved: none of its 1 files could be compared: 1 are left out by the guest.s dpkg.cfg'
+
+title 'a later version rests on the guest'\''s own lists, and that is said'
+fresh
+in_database libdemo 's/^Version: .*/Version: 999/'
+in_database demo-app 's/^Version: .*/Version: 999/'
+expect_exit 0 verify "$WORK/app-2.vmpatch" --json
+expect_same proof own-lists "$(of_machine 'm["proof"]')"
+expect_exit 0 verify "$WORK/app-2.vmpatch" -v
+expect_text "$OUT" 'holds, attested \(weaker proof'
+expect_text "$OUT" 'weaker proof, by the guest.s own lists, which its root can forge: 2 files; .*demo-app 999'
+
+title 'a file that its own list does not fit, does not name, or that has no list, is a finding'
+line /usr/bin/demo-app 'another program\n'
+not_proved "$WORK/app-2.vmpatch" 'package demo-app 999: 1 files are not what its own md5sums list says: /usr/bin/demo-app'
+line /var/lib/dpkg/info/demo-app.md5sums ''
+not_proved "$WORK/app-2.vmpatch" 'files are there that its own md5sums list does not name: /usr/bin/demo-app'
+line /var/lib/dpkg/info/demo-app.md5sums 'nonsense\n'
+not_proved "$WORK/app-2.vmpatch" 'demo-app.md5sums: line 1: expected'
+gone /var/lib/dpkg/info/demo-app.md5sums
+not_proved "$WORK/app-2.vmpatch" 'demo-app 999 is not proved: /var/lib/dpkg/info/demo-app.md5sums is missing'
+
+title 'a package that the database denies is found by its files'
+fresh
+in_database demo-app d
+in_database libdemo d
+not_proved "$WORK/app-2.vmpatch" 'package demo-app: 1 of its files are there, though it is not installed: /usr/bin/demo-app'
+
+title 'an old file in the place of a diverted one is what runs'
+fresh
+in_database demo-app 's/^Version: .*/Version: 2.0/'
+in_database libdemo 's/^Version: .*/Version: 2.0/'
+deliver "$debs/libdemo_2.0_all.deb"
+in_disk /usr/bin/demo-app >"$WORK/old-app"
+deliver "$debs/demo-app_2.0_all.deb"
+expect_exit 0 verify "$WORK/app-2.vmpatch"
+put "$WORK/old-app" /usr/bin/demo-app
+put "$WORK/deb/usr/bin/demo-app" /usr/bin/demo-app.new
+for owner in : demo-conf; do
+  line /var/lib/dpkg/diversions "/usr/bin/demo-app\n/usr/bin/demo-app.new\n$owner\n"
+  not_proved "$WORK/app-2.vmpatch" 'diverted files have something else in their place that no package owns: /usr/bin/demo-app'
+done
+line /var/lib/dpkg/diversions '/usr/bin/demo-app\nnonsense\n:\n'
+not_proved "$WORK/app-2.vmpatch" 'diversions: line 2: nonsense is no normal path'
+
+title 'a held older package is not met, and refused before anything is launched'
+fresh
+in_database demo-app 's/^Status: install/Status: hold/'
+in_database libdemo 's/^Status: install/Status: hold/'
+held=$(digest_of "$disk")
+touch "$WORK/before"
+for bundle in app-2 only; do
+  not_proved "$WORK/$bundle.vmpatch" 'package demo-app is held at 1.0, wanted 2.0'
+  expect_exit 4 vm-patch plan -a "$disk" --format raw -r "$WORK/$bundle.vmpatch"
+  expect_text "$OUT" "package demo-app is held at 1.0 by the guest's administrator, the recipe wants 2.0; .*apt-mark unhold demo-app.* a recipe without it"
+  expect_exit 4 vm-patch apply -a "$disk" --format raw -r "$WORK/$bundle.vmpatch" --yes
+  expect_text "$OUT" 'demo-app is held at 1.0 .*apt-mark unhold demo-app'
+done
+expect_same 'digest of the disk' "$held" "$(digest_of "$disk")"
+has_no_appliance
+
+title 'an earlier recipe is attested again as long as it holds, and named when it does not'
+vm-patch -q key generate "$WORK/other" >/dev/null
+vm-patch -q key trust "$WORK/other.pub" --role author >/dev/null
+motd() { # TEXT: a recipe that wants it, by the other author
+  cat >"$WORK/motd.yaml" <<YAML
+schema: vm-patch/recipe/v1
+id: motd-$1
+version: 1
+title: A line for whoever logs in
+issued: 2020-01-01
+applies_to: {os: {id: debian}}
+steps: [{file: {path: /etc/motd, content: "$1\n"}}]
+YAML
+  vm-patch -q recipe bundle "$WORK/motd.yaml" --key "$WORK/other" -o "$WORK/motd-$1.vmpatch"
+}
+motd one
+motd two
+# attested: what the ledger says of the disk now
+attested() {
+  { vm-patch status --json || true; } 2>"$ERR" | python3 -c '
+import json, sys
+machine = next(m for m in json.load(sys.stdin)["machines"] if m["name"] == sys.argv[1])
+print(*(r["id"] + ":" + r["proof"] for r in machine["attestation"]["satisfied"]))' "$disk"
+}
+fresh
+line /etc/motd 'one\n'
+expect_exit 0 verify "$WORK/motd-one.vmpatch"
+expect_exit 0 verify "$WORK/app-1.vmpatch"
+expect_same 'what is attested' 'motd-one:delivered app-1:delivered' "$(attested)"
+line /etc/motd 'two\n'
+expect_exit 0 verify "$WORK/motd-two.vmpatch" --json
+expect_same 'what is dropped' "motd-one 1" "$(of_machine '" ".join(d["id"] + " " + str(d["version"]) for d in m["dropped"])')"
+expect_text <(of_machine 'm["dropped"][0]["reason"]') 'it does not hold any more: /etc/motd has other content'
+expect_same 'what is attested' 'app-1:delivered motd-two:delivered' "$(attested)"
+line /usr/bin/demo-app 'changed\n'
+expect_exit 0 verify "$WORK/motd-two.vmpatch"
+expect_text "$OUT" 'no longer attested: app-1 version 1: it does not hold any more: package demo-app 1.0: 1 files are not'
+expect_same 'what is attested' 'motd-two:delivered' "$(attested)"
+
+title 'an earlier recipe whose envelope, payload or key is gone is not attested any more'
+fresh
+line /etc/motd 'two\n'
+kept() { find "$WORK/state/payloads/recipes" -name "$(sha256sum "$1" | cut -d' ' -f1)*"; }
+again() { expect_exit 0 verify "$WORK/motd-two.vmpatch" && expect_exit 0 verify "$WORK/app-1.vmpatch" && expect_same both 'motd-two:delivered app-1:delivered' "$(attested)"; }
+again
+rm "$(kept "$WORK/motd.yaml")"
+expect_exit 0 verify "$WORK/app-1.vmpatch"
+expect_text "$OUT" 'no longer attested: motd-two version 1: its signed envelope is not kept here .*; verify the machine with its bundle'
+again
+rm "$WORK/state/payloads/sha256"/*/"$(digest_of "$debs/demo-app_1.0_all.deb")"
+expect_exit 0 verify "$WORK/motd-two.vmpatch"
+expect_text "$OUT" 'no longer attested: app-1 version 1: payload demo-app_1.0_all.deb'
+again
+vm-patch -q key revoke "$(vm-patch key list --json | python3 -c 'import json, sys; print(next(k["id"] for k in json.load(sys.stdin)["keys"] if k["name"] == "other"))')" --reason 'laptop lost' >/dev/null
+expect_exit 0 verify "$WORK/app-1.vmpatch"
+expect_text "$OUT" 'no longer attested: motd-two version 1: .*laptop lost'
+expect_same 'what is attested' 'app-1:delivered' "$(attested)"
+expect_exit 0 vm-patch audit verify
+
+title 'a version of a recipe is seen as soon as its bundle was at hand'
+sed 's/^version: 1/version: 2/' "$WORK/app-1.yaml" >"$WORK/newer.yaml"
+vm-patch -q recipe bundle "$WORK/newer.yaml" --payloads "$debs" --key "$WORK/author" -o "$WORK/newer.vmpatch"
+vm-patch plan -a "$disk" --format raw -r "$WORK/newer.vmpatch" >/dev/null
+expect_exit 5 verify "$WORK/app-1.vmpatch"
+expect_text "$ERR" 'recipe app-1 version 1 is older than version 2, which was used here'
+
+title 'a key of the configuration signs; what keys before it signed still verifies'
+signer_of() { # of the newest attestation
+  python3 - "$WORK/state/ledger.sqlite" <<'PYTHON'
+import json, sqlite3, sys
+rows = sqlite3.connect(sys.argv[1]).execute("SELECT envelope FROM attestations ORDER BY time DESC LIMIT 1").fetchall()
+print(json.loads(rows[0][0])["signatures"][0]["keyid"])
+PYTHON
+}
+id_of() { openssl pkey -in "$1" -pubout -outform DER | sha256sum | cut -d' ' -f1; }
+expect_same 'who signed' "$(id_of "$WORK/state/keys/attest")" "$(signer_of)"
+copy "$original" "$WORK/second.raw"
+printf 'schema: vm-patch/config/v1\nattestation_key: %s/host.key\n' "$WORK" >"$WORK/vm-patch.yaml"
+second() { vm-patch verify -a "$WORK/second.raw" --format raw -r "$WORK/newer.vmpatch"; }
+expect_exit 1 second
+expect_text "$ERR" "attestation key $WORK/host.key is not there; make it with 'vm-patch key generate"
+vm-patch -q key generate "$WORK/host.key" >/dev/null
+chmod 0640 "$WORK/host.key"
+for verb in second "vm-patch apply -a $WORK/second.raw --format raw -r $WORK/newer.vmpatch --yes" 'vm-patch rollback 00000000-0000-4000-8000-000000000000'; do
+  # shellcheck disable=SC2086  # no path here has a space
+  expect_exit 4 $verb
+  expect_text "$ERR" "attestation key: signing key $WORK/host.key: mode 0640 lets others use it; run: chmod 600"
+done
+chmod 0600 "$WORK/host.key"
+expect_exit 0 second
+expect_same 'who signed' "$(id_of "$WORK/host.key")" "$(signer_of)"
+expect_exit 0 vm-patch audit verify
+expect_text "$OUT" 'attestations +2 machine'
+rm "$WORK/state/keys/signers/$(id_of "$WORK/host.key").pub"
+expect_exit 5 vm-patch audit verify
+expect_text "$ERR" 'unknown key'
