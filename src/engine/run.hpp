@@ -2,6 +2,7 @@
 // One run on one machine: the object holds everything that must live until the end, phases are its methods.
 
 #include "engine/assessment.hpp"
+#include "engine/attest.hpp"
 #include "engine/commit.hpp"
 #include "engine/run_record.hpp"
 
