@@ -26,7 +26,8 @@ struct GateFacts {
 /// Answers for many machines over one connection. Not for several threads at once.
 class GateReader {
  public:
-  /// Errc::not_found when there is no ledger.
+  /// Errc::not_found when there is no ledger. Errc::untrusted, here and in facts(), when its records are not what its chain says, or
+  /// the chain is not what its anchor says.
   static Result<std::unique_ptr<GateReader>> open(const std::filesystem::path& ledger);
   virtual ~GateReader() = default;
   /// One snapshot: what changes together is seen together.
@@ -62,9 +63,11 @@ struct Rescan {
 
 struct CustodyOptions {
   int busy_timeout_ms = 5000;
+  bool create = true;      ///< false: a missing file is Errc::not_found, or untrusted when the anchor knows of it
   bool checkpoint = true;  ///< false: leave copying the WAL back to somebody with more time
 };
 
+/// Errc::untrusted in every method when the records are not what their chain says, or the chain is not what its anchor says.
 class CustodyStore {
  public:
   static Result<std::unique_ptr<CustodyStore>> open(const std::filesystem::path& file,
@@ -80,7 +83,9 @@ class CustodyStore {
   virtual Result<std::optional<Json>> saved(const std::string& machine_uuid) = 0;
   /// A decision or an event of the hook, appended to a hash chain of its own (audit verify checks both).
   virtual Result<void> record(const std::string& action, const std::string& subject, const Json& data, Time time) = 0;
+  /// As Store::audit_rows().
   virtual Result<std::vector<AuditRow>> records(std::int64_t first, std::size_t limit) = 0;
+  /// As Store::verify_audit().
   virtual Result<std::int64_t> verify() = 0;
   /// An override is used once: success for the first caller only, Errc::refused afterwards.
   virtual Result<void> use_override(const std::string& override_id, Time time) = 0;

@@ -17,20 +17,35 @@ constexpr std::size_t most_runs = 100'000;
 
 Result<Verdicts> Verdicts::make(const Context& context) {
   Verdicts verdicts(context);
-  VMPATCH_TRY(verdicts.ledger_, ledger::GateReader::open(context.paths.ledger()));
   VMPATCH_TRY(verdicts.boot_, boot_id());
-  std::error_code error;
-  // Opening makes the file; without one the hook never ran.
-  if (!fs::exists(context.paths.custody(), error)) return verdicts;
-  VMPATCH_TRY(verdicts.custody_, ledger::CustodyStore::open(context.paths.custody()));
-  VMPATCH_TRY(verdicts.used_overrides_, verdicts.custody_->used_overrides());
+  const auto opened = verdicts.open();
+  if (!opened && opened.error().code != Errc::untrusted) return opened.error();
+  // That is a verdict, and no reason to say nothing.
+  if (!opened) verdicts.tampered_ = opened.error();
   return verdicts;
+}
+
+Result<void> Verdicts::open() {
+  VMPATCH_TRY(ledger_, ledger::GateReader::open(context_->paths.ledger()));
+  auto custody = ledger::CustodyStore::open(context_->paths.custody(), {.create = false});
+  // Without one the hook never ran.
+  if (!custody && custody.error().code == Errc::not_found) return {};
+  if (!custody) return custody.error();
+  custody_ = std::move(*custody);
+  VMPATCH_TRY(used_overrides_, custody_->used_overrides());
+  return {};
 }
 
 Result<gate::Verdict> Verdicts::of(const inventory::Machine& machine) const {
   if (!machine.local) {
     return fail(Errc::unsupported, "{} is on {}; ask vm-patch there", escape_untrusted(machine.name), escape_untrusted(machine.host));
   }
+  auto verdict = tampered_ ? Result<gate::Verdict>(*tampered_) : decide(machine);
+  if (!verdict && verdict.error().code == Errc::untrusted) return gate::records_tampered(verdict.error());
+  return verdict;
+}
+
+Result<gate::Verdict> Verdicts::decide(const inventory::Machine& machine) const {
   const Time now = context_->clock.now();
   VMPATCH_TRY(auto facts, ledger_->facts(machine.uuid, {}, now));
   std::optional<ledger::Custody> custody;

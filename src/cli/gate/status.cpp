@@ -60,11 +60,11 @@ Check check_daemon(const Context& context, bool prove) {
 }
 
 Result<std::vector<ledger::AuditRow>> last_decisions(const Context& context) {
-  std::error_code error;
-  if (!fs::exists(context.paths.custody(), error)) return std::vector<ledger::AuditRow>();
-  VMPATCH_TRY(const auto store, ledger::CustodyStore::open(context.paths.custody()));
-  VMPATCH_TRY(const std::int64_t count, store->verify());
-  return store->records(std::max<std::int64_t>(1, count - shown_decisions + 1), static_cast<std::size_t>(shown_decisions));
+  const auto store = ledger::CustodyStore::open(context.paths.custody(), {.create = false});
+  if (!store && store.error().code == Errc::not_found) return std::vector<ledger::AuditRow>();
+  if (!store) return store.error();
+  VMPATCH_TRY(const std::int64_t count, (*store)->verify());
+  return (*store)->records(std::max<std::int64_t>(1, count - shown_decisions + 1), static_cast<std::size_t>(shown_decisions));
 }
 
 Json decision_json(const ledger::AuditRow& row) {

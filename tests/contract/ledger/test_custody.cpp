@@ -78,7 +78,7 @@ TEST_F(CustodyTest, records_form_a_chain_and_tampering_is_found) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(custody_->record("gate.deny", "m", {{"i", i}}, clock_.now()));
   EXPECT_EQ(*custody_->verify(), 3);
   EXPECT_EQ(custody_->records(2, 10)->size(), 2U);
-  sql("DROP TRIGGER audit_no_update; UPDATE audit SET action = 'gate.allow' WHERE sequence = 2", "custody.sqlite");
+  tamper("UPDATE audit SET action = 'gate.allow' WHERE sequence = 2", "custody.sqlite");
   ASSERT_FALSE(custody_->verify());
   EXPECT_EQ(custody_->verify().error().code, Errc::untrusted);
 }
