@@ -26,6 +26,7 @@ struct Group {
 };
 
 Verdict unassessable(std::string rule, const Error& error) {
+  if (error.code == Errc::untrusted) return records_tampered(error);
   return {Answer::unassessable, std::move(rule), error.message, see_explain, {}, {}};
 }
 
@@ -125,7 +126,7 @@ int decide_and_write(Scene& scene, ledger::GateFacts& facts, const Group& group)
   const Verdict verdict = decide(input);
   const bool pass = passes(verdict, group);
   const Result<void> written = pass ? write_permission(scene, input, verdict) : write_denial(scene, verdict);
-  if (!pass || (!written && (verdict.used_override || !group.open()))) {
+  if (!pass || (!written && (verdict.used_override || written.error().code == Errc::untrusted || !group.open()))) {
     tell(scene.call, pass ? unassessable("custody-unreadable", written.error()) : verdict);
     return 1;
   }
