@@ -54,11 +54,12 @@ Result<void> check_signature(const trust::Verifier& verifier, const ledger::Atte
 /// Every attestation that was ever made. A ledger that cannot be believed is read all the same, as far as that goes.
 Result<Signatures> check_signatures(const Context& context, ledger::Store& store) {
   Signatures signatures;
+  trust::Keyring keyring;  // the verifier refers to it
   std::optional<trust::Verifier> verifier;
   VMPATCH_CHECK(store.each_attestation([&](const ledger::Attestation& attestation) -> Result<void> {
     ++signatures.checked;
     if (!verifier) {
-      VMPATCH_TRY(const auto keyring, load_own_keyring(context));
+      VMPATCH_TRY(keyring, load_own_keyring(context));
       verifier.emplace(keyring, context.clock.now());
     }
     if (auto held = check_signature(*verifier, attestation); !held) signatures.problems.push_back(held.error().message);
