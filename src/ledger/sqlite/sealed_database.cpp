@@ -17,6 +17,13 @@ constexpr std::string_view way_out = "see `vm-patch audit verify`; after restori
 
 fs::path folder_of(const fs::path& file) { return file.parent_path().empty() ? fs::path(".") : file.parent_path(); }
 
+/// A file that is no database may be found out by its first question only.
+Result<Database> open_readable(const fs::path& file, const Database::Options& options) {
+  VMPATCH_TRY(Database database, Database::open(file, options));
+  VMPATCH_CHECK(database.user_version());
+  return database;
+}
+
 }  // namespace
 
 Result<std::string> schema_text(Database& database) {
@@ -54,16 +61,11 @@ Result<SealedDatabase> SealedDatabase::open(const fs::path& file, const RecordSc
     return fail(Errc::untrusted, "{} is missing, and its anchor {} knows {} audit rows of it; {}", file.string(), anchor.file().string(),
                 head->sequence, way_out);
   }
-  auto sealed = open_file(file, schema, options, std::move(anchor));
+  auto database = open_readable(file, options);
   // A file of which nothing is known is only in the way.
-  if (!sealed && sealed.error().code == Errc::untrusted && !known) return make_error(Errc::failed, sealed.error().message);
-  return sealed;
-}
-
-Result<SealedDatabase> SealedDatabase::open_file(const fs::path& file, const RecordSchema& schema, const Database::Options& options,
-                                                 Anchor anchor) {
-  VMPATCH_TRY(Database database, Database::open(file, options));
-  SealedDatabase sealed(std::move(database), schema, std::move(anchor));
+  if (!database && database.error().code == Errc::untrusted && !known) return make_error(Errc::failed, database.error().message);
+  if (!database) return database.error();
+  SealedDatabase sealed(std::move(*database), schema, std::move(anchor));
   if (options.mode == Database::Mode::read_only) {
     VMPATCH_CHECK(check_version(*sealed.database_, schema.migrations()));
   } else {

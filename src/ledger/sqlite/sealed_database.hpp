@@ -95,8 +95,6 @@ class SealedDatabase {
 
  private:
   SealedDatabase(Database database, const RecordSchema& schema, Anchor anchor);
-  static Result<SealedDatabase> open_file(const std::filesystem::path& file, const RecordSchema& schema, const Database::Options& options,
-                                          Anchor anchor);
   Result<void> bring_up_to_date();
   /// Schema, rows of the chain from the anchor on, root of the seals. Not again as long as nobody else writes.
   Result<void> check_state(const Result<std::vector<Head>>& anchored);
