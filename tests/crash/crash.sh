@@ -119,9 +119,10 @@ row() { rows=$((rows + 1)) && title "row $rows: $*"; }
 
 # Puts a recorded moment back, into the same inode: recovery asks whether the base still is that file.
 restore() {
-  rm -rf "$STATE"
+  rm -rf "$STATE" "$STATE.anchor"
   find /run/vm-patch -mindepth 1 -delete
   cp -a "$RECORDS/$1/state" "$STATE"
+  cp -a "$RECORDS/$1/anchor" "$STATE.anchor"
   cp -a "$RECORDS/$1/run/." /run/vm-patch/
   cp --sparse=always "$RECORDS/$1/image" "$IMAGE"
 }
@@ -223,7 +224,7 @@ unset NEW
 while read -r point content state; do
   row "the process itself killed $point: the disk is the $content one, the run is $state"
   use_image qcow2 qcow2
-  rm -rf "$STATE/ledger.sqlite"* "$STATE/custody.sqlite"*
+  rm -rf "$STATE/ledger.sqlite"* "$STATE/custody.sqlite"* "$STATE.anchor"
   apply_killed "$point" 0
   recovered_to "$content" "$state"
 done <<'TABLE'

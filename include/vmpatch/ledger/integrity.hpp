@@ -23,6 +23,9 @@ struct Examined {
   std::vector<std::string> problems;  ///< a sentence each; empty = everything holds
 };
 
+/// Whether there is a database, or the anchor knows of one.
+[[nodiscard]] bool has_records(const std::filesystem::path& state_dir);
+
 /// Of the databases that there are, or that the anchor knows; ledger first. Nothing is changed.
 /// Errors: failed (one cannot be read at all).
 Result<std::vector<Examined>> examine_records(const std::filesystem::path& state_dir);

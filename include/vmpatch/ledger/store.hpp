@@ -36,7 +36,7 @@ class Store {
   virtual ~Store() = default;
 
   /// Every call that `work` makes is one transaction: all or nothing, durable on return. A call that fails inside is the end
-  /// of all of it, whatever `work` makes of that. So "committed" and "its undo is kept" are one step.
+  /// of all of it, whatever `work` makes of that. So "committed" and "its undo is kept" are one step. Other writers wait.
   virtual Result<void> together(const std::function<Result<void>()>& work) = 0;
 
   /// Inserts a run in state `planned`, without disks, with its audit row.
@@ -101,6 +101,7 @@ class Store {
 };
 
 struct StoreOptions {
+  bool create = true;  ///< false: a missing file is Errc::not_found, or untrusted when the anchor knows of it
   /// Called after each commit that appended audit rows, with the newest row of this chain first and then what the anchor knows of
   /// the others: to be told elsewhere.
   std::function<void(const std::vector<Head>&)> announce = {};

@@ -70,8 +70,8 @@ Result<Signatures> check_signatures(const Context& context, ledger::Store& store
 
 /// Brings both databases up to date, and gives the ledger. What cannot be believed is no error here: it is examined next.
 Result<std::unique_ptr<ledger::Store>> open_both(const Context& context) {
-  auto store = ledger::open_store(context.paths.ledger(), context.clock);
-  if (!store && store.error().code != Errc::untrusted) return store.error();
+  auto store = ledger::open_store(context.paths.ledger(), context.clock, {.create = false});
+  if (!store && store.error().code != Errc::untrusted && store.error().code != Errc::not_found) return store.error();
   const auto custody = ledger::CustodyStore::open(context.paths.custody(), {.create = false});
   if (!custody && custody.error().code != Errc::untrusted && custody.error().code != Errc::not_found) return custody.error();
   return store ? std::move(*store) : nullptr;
@@ -87,9 +87,7 @@ Json to_json(const std::vector<ledger::Examined>& all, const Signatures& signatu
 }  // namespace
 
 Result<int> verify_audit_log(Context& context) {
-  std::error_code error;
-  const auto known = ledger::examine_records(context.paths.state);
-  if (known && known->empty()) return fail(Errc::not_found, "there is no ledger {}", context.paths.ledger().string());
+  if (!ledger::has_records(context.paths.state)) return fail(Errc::not_found, "there is no ledger {}", context.paths.ledger().string());
   VMPATCH_TRY(const auto store, open_both(context));
   VMPATCH_TRY(const auto all, ledger::examine_records(context.paths.state));
   Signatures signatures;

@@ -19,10 +19,10 @@ struct Place {
 };
 constexpr std::array<Place, 2> places{{{"ledger.sqlite", ledger_schema}, {"custody.sqlite", custody_schema}}};
 
-Result<bool> is_known(const fs::path& state_dir, const Place& place) {
+bool is_known(const fs::path& state_dir, const Place& place) {
   std::error_code error;
-  if (fs::exists(state_dir / place.name, error)) return true;
-  if (error) return fail(Errc::failed, "cannot look at {}: {}", (state_dir / place.name).string(), error.message());
+  // What cannot be looked at is there: opening it says why.
+  if (fs::exists(state_dir / place.name, error) || error) return true;
   const auto heads = Anchor(state_dir).read();
   const Head* head = heads ? find_head(*heads, place.schema().chain) : nullptr;
   return head != nullptr && head->sequence > 0;
@@ -54,11 +54,14 @@ Result<Head> accept_one(const fs::path& state_dir, const Place& place, const Exa
 
 }  // namespace
 
+bool has_records(const fs::path& state_dir) {
+  return std::ranges::any_of(places, [&](const Place& place) { return is_known(state_dir, place); });
+}
+
 Result<std::vector<Examined>> examine_records(const fs::path& state_dir) {
   std::vector<Examined> all;
   for (const Place& place : places) {
-    VMPATCH_TRY(const bool known, is_known(state_dir, place));
-    if (!known) continue;
+    if (!is_known(state_dir, place)) continue;
     VMPATCH_TRY(Examined examined, examine_one(state_dir, place));
     all.push_back(std::move(examined));
   }

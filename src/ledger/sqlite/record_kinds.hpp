@@ -14,8 +14,7 @@ struct RecordKind {
   std::string_view select;
 };
 
-/// One database of ours. Errc::untrusted for anybody who reads or writes it when its schema is another one, when its records
-/// are not what its chain says, or when its chain is not what its anchor says.
+/// One database of ours. A migration that changes what a kind's `select` gives must bring the seals along.
 struct RecordSchema {
   std::string_view chain;  ///< name in the anchor
   const std::vector<std::string_view>& (*migrations)();

@@ -75,6 +75,7 @@ void SealTree::expect(const Digest& root) {
   expected_ = root;
   nodes_.clear();
   buckets_.clear();
+  all_loaded_ = false;
 }
 
 Result<const std::string*> SealTree::node(std::int64_t id) {
@@ -111,7 +112,7 @@ Result<const Seals*> SealTree::of_bucket(std::int64_t bucket) {
   VMPATCH_TRY(const std::string* parent, node(node_of(bucket)));
   VMPATCH_TRY(Seals seals, stored_in(bucket));
   if (child(*parent, bucket % fan_out) != bytes_of(digest_of(seals))) return does_not_lead(*database_);
-  if (buckets_.size() >= most_kept) buckets_.clear();
+  if (!all_loaded_ && buckets_.size() >= most_kept) buckets_.clear();
   return &buckets_.emplace(bucket, std::move(seals)).first->second;
 }
 
@@ -161,7 +162,8 @@ Result<void> SealTree::apply(const SealChanges& changes) {
   return put_node(root_id, root);
 }
 
-Result<Seals> SealTree::all() {
+Result<void> SealTree::load_all() {
+  if (all_loaded_) return {};
   VMPATCH_TRY(Statement select, database_->prepare("SELECT bucket, key, digest FROM seals ORDER BY bucket"));
   std::map<std::int64_t, Seals> buckets;
   for (;;) {
@@ -169,14 +171,21 @@ Result<Seals> SealTree::all() {
     if (!found) break;
     VMPATCH_TRY(buckets[select.integer(0)][select.text(1)], read_digest(select, 2, database_->file()));
   }
-  Seals all;
   for (std::int64_t bucket = 0; bucket < fan_out * fan_out; ++bucket) {
     VMPATCH_TRY(const std::string* parent, node(node_of(bucket)));
-    const Seals& seals = buckets[bucket];
-    if (child(*parent, bucket % fan_out) != bytes_of(digest_of(seals))) return does_not_lead(*database_);
-    all.insert(seals.begin(), seals.end());
+    if (child(*parent, bucket % fan_out) != bytes_of(digest_of(buckets[bucket]))) return does_not_lead(*database_);
   }
+  // Of a bucket that there cannot be.
   if (buckets.size() != static_cast<std::size_t>(fan_out * fan_out)) return does_not_lead(*database_);
+  buckets_ = std::move(buckets);
+  all_loaded_ = true;
+  return {};
+}
+
+Result<Seals> SealTree::all() {
+  VMPATCH_CHECK(load_all());
+  Seals all;
+  for (const auto& [bucket, seals] : buckets_) all.insert(seals.begin(), seals.end());
   return all;
 }
 

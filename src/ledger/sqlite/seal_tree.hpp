@@ -40,6 +40,8 @@ class SealTree {
   Result<void> apply(const SealChanges& changes);
   /// All seals. Errc::untrusted when they do not lead to the root.
   Result<Seals> all();
+  /// Reads all of them at once, for many of_group().
+  Result<void> load_all();
   /// All seals as they are stored.
   Result<Seals> stored();
   /// Without any seal.
@@ -56,6 +58,7 @@ class SealTree {
   Digest expected_;
   std::map<std::int64_t, std::string> nodes_;  ///< that lead to the expected root
   std::map<std::int64_t, Seals> buckets_;
+  bool all_loaded_ = false;
 };
 
 }  // namespace vmpatch::ledger

@@ -15,12 +15,16 @@
 
 namespace vmpatch::ledger {
 
+/// The end of every message about records that do not hold.
+inline constexpr std::string_view way_out = "see `vm-patch audit verify`; after restoring a backup, `vm-patch audit accept`";
+
 /// Which records of a kind: what stands behind WHERE, with its values.
 struct Which {
   std::string where;
   std::vector<std::string> values = {};
 };
 
+/// Opening, migrating and accepting is in sealed_open.cpp, single records in sealed_records.cpp.
 class SealedDatabase {
  public:
   using Work = std::function<Result<void>()>;
@@ -95,6 +99,8 @@ class SealedDatabase {
 
  private:
   SealedDatabase(Database database, const RecordSchema& schema, Anchor anchor);
+  /// Of a database that the anchor knows.
+  Result<void> check_sealed_version();
   Result<void> bring_up_to_date();
   /// Schema, rows of the chain from the anchor on, root of the seals. Not again as long as nobody else writes.
   Result<void> check_state(const Result<std::vector<Head>>& anchored);

@@ -198,6 +198,8 @@ INSTANTIATE_TEST_SUITE_P(
         Attack{"view_added", in_ledger, "CREATE VIEW v AS SELECT * FROM overrides", "view v was added to the schema"},
         Attack{"table_replaced_by_a_view", in_ledger,
                "ALTER TABLE recipes RENAME TO old; CREATE VIEW recipes AS SELECT id, version, digest FROM old", "view recipes was added to the schema"},
+        Attack{"version_lowered", in_ledger, "PRAGMA user_version = 2", "schema version 2"},
+        Attack{"version_raised", in_ledger, "PRAGMA user_version = 99", "schema version 99"},
         Attack{"index_dropped", in_ledger, "DROP INDEX runs_lease", "index runs_lease is missing in the schema"},
         Attack{"column_added", in_ledger, "ALTER TABLE overrides ADD COLUMN x TEXT", "table overrides was replaced in the schema"}),
     [](const auto& attack) { return attack.param.name; });
@@ -215,7 +217,8 @@ INSTANTIATE_TEST_SUITE_P(
         Attack{"newest_decisions_deleted", in_custody, "DELETE FROM audit WHERE sequence > 2", "it is older than its anchor"},
         Attack{"trigger_in_custody", in_custody, "CREATE TRIGGER keep BEFORE UPDATE ON custody BEGIN SELECT RAISE(IGNORE); END",
                "trigger keep was added to the schema"},
-        Attack{"custody_version_lowered", in_custody, "PRAGMA user_version = 1", "schema version 1"}),
+        Attack{"custody_version_lowered", in_custody, "PRAGMA user_version = 1", "schema version 1"},
+        Attack{"custody_version_raised", in_custody, "PRAGMA user_version = 99", "schema version 99"}),
     [](const auto& attack) { return attack.param.name; });
 
 TEST_F(HookTamperedTest, insert_of_a_custody_for_a_machine_without_one_is_seen) {
