@@ -103,8 +103,10 @@ std::vector<Head> parse_heads(std::string_view text) {
 
 Anchor::Anchor(const fs::path& state_dir) {
   std::error_code error;
+  const fs::path absolute = fs::absolute(state_dir, error);
   // One place, whatever links lead to it.
-  state_dir_ = fs::weakly_canonical(fs::absolute(state_dir, error), error);
+  state_dir_ = fs::weakly_canonical(absolute, error);
+  if (error) state_dir_ = absolute.lexically_normal();
   if (!state_dir_.has_filename()) state_dir_ = state_dir_.parent_path();
   file_ = state_dir_.string() + ".anchor";
 }
@@ -130,7 +132,8 @@ Result<void> Anchor::append(const Head& head) const {
 
 Result<void> Anchor::begin(const std::string& chain, Time time) const {
   const UniqueFd fd(::open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600));
-  if (!fd) return errno_error(errno, fmt::format("cannot make anchor {}; name another place as audit: {{anchor: FILE}}", file_.string()));
+  if (!fd) return errno_error(errno, fmt::format("cannot make anchor {} (it lies beside the state directory, in a folder where you may make files, or "
+                                               "as a link to a file of yours)", file_.string()));
   VMPATCH_CHECK(check_owner(fd.get(), file_, state_dir_));
   VMPATCH_CHECK(append_line(fd.get(), {.chain = chain, .sequence = 0, .digest = {}, .time = time}));
   if (::fsync(fd.get()) != 0) return errno_error(errno, "cannot sync " + file_.string());

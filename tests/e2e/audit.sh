@@ -188,6 +188,15 @@ expect_exit 1 gate prepare
 expect_text "$ERR" 'denied: records-tampered: .*custody\.sqlite is missing'
 [ ! -e "$state/custody.sqlite" ] || failed 'it was made anew'
 back good
+rm "$state"/ledger.sqlite*
+tampered 'ledger\.sqlite: .*there is no .*/ledger\.sqlite'
+for verb in history status recover 'gate publish'; do
+  # shellcheck disable=SC2086  # words
+  expect_exit 5 vm-patch $verb
+  expect_text "$ERR" 'ledger\.sqlite is missing, and its anchor .* knows'
+done
+[ ! -e "$state/ledger.sqlite" ] || failed 'it was made anew'
+back good
 rm "$anchor"
 tampered 'its anchor .*/state\.anchor is missing'
 expect_exit 5 vm-patch gate publish
@@ -257,7 +266,7 @@ expect_exit 0 with_syslog "$VMPATCH" --state-dir "$state" --config "$WORK/vm-pat
 [ -L "$anchor" ] || failed 'the anchor is no link'
 expect_same 'where the anchor lies' "$WORK/worm/heads" "$(readlink -f "$anchor")"
 # Facility 10 (authpriv), severity 5 (notice).
-expect_text "$WORK/syslog" '^<85>.*vm-patch audit: ledger row [0-9]+ [0-9a-f]{64}; gate row [0-9]+ [0-9a-f]{64}'
+expect_text "$WORK/syslog" '^<85>.*vm-patch: audit: ledger row [0-9]+ [0-9a-f]{64}; gate row [0-9]+ [0-9a-f]{64}'
 expect_text "$WORK/told" "^vm-patch/anchor/v1 ledger $(value ledger.sqlite 'SELECT max(sequence) FROM audit') $(value ledger.sqlite 'SELECT digest FROM audit ORDER BY sequence DESC LIMIT 1') "
 expect_text "$WORK/told" '^vm-patch/anchor/v1 gate '
 expect_exit 0 vm-patch audit verify

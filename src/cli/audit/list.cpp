@@ -23,10 +23,10 @@ void keep_last(std::vector<Entry>& entries, std::size_t limit) {
 
 Result<std::vector<Entry>> load_entries(const Context& context, std::size_t limit) {
   std::vector<Entry> entries;
-  std::error_code error;
-  if (fs::exists(context.paths.ledger(), error)) {
-    VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
-    VMPATCH_TRY(auto rows, store->audit_rows(1, most_rows));
+  const auto store = ledger::open_store(context.paths.ledger(), context.clock, {.create = false});
+  if (!store && store.error().code != Errc::not_found) return store.error();
+  if (store) {
+    VMPATCH_TRY(auto rows, (*store)->audit_rows(1, most_rows));
     for (ledger::AuditRow& row : rows) entries.push_back({"ledger", std::move(row)});
   }
   const auto custody = ledger::CustodyStore::open(context.paths.custody(), {.create = false});

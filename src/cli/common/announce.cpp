@@ -19,7 +19,7 @@ void tell_syslog(const std::vector<ledger::Head>& heads) {
   for (const ledger::Head& head : heads) {
     text += fmt::format("{}{} row {} {}", text.empty() ? "" : "; ", head.chain, head.sequence, head.digest.hex());
   }
-  ::syslog(LOG_AUTHPRIV | LOG_NOTICE, "vm-patch audit: %s", text.c_str());
+  ::syslog(LOG_AUTHPRIV | LOG_NOTICE, "audit: %s", text.c_str());
 }
 
 Result<void> tell_command(const std::vector<std::string>& words, const std::vector<ledger::Head>& heads) {

@@ -67,9 +67,7 @@ Result<gate::Verdict> Verdicts::decide(const inventory::Machine& machine) const 
 }
 
 Result<std::map<std::string, ledger::Run>> load_last_runs(const Context& context) {
-  std::error_code error;
-  if (!fs::exists(context.paths.ledger(), error)) return fail(Errc::not_found, "there is no ledger {}", context.paths.ledger().native());
-  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
+  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock, {.create = false}));
   ledger::RunFilter filter;
   filter.limit = most_runs;
   VMPATCH_TRY(auto runs, store->runs(filter));

@@ -36,9 +36,8 @@ Check check_hook(const Context& context, const fs::path& hooks_dir) {
 }
 
 Check check_policy(const Context& context) {
-  std::error_code error;
-  if (!fs::exists(context.paths.ledger(), error)) return {"policy", false, "there is no ledger; run 'vm-patch gate install'"};
   const auto facts = ledger::read_gate_facts(context.paths.ledger(), "", {}, context.clock.now());
+  if (!facts && facts.error().code == Errc::not_found) return {"policy", false, "there is no ledger; run 'vm-patch gate install'"};
   if (!facts) return {"policy", false, facts.error().message};
   if (facts->policy.is_null()) return {"policy", false, "never published, so nothing is required; run 'vm-patch gate publish'"};
   const auto policy = policy::load_policy(context.paths.config);

@@ -106,6 +106,7 @@ Result<void> SealedDatabase::seal_everything() {
 }
 
 Result<void> SealedDatabase::check_seals(const Digest& root) {
+  checked_version_.reset();
   tree_.expect(root);
   VMPATCH_CHECK(tree_.all());
   return {};

@@ -64,6 +64,10 @@ TEST_F(AnchorTest, lies_beside_the_state_directory_by_whatever_path_that_is_name
   EXPECT_EQ(Anchor(base_ / "x/../state").file(), file());
   fs::create_directory_symlink(base_ / "state", base_ / "other");
   EXPECT_EQ(Anchor(base_ / "other").file(), file());
+  EXPECT_EQ(Anchor(base_ / "not/there").file(), base_ / "not/there.anchor");
+  // Where it cannot be told what a link leads to, it is never just anywhere.
+  fs::create_symlink("loop", base_ / "loop");
+  EXPECT_EQ(Anchor(base_ / "loop").file(), base_ / "loop.anchor");
 }
 
 TEST_F(AnchorTest, missing_file_is_not_found_and_nothing_but_begin_makes_it) {
