@@ -40,7 +40,9 @@ TEST(AnchorLine, is_the_documented_format) {
 TEST(AnchorLine, highest_sequence_of_each_chain_counts_wherever_it_stands) {
   const std::string text = format_head(head(9)) + "\n" + format_head(head(10)) + "\n" + format_head(head(3, "gate")) + "\n" +
                            format_head(head(8)) + "\n";
-  EXPECT_EQ(parse_heads(text), (std::vector<Head>{head(10), head(3, "gate")}));
+  auto heads = parse_heads(text);
+  std::ranges::sort(heads, {}, &Head::chain);
+  EXPECT_EQ(heads, (std::vector<Head>{head(3, "gate"), head(10)}));
 }
 
 TEST(AnchorLine, what_is_cut_off_or_changed_anywhere_is_passed_over) {
@@ -82,7 +84,7 @@ TEST_F(AnchorTest, missing_file_is_not_found_and_nothing_but_begin_makes_it) {
   ASSERT_TRUE(anchor().append(head(1)));
   ASSERT_TRUE(anchor().begin("gate", *parse_time("2026-11-01T10:00:00Z")));
   EXPECT_EQ(heads().size(), 2U);
-  EXPECT_EQ(heads().at(0), head(1));
+  EXPECT_EQ(heads().at(1), head(1));
 }
 
 TEST_F(AnchorTest, line_after_a_torn_one_stands_for_itself) {
