@@ -59,6 +59,9 @@ Result<void> check_owner(int fd, const fs::path& file, const fs::path& state_dir
   return fail(Errc::untrusted, "anchor {} is not a file of the ledger's owner that nobody else may write", file.string());
 }
 
+/// Else whoever makes it unreadable would open what opens on errors.
+Error cannot_be_read(const Error& error) { return make_error(Errc::untrusted, error.message); }
+
 /// With a line end before it where the last writer was cut off.
 Result<void> append_line(int fd, const Head& head) {
   struct stat info {};
@@ -119,10 +122,12 @@ Anchor::Anchor(const fs::path& state_dir) {
 
 Result<std::vector<Head>> Anchor::read() const {
   const UniqueFd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!fd) return errno_error(errno, "cannot open anchor " + file_.string());
+  if (!fd && errno == ENOENT) return errno_error(errno, "cannot open anchor " + file_.string());
+  if (!fd) return cannot_be_read(errno_error(errno, "cannot open anchor " + file_.string()));
   VMPATCH_CHECK(check_owner(fd.get(), file_, state_dir_));
-  VMPATCH_TRY(const std::string text, read_fd(fd.get(), largest, file_.string()));
-  return parse_heads(text);
+  const auto text = read_fd(fd.get(), largest, file_.string());
+  if (!text) return cannot_be_read(text.error());
+  return parse_heads(*text);
 }
 
 Result<void> Anchor::append(const Head& head) const {
@@ -155,16 +160,19 @@ Result<void> Anchor::replace(const std::vector<Head>& heads) const {
 Result<bool> Anchor::move_to(const fs::path& target) const {
   const fs::path place = fs::absolute(target);
   if (real_place(file_) == real_place(place)) return false;
+  std::error_code error;
+  if (fs::exists(place, error) || error) {
+    return fail(Errc::refused, "anchor {} exists already, and may be that of other records; move it away or, if it is the one of these, make {} "
+                "a link to it", place.string(), file_.string());
+  }
   const auto heads = read();
   if (!heads && heads.error().code != Errc::not_found) return heads.error();
   if (heads) {
     std::string text;
     for (const Head& head : *heads) text += format_head(head) + "\n";
-    // Made, never taken over: it may be the anchor of other records.
     VMPATCH_CHECK(create_file(place, text, 0600));
   }
   const fs::path link = file_.string() + ".new";
-  std::error_code error;
   fs::remove(link, error);
   fs::create_symlink(place, link, error);
   if (!error) fs::rename(link, file_, error);

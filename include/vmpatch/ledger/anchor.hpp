@@ -38,7 +38,7 @@ class Anchor {
   explicit Anchor(const std::filesystem::path& state_dir);
 
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
-  /// Errc::not_found: there is no file. Errc::untrusted: others may write it.
+  /// Errc::not_found: there is no file. Errc::untrusted: others may write it, or it cannot be read.
   Result<std::vector<Head>> read() const;
   /// Not waited for: a power failure may leave an older anchor. A missing file stays missing (Errc::not_found).
   Result<void> append(const Head& head) const;
@@ -46,7 +46,7 @@ class Anchor {
   Result<void> begin(const std::string& chain, Time time) const;
   /// These heads and nothing else; durable on return.
   Result<void> replace(const std::vector<Head>& heads) const;
-  /// The heads go to `target`, and file() becomes a link to it. False: it is that already.
+  /// The heads go to `target`, and file() becomes a link to it. False: it is that already. Errc::refused: `target` exists.
   Result<bool> move_to(const std::filesystem::path& target) const;
 
  private:

@@ -282,6 +282,10 @@ TEST_F(HookTamperedTest, anchor_that_is_gone_empty_or_open_to_others_is_seen) {
   ASSERT_TRUE(write_file_atomic(anchor, "", 0600));
   EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
   EXPECT_NE(problems().find("says nothing about it"), std::string::npos) << problems();
+  fs::remove(anchor);
+  fs::create_symlink("state.anchor", anchor);
+  EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
+  fs::remove(anchor);
   fs::rename(base_ / "away", anchor);
   ASSERT_EQ(::chmod(anchor.c_str(), 0666), 0);
   EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));

@@ -110,6 +110,12 @@ TEST_F(AnchorTest, file_that_others_may_write_or_that_is_none_is_untrusted) {
   fs::remove(file());
   ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
   EXPECT_EQ(anchor().read().error().code, Errc::untrusted);
+  fs::remove(file());
+  fs::create_symlink("state.anchor", file());
+  EXPECT_EQ(anchor().read().error().code, Errc::untrusted);
+  fs::remove(file());
+  fs::create_directory(file());
+  EXPECT_EQ(anchor().read().error().code, Errc::untrusted);
 }
 
 TEST_F(AnchorTest, moved_anchor_is_a_link_and_keeps_its_heads) {
@@ -131,9 +137,12 @@ TEST_F(AnchorTest, moved_anchor_is_a_link_and_keeps_its_heads) {
 TEST_F(AnchorTest, anchor_of_other_records_is_never_taken_over) {
   ASSERT_TRUE(anchor().begin("ledger", {}));
   ASSERT_TRUE(create_file(base_ / "theirs", format_head(head(900)) + "\n", 0600));
-  EXPECT_FALSE(anchor().move_to(base_ / "theirs"));
+  EXPECT_EQ(anchor().move_to(base_ / "theirs").error().code, Errc::refused);
   EXPECT_FALSE(fs::is_symlink(file()));
   EXPECT_EQ(heads().at(0).sequence, 0);
+  fs::remove(file());
+  EXPECT_EQ(anchor().move_to(base_ / "theirs").error().code, Errc::refused);
+  EXPECT_FALSE(fs::is_symlink(file()));
 }
 
 TEST_F(AnchorTest, place_that_is_named_before_there_is_an_anchor_is_where_it_begins) {
