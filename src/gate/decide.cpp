@@ -110,6 +110,10 @@ Verdict decide_start(const Input& input) {
 
 }  // namespace
 
+Verdict records_tampered(const Error& error) {
+  return {Answer::deny, "records-tampered", error.message, "find out who changed them before anything starts", {}, {}};
+}
+
 Verdict decide(const Input& input) {
   switch (input.operation) {
     case Operation::stopped:

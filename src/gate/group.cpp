@@ -38,8 +38,8 @@ Json find_group(const Json& gate_policy, const inventory::Machine& machine) {
 
 bool blocks(const Verdict& verdict, const Json& group) {
   if (verdict.answer == Answer::allow) return false;
-  // Two processes on one disk, or a disk between old and new: no group can wish for that.
-  if (verdict.answer == Answer::quarantine || verdict.rule == "run-unfinished") return true;
+  // Two processes on one disk, a disk between old and new, or records that somebody else wrote: no group can wish for that.
+  if (verdict.answer == Answer::quarantine || verdict.rule == "run-unfinished" || verdict.rule == "records-tampered") return true;
   if (text_or(group, "action", "deny") == "warn") return false;
   return verdict.answer == Answer::deny || text_or(group, "on_error", "closed") != "open";
 }

@@ -54,6 +54,14 @@ Identities load_identities(inventory::Machine& machine) {
   return identities;
 }
 
+std::vector<std::string> layer_keys(const Identities& identities) {
+  std::vector<std::string> keys;
+  for (const auto& [target, identity] : identities) {
+    for (const auto& layer : identity) keys.push_back(image::file_id(layer));
+  }
+  return keys;
+}
+
 Json to_json(const Identities& identities) {
   Json json = Json::object();
   for (const auto& [target, identity] : identities) json[target] = image::to_json(identity);

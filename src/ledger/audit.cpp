@@ -10,7 +10,7 @@ void append_netstring(std::string& out, std::string_view text) { fmt::format_to(
 }  // namespace
 
 std::string canonical_bytes(const AuditRow& row) {
-  std::string bytes = "vm-patch/audit/v1\n";
+  std::string bytes = row.records ? "vm-patch/audit/v2\n" : "vm-patch/audit/v1\n";
   append_netstring(bytes, fmt::format("{}", row.sequence));
   append_netstring(bytes, fmt::format("{}", row.time.time_since_epoch().count()));
   append_netstring(bytes, row.actor);
@@ -18,6 +18,7 @@ std::string canonical_bytes(const AuditRow& row) {
   append_netstring(bytes, row.subject);
   append_netstring(bytes, dump_json(row.data));
   append_netstring(bytes, row.previous.hex());
+  if (row.records) append_netstring(bytes, row.records->hex());
   return bytes;
 }
 
@@ -30,6 +31,9 @@ Result<void> check_audit_row(const AuditRow& row, const AuditRow* previous) {
   }
   if (row.previous != (previous == nullptr ? Digest{} : previous->digest)) {
     return fail(Errc::untrusted, "audit row {} does not continue the row before it", row.sequence);
+  }
+  if (previous != nullptr && previous->records && !row.records) {
+    return fail(Errc::untrusted, "audit row {} has no digest over the records, and the row before it has", row.sequence);
   }
   if (row.digest != audit_digest(row)) {
     return fail(Errc::untrusted, "audit row {} was changed: its digest does not fit", row.sequence);

@@ -75,6 +75,26 @@ Result<void> parse_feeds(YamlMapping& map, Policy& policy) {
   return {};
 }
 
+Result<Audit> parse_audit(const YamlNode& node) {
+  VMPATCH_TRY(YamlMapping map, YamlMapping::of(node));
+  Audit audit;
+  if (const auto anchor = map.find("anchor")) {
+    VMPATCH_TRY(audit.anchor, parse_path(*anchor));
+  }
+  if (const auto syslog = map.find("syslog")) {
+    VMPATCH_TRY(audit.syslog, syslog->boolean());
+  }
+  if (const auto command = map.find("command")) {
+    VMPATCH_TRY(audit.command, command->texts());
+    if (audit.command.empty()) return command->error("a command needs a program; remove the line for none");
+    if (!audit.command.front().starts_with('/')) {
+      return command->error(fmt::format("'{}' is not an absolute path", escape_untrusted(audit.command.front())));
+    }
+  }
+  VMPATCH_CHECK(map.finish());
+  return audit;
+}
+
 Result<void> parse_limits(YamlMapping& map, Policy& policy) {
   if (const auto jobs = map.find("jobs")) {
     VMPATCH_TRY(const std::int64_t number, jobs->integer(1, most_jobs));
@@ -128,6 +148,9 @@ Result<Policy> parse_policy(std::string_view yaml, std::string_view file_name) {
   }
   if (const auto key = map.find("attestation_key")) {
     VMPATCH_TRY(policy.attestation_key, parse_path(*key));
+  }
+  if (const auto audit = map.find("audit")) {
+    VMPATCH_TRY(policy.audit, parse_audit(*audit));
   }
   VMPATCH_CHECK(parse_limits(map, policy));
   VMPATCH_CHECK(parse_feeds(map, policy));

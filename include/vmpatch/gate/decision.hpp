@@ -54,6 +54,9 @@ struct Input {
 /// on_error says.
 Verdict decide(const Input& input);
 
+/// What ledger or custody says with Errc::untrusted: denied, whatever the group says.
+Verdict records_tampered(const Error& error);
+
 /// The group of the published policy that this machine is in; null JSON = none.
 Json find_group(const Json& gate_policy, const inventory::Machine& machine);
 

@@ -19,6 +19,10 @@ Result<image::DiskIdentity> load_identity(const inventory::Machine& machine, con
 /// Of every such disk by target. A disk that cannot be read is left out and gets its `problem`.
 Identities load_identities(inventory::Machine& machine);
 
+/// Durable keys of all layers, as runs hold them (ledger::Run::disks): a disk that stands on one that is between old and new is no
+/// better than that one.
+std::vector<std::string> layer_keys(const Identities& identities);
+
 /// {"vda": DiskIdentity JSON, …}, ordered by target.
 Json to_json(const Identities& identities);
 Result<Identities> identities_from_json(const Json& recorded);

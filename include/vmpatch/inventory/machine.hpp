@@ -93,8 +93,8 @@ struct Machine {
   std::vector<std::string> shared_with;    ///< other machines that name one of its top layers, unless both only read it
   bool is_template = false;
   std::string problem;                     ///< why it could not be read fully
-  /// Of a bare image: who needs it, or may, by what a libvirt that does not answer left in its folders; load_lineage(). Each is a
-  /// full message.
+  /// What could not be asked. Of a bare image: who needs it, or may, by what a libvirt that does not answer left in its folders;
+  /// load_lineage(). Each is a full message, and an obstacle.
   std::vector<std::string> unanswered;
 
   [[nodiscard]] bool dormant() const { return state == State::shutoff && !managed_save && !saved_to_file; }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,12 +27,17 @@ struct GateFacts {
 /// Answers for many machines over one connection. Not for several threads at once.
 class GateReader {
  public:
-  /// Errc::not_found when there is no ledger.
+  /// Errc::not_found when there is no ledger. Errc::untrusted, here and in facts(), when its records are not what its chain says, or
+  /// the chain is not what its anchor says.
   static Result<std::unique_ptr<GateReader>> open(const std::filesystem::path& ledger);
   virtual ~GateReader() = default;
   /// One snapshot: what changes together is seen together.
-  /// `disks`: durable keys of the machine's disks, see Run::disks.
+  /// `disks`: durable keys of the machine's disks and of what they stand on, see Run::disks.
   virtual Result<GateFacts> facts(const std::string& machine_uuid, const std::vector<std::string>& disks, Time now) = 0;
+  /// GateFacts::policy alone, for who does not know the disks yet.
+  virtual Result<Json> policy() = 0;
+  /// Whether any run of this ledger is unfinished: else nobody needs to know a machine's disks for facts().
+  virtual Result<bool> has_unfinished_runs() = 0;
 };
 
 /// For one machine. Errc::not_found when there is no ledger.
@@ -73,6 +79,8 @@ struct SavedMemory {
   /// `virsh save` that libvirt forgets, that belongs to these disks.
   bool memory = false;
   bool managed = false;  ///< it went into libvirt's managed-save file, of which libvirt itself tells; only with `memory`
+  /// Memory that was saved to a file until then was thrown away, as an operator said.
+  std::optional<Time> forgotten = {};
 };
 
 struct Rescan {
@@ -83,9 +91,11 @@ struct Rescan {
 
 struct CustodyOptions {
   int busy_timeout_ms = 5000;
+  bool create = true;      ///< false: a missing file is Errc::not_found, or untrusted when the anchor knows of it
   bool checkpoint = true;  ///< false: leave copying the WAL back to somebody with more time
 };
 
+/// Errc::untrusted in every method when the records are not what their chain says, or the chain is not what its anchor says.
 class CustodyStore {
  public:
   static Result<std::unique_ptr<CustodyStore>> open(const std::filesystem::path& file,
@@ -106,9 +116,16 @@ class CustodyStore {
   /// There is no such memory any more: clears SavedMemory::memory, with a row "gate.forget-save" that has the reason. The
   /// identities stay. Without the flag nothing happens, and there is no row.
   virtual Result<void> forget_memory(const std::string& machine_uuid, const std::string& reason, Time time) = 0;
+  /// An operator says so, of memory that was saved until `until`, whoever knows of it: sets SavedMemory::forgotten too, with the same
+  /// row, always.
+  virtual Result<void> throw_memory_away(const std::string& machine_uuid, Time until, const std::string& reason, Time time) = 0;
+  /// By machine UUID.
+  virtual Result<std::map<std::string, SavedMemory>> all_saved() = 0;
   /// A decision or an event of the hook, appended to a hash chain of its own (audit verify checks both).
   virtual Result<void> record(const std::string& action, const std::string& subject, const Json& data, Time time) = 0;
+  /// As Store::audit_rows().
   virtual Result<std::vector<AuditRow>> records(std::int64_t first, std::size_t limit) = 0;
+  /// As Store::verify_audit().
   virtual Result<std::int64_t> verify() = 0;
   /// An override is used once: success for the first caller only, Errc::refused afterwards.
   virtual Result<void> use_override(const std::string& override_id, Time time) = 0;

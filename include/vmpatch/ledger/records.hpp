@@ -80,6 +80,8 @@ struct AuditRow {
   std::string subject; ///< machine UUID, run id, key id, …
   Json data;
   Digest previous, digest;  ///< digest = sha256 over canonical bytes of all other fields and `previous`
+  /// Digest over all records after this row: what the tables hold is what the chain says. Empty in rows of before there was one.
+  std::optional<Digest> records;
 };
 
 /// A signed statement: these disk identities met these recipes at this time.

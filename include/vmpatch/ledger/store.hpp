@@ -1,5 +1,6 @@
 #pragma once
-// The Store port. One SQLite file in WAL mode with synchronous=FULL; every method is one transaction, durable on return.
+// The Store port. One SQLite file in WAL mode with synchronous=FULL; every method is one transaction, durable on return. What
+// something else changed in it is Errc::untrusted.
 
 #include <filesystem>
 #include <functional>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "vmpatch/ledger/anchor.hpp"
 #include "vmpatch/ledger/records.hpp"
 
 namespace vmpatch::ledger {
@@ -34,7 +36,7 @@ class Store {
   virtual ~Store() = default;
 
   /// Every call that `work` makes is one transaction: all or nothing, durable on return. A call that fails inside is the end
-  /// of all of it, whatever `work` makes of that. So "committed" and "its undo is kept" are one step.
+  /// of all of it, whatever `work` makes of that. So "committed" and "its undo is kept" are one step. Other writers wait.
   virtual Result<void> together(const std::function<Result<void>()>& work) = 0;
 
   /// Inserts a run in state `planned`, without disks, with its audit row.
@@ -58,6 +60,8 @@ class Store {
   virtual Result<void> attest_checked(const Attestation& attestation) = 0;
   virtual Result<std::optional<Attestation>> attestation(const std::string& machine_uuid) = 0;
   virtual Result<std::vector<Attestation>> attestations() = 0;
+  /// All that were ever made, oldest first. `visit` may not write.
+  virtual Result<void> each_attestation(const std::function<Result<void>(const Attestation&)>& visit) = 0;
 
   /// A new undo, `kept`, of a run of the ledger that has none. Errc::refused: it has one.
   virtual Result<void> keep_undo(const Undo& undo) = 0;
@@ -89,15 +93,24 @@ class Store {
   virtual Result<std::optional<std::pair<Json, Json>>> published_policy() = 0;
 
   virtual Result<void> audit(const std::string& action, const std::string& subject, const Json& data) = 0;
-  /// In order of sequence, from `first`.
+  /// In order of sequence, from `first`: as they are, for whoever looks what happened to records that do not hold any more.
   virtual Result<std::vector<AuditRow>> audit_rows(std::int64_t first, std::size_t limit) = 0;
-  /// Recomputes the chain: Errc::untrusted with the first sequence that does not fit. Value: number of rows.
+  /// Every row of it: chain, anchor, schema, and all records against the chain. Errc::untrusted with the first thing that does not
+  /// fit. Value: number of audit rows.
   virtual Result<std::int64_t> verify_audit() = 0;
 };
 
+struct StoreOptions {
+  bool create = true;  ///< false: a missing file is Errc::not_found, or untrusted when the anchor knows of it
+  /// Called after each commit that appended audit rows, with the newest row of this chain first and then what the anchor knows of
+  /// the others: to be told elsewhere.
+  std::function<void(const std::vector<Head>&)> announce = {};
+};
+
 /// Opens or creates; migrates to the newest schema. Errors: failed; refused when the schema is newer than this program,
-/// or the folder is writable by others.
-Result<std::unique_ptr<Store>> open_store(const std::filesystem::path& file, const Clock& clock);
+/// or the folder is writable by others; untrusted, here and in every method, when the records are not what their chain says, or the
+/// chain is not what its anchor says (anchor.hpp).
+Result<std::unique_ptr<Store>> open_store(const std::filesystem::path& file, const Clock& clock, const StoreOptions& options = {});
 
 /// This process as a holder, and whether a holder's process still lives.
 Result<Holder> this_holder();

@@ -11,6 +11,10 @@
 //   space_reserve: 1GiB                  # free space kept on the state dir's file system
 //   undo_keep: 7d                        # how long undo images stay
 //   boot_proof: false                    # true is refused until there is one
+//   audit:                               # where the heads of the audit chains are kept besides the state directory
+//     anchor: /srv/worm/vm-patch.anchor  # default STATE.anchor
+//     syslog: true                       # facility authpriv, after each commit
+//     command: [/usr/local/sbin/tell]    # after each commit, with the anchor's lines on standard input
 //   feeds:                               # what `scan` compares with: [KIND=]/PATH or [KIND=]URL, see advisory/obtain.hpp
 //     - osv=https://example.org/Debian/all.zip
 //     - /srv/feeds/kev.json
@@ -57,6 +61,12 @@ struct Group {
   bool deny = true;
 };
 
+struct Audit {
+  std::optional<std::filesystem::path> anchor;
+  bool syslog = true;
+  std::vector<std::string> command;  ///< empty = none
+};
+
 struct Policy {
   std::optional<std::filesystem::path> state_dir;
   std::vector<std::string> connect;
@@ -66,6 +76,7 @@ struct Policy {
   unsigned jobs = 2;
   std::uint64_t space_reserve = 1ULL << 30U;  ///< bytes
   Seconds undo_keep{7 * 86400};
+  Audit audit;
   std::vector<std::string> feeds;      ///< locations as written
   Seconds feed_max_age{24 * 3600};
   std::vector<Group> groups;

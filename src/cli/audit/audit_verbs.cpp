@@ -9,10 +9,20 @@ namespace vmpatch::cli {
 void add_audit_verbs(CLI::App& app, Chosen& chosen) {
   auto* audit = app.add_subcommand("audit", "Who did what: the append-only log and its hash chain");
   audit->require_subcommand(1);
-  auto* verify = audit->add_subcommand("verify", "Recompute the hash chains and check the attestations' signatures");
-  verify->footer("Exit code 5 when a row was changed, removed or put in, or a signature does not hold. Who has root can compute a chain "
-                 "anew from its start: keep the last digest elsewhere if that matters.");
+  auto* verify = audit->add_subcommand("verify", "Check every record against the hash chains, the chains against their anchor, and all signatures");
+  verify->footer("Exit code 5 when anything was changed, removed or put in by something else than vm-patch, or a signature does not hold. "
+                 "The anchor lies beside the state directory, and the heads of the chains are told to syslog and to a command: see audit in "
+                 "vm-patch.yaml(5).");
   verify->callback([&chosen] { chosen.action = verify_audit_log; });
+  auto accepting = std::make_shared<AuditAcceptOptions>();
+  auto* accept = audit->add_subcommand("accept", "Believe the records as they are, after a backup was restored");
+  accept->add_option("--reason", accepting->reason, "why they are right as they are; recorded")->type_name("TEXT")->required();
+  accept->add_flag("-y,--yes", accepting->yes, "do not ask");
+  accept->footer("Shows what differs, asks, records who accepted it and why, and anchors the chains anew. Until then vm-patch writes nothing "
+                 "and the gate denies every start.\n\nExample:\n  vm-patch audit accept --reason 'host restored from the backup of Monday'");
+  accept->callback([&chosen, accepting] {
+    chosen.action = [accepting](Context& context) { return accept_audit_log(context, *accepting); };
+  });
   auto options = std::make_shared<AuditListOptions>();
   auto* list = audit->add_subcommand("list", "Show the newest rows, oldest first");
   list->add_option("--limit", options->limit, "number of rows [50]")->type_name("N")->check(CLI::Range(1, 1'000'000));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "vmpatch/cli/context.hpp"
 #include "vmpatch/core/result.hpp"
@@ -11,7 +12,13 @@ struct AuditListOptions {
   std::size_t limit = 50;
 };
 
+struct AuditAcceptOptions {
+  std::string reason;
+  bool yes = false;
+};
+
 Result<int> verify_audit_log(Context& context);
+Result<int> accept_audit_log(Context& context, const AuditAcceptOptions& options);
 Result<int> list_audit_log(Context& context, const AuditListOptions& options);
 
 }  // namespace vmpatch::cli

@@ -23,15 +23,16 @@ void keep_last(std::vector<Entry>& entries, std::size_t limit) {
 
 Result<std::vector<Entry>> load_entries(const Context& context, std::size_t limit) {
   std::vector<Entry> entries;
-  std::error_code error;
-  if (fs::exists(context.paths.ledger(), error)) {
-    VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
-    VMPATCH_TRY(auto rows, store->audit_rows(1, most_rows));
+  const auto store = ledger::open_store(context.paths.ledger(), context.clock, {.create = false});
+  if (!store && store.error().code != Errc::not_found) return store.error();
+  if (store) {
+    VMPATCH_TRY(auto rows, (*store)->audit_rows(1, most_rows));
     for (ledger::AuditRow& row : rows) entries.push_back({"ledger", std::move(row)});
   }
-  if (fs::exists(context.paths.custody(), error)) {
-    VMPATCH_TRY(const auto store, ledger::CustodyStore::open(context.paths.custody()));
-    VMPATCH_TRY(auto rows, store->records(1, most_rows));
+  const auto custody = ledger::CustodyStore::open(context.paths.custody(), {.create = false});
+  if (!custody && custody.error().code != Errc::not_found) return custody.error();
+  if (custody) {
+    VMPATCH_TRY(auto rows, (*custody)->records(1, most_rows));
     for (ledger::AuditRow& row : rows) entries.push_back({"gate", std::move(row)});
   }
   std::ranges::stable_sort(entries, {}, [](const Entry& entry) { return entry.row.time; });
@@ -48,7 +49,7 @@ Result<int> list_audit_log(Context& context, const AuditListOptions& options) {
     for (const auto& [chain, row] : entries) {
       json["rows"].push_back({{"chain", chain}, {"sequence", row.sequence}, {"time", format_time(row.time)}, {"actor", row.actor},
                               {"action", row.action}, {"subject", row.subject}, {"data", row.data}, {"previous", row.previous.hex()},
-                              {"digest", row.digest.hex()}});
+                              {"digest", row.digest.hex()}, {"records", row.records ? Json(row.records->hex()) : Json()}});
     }
     print_json(json);
     return 0;

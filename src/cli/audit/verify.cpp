@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "cli/audit/audit_verbs.hpp"
+#include "cli/audit/examined_text.hpp"
 #include "cli/common/output.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
@@ -10,11 +13,9 @@
 namespace vmpatch::cli {
 namespace {
 
-struct Verified {
-  std::int64_t ledger_rows = 0;
-  std::int64_t gate_rows = 0;
-  std::string ledger_digest;  ///< of the last row
-  std::size_t attestations = 0;
+struct Signatures {
+  std::size_t checked = 0;
+  std::vector<std::string> problems;
 };
 
 /// The signed statement must say what the row says: a row that was changed keeps a signature that holds.
@@ -30,56 +31,68 @@ Result<void> check_statement(const ledger::Attestation& attestation, const std::
   return fail(Errc::untrusted, "{}: the ledger says something else than what was signed", name);
 }
 
-Result<std::size_t> verify_attestations(const Context& context, ledger::Store& store) {
-  VMPATCH_TRY(const auto all, store.attestations());
-  if (all.empty()) return std::size_t{0};
-  VMPATCH_TRY(const auto keyring, engine::load_attestation_keyring(context.paths.keys()));
-  const trust::Verifier verifier(keyring, context.clock.now());
-  for (const ledger::Attestation& attestation : all) {
-    const std::string name = fmt::format("attestation of {} ({})", escape_untrusted(attestation.machine_name), attestation.machine_uuid);
-    VMPATCH_TRY(const auto envelope, trust::parse_envelope(attestation.envelope, name));
-    VMPATCH_TRY(const auto payload, verifier.verify(envelope, trust::attestation_payload_type, name));
-    VMPATCH_CHECK(check_statement(attestation, payload.get(), name));
-  }
-  return all.size();
+Result<void> check_signature(const trust::Verifier& verifier, const ledger::Attestation& attestation) {
+  const std::string name = fmt::format("attestation of {} ({})", escape_untrusted(attestation.machine_name), attestation.machine_uuid);
+  VMPATCH_TRY(const auto envelope, trust::parse_envelope(attestation.envelope, name));
+  VMPATCH_TRY(const auto payload, verifier.verify(envelope, trust::attestation_payload_type, name));
+  return check_statement(attestation, payload.get(), name);
 }
 
-Result<Verified> verify_all(const Context& context) {
-  std::error_code error;
-  if (!fs::exists(context.paths.ledger(), error)) return fail(Errc::not_found, "there is no ledger {}", context.paths.ledger().string());
-  Verified verified;
-  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
-  auto rows = store->verify_audit();
-  if (!rows) return rows.error().in("ledger");
-  verified.ledger_rows = *rows;
-  if (*rows > 0) {
-    VMPATCH_TRY(const auto last, store->audit_rows(*rows, 1));
-    if (!last.empty()) verified.ledger_digest = last.front().digest.hex();
-  }
-  if (fs::exists(context.paths.custody(), error)) {
-    VMPATCH_TRY(const auto custody, ledger::CustodyStore::open(context.paths.custody()));
-    auto gate_rows = custody->verify();
-    if (!gate_rows) return gate_rows.error().in("gate records");
-    verified.gate_rows = *gate_rows;
-  }
-  VMPATCH_TRY(verified.attestations, verify_attestations(context, *store));
-  return verified;
+/// Every attestation that was ever made. A ledger that cannot be believed is read all the same, as far as that goes.
+Result<Signatures> check_signatures(const Context& context, ledger::Store& store) {
+  Signatures signatures;
+  trust::Keyring keyring;  // the verifier refers to it
+  std::optional<trust::Verifier> verifier;
+  VMPATCH_CHECK(store.each_attestation([&](const ledger::Attestation& attestation) -> Result<void> {
+    ++signatures.checked;
+    if (!verifier) {
+      VMPATCH_TRY(keyring, engine::load_attestation_keyring(context.paths.keys()));
+      verifier.emplace(keyring, context.clock.now());
+    }
+    if (auto held = check_signature(*verifier, attestation); !held) signatures.problems.push_back(held.error().message);
+    return {};
+  }));
+  return signatures;
+}
+
+/// Brings both databases up to date, and gives the ledger. What cannot be believed is no error here: it is examined next.
+Result<std::unique_ptr<ledger::Store>> open_both(const Context& context) {
+  auto store = ledger::open_store(context.paths.ledger(), context.clock, {.create = false});
+  if (!store && store.error().code != Errc::untrusted && store.error().code != Errc::not_found) return store.error();
+  const auto custody = ledger::CustodyStore::open(context.paths.custody(), {.create = false});
+  if (!custody && custody.error().code != Errc::untrusted && custody.error().code != Errc::not_found) return custody.error();
+  return store ? std::move(*store) : nullptr;
+}
+
+Json to_json(const std::vector<ledger::Examined>& all, const Signatures& signatures) {
+  Json json{{"schema", "vm-patch/audit-verify/v2"}, {"ok", signatures.problems.empty() && !has_problems(all)}, {"chains", Json::array()},
+            {"attestations", {{"checked", signatures.checked}, {"problems", signatures.problems}}}};
+  for (const ledger::Examined& one : all) json["chains"].push_back(examined_json(one));
+  return json;
 }
 
 }  // namespace
 
 Result<int> verify_audit_log(Context& context) {
-  VMPATCH_TRY(const Verified verified, verify_all(context));
-  if (context.options.json) {
-    print_json({{"schema", "vm-patch/audit-verify/v1"}, {"ledger_rows", verified.ledger_rows}, {"last_digest", verified.ledger_digest},
-                {"gate_rows", verified.gate_rows}, {"attestations", verified.attestations}});
-  } else {
-    print_text(fmt::format("ledger        {} rows, chain holds, last digest {}\ngate records  {} rows, chain holds\n"
-                           "attestations  {} machine(s), signatures hold\n",
-                           verified.ledger_rows, verified.ledger_digest.empty() ? "-" : verified.ledger_digest, verified.gate_rows,
-                           verified.attestations));
+  if (!ledger::has_records(context.paths.state)) return fail(Errc::not_found, "there is no ledger {}", context.paths.ledger().string());
+  VMPATCH_TRY(const auto store, open_both(context));
+  VMPATCH_TRY(const auto all, ledger::examine_records(context.paths.state));
+  Signatures signatures;
+  if (!has_problems(all) && store) {
+    VMPATCH_TRY(signatures, check_signatures(context, *store));
   }
-  return 0;
+  const bool fine = !has_problems(all) && signatures.problems.empty();
+  if (context.options.json) {
+    print_json(to_json(all, signatures));
+  } else {
+    for (const ledger::Examined& one : all) print_text(examined_text(one));
+    if (fine) print_text(fmt::format("attestations  {}, signatures hold\n", signatures.checked));
+  }
+  for (const ledger::Examined& one : all) {
+    for (const std::string& problem : one.problems) context.log.error("{}: {}", one.file.string(), problem);
+  }
+  for (const std::string& problem : signatures.problems) context.log.error("{}", problem);
+  return fine ? 0 : exit_code(Errc::untrusted);
 }
 
 }  // namespace vmpatch::cli

@@ -1,5 +1,6 @@
 #include "cli/common/ledger.hpp"
 
+#include "cli/common/announce.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -29,8 +30,15 @@ Result<void> publish_policy(const Context& context, ledger::Store& store, const 
   return store.publish_policy(policy::gate_policy_json(policy), {{"file", absolute_config(context).string()}});
 }
 
+Result<std::unique_ptr<ledger::Store>> open_audited(Context& context, const policy::Policy& policy) {
+  VMPATCH_TRY(const bool moved, place_anchor(context, policy.audit));
+  VMPATCH_TRY(auto store, ledger::open_store(context.paths.ledger(), context.clock, {.announce = announcer(context.log, policy.audit)}));
+  if (moved) VMPATCH_CHECK(store->audit("anchor.moved", "ledger", {{"file", policy.audit.anchor->string()}}));
+  return store;
+}
+
 Result<std::unique_ptr<ledger::Store>> open_ledger(Context& context, const policy::Policy& policy) {
-  VMPATCH_TRY(auto store, ledger::open_store(context.paths.ledger(), context.clock));
+  VMPATCH_TRY(auto store, open_audited(context, policy));
   VMPATCH_CHECK(publish_if_changed(context, *store, policy));
   return store;
 }

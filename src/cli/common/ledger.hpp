@@ -9,7 +9,10 @@
 
 namespace vmpatch::cli {
 
-/// Opens STATE/ledger.sqlite and publishes the policy for the gate when its groups changed. What was published from another
+/// Opens STATE/ledger.sqlite; its anchor lies where the configuration says, and what is committed is told as that says.
+Result<std::unique_ptr<ledger::Store>> open_audited(Context& context, const policy::Policy& policy);
+
+/// open_audited(), and publishes the policy for the gate when its groups changed. What was published from another
 /// file stays (with a warning), and so does everything when there is no configuration file: a forgotten --config must not
 /// open the gate. `gate publish` is the explicit way.
 Result<std::unique_ptr<ledger::Store>> open_ledger(Context& context, const policy::Policy& policy);

@@ -18,22 +18,48 @@ constexpr std::size_t most_runs = 100'000;
 
 Result<Verdicts> Verdicts::make(const Context& context) {
   Verdicts verdicts(context);
-  VMPATCH_TRY(verdicts.ledger_, ledger::GateReader::open(context.paths.ledger()));
   VMPATCH_TRY(verdicts.boot_, boot_id());
-  std::error_code error;
-  // Opening makes the file; without one the hook never ran.
-  if (!fs::exists(context.paths.custody(), error)) return verdicts;
-  VMPATCH_TRY(verdicts.custody_, ledger::CustodyStore::open(context.paths.custody()));
-  VMPATCH_TRY(verdicts.used_overrides_, verdicts.custody_->used_overrides());
+  const auto opened = verdicts.open();
+  if (!opened && opened.error().code != Errc::untrusted) return opened.error();
+  // That is a verdict, and no reason to say nothing.
+  if (!opened) verdicts.tampered_ = opened.error();
   return verdicts;
+}
+
+Result<void> Verdicts::open() {
+  VMPATCH_TRY(ledger_, ledger::GateReader::open(context_->paths.ledger()));
+  auto custody = ledger::CustodyStore::open(context_->paths.custody(), {.create = false});
+  // Without one the hook never ran.
+  if (!custody && custody.error().code == Errc::not_found) return {};
+  if (!custody) return custody.error();
+  custody_ = std::move(*custody);
+  VMPATCH_TRY(used_overrides_, custody_->used_overrides());
+  return {};
 }
 
 Result<gate::Verdict> Verdicts::of(const inventory::Machine& machine) const {
   if (!machine.local) {
     return fail(Errc::unsupported, "{} is on {}; ask vm-patch there", escape_untrusted(machine.name), escape_untrusted(machine.host));
   }
+  auto verdict = tampered_ ? Result<gate::Verdict>(*tampered_) : decide(machine);
+  if (!verdict && verdict.error().code == Errc::untrusted) return gate::records_tampered(verdict.error());
+  return verdict;
+}
+
+/// A machine in no group needs no look at its disks, unless a run may hold them.
+Result<bool> Verdicts::needs_identities(const inventory::Machine& machine) const {
+  VMPATCH_TRY(const bool unfinished, ledger_->has_unfinished_runs());
+  if (unfinished) return true;
+  VMPATCH_TRY(const Json policy, ledger_->policy());
+  try {
+    return !policy.is_null() && !gate::find_group(policy, machine).is_null();
+  } catch (const Json::exception&) {
+    return true;  // decide() says what is wrong with it
+  }
+}
+
+Result<gate::Verdict> Verdicts::decide(const inventory::Machine& machine) const {
   const Time now = context_->clock.now();
-  VMPATCH_TRY(auto facts, ledger_->facts(machine.uuid, {}, now));
   std::optional<ledger::Custody> custody;
   std::optional<Json> saved;
   if (custody_) {
@@ -41,24 +67,22 @@ Result<gate::Verdict> Verdicts::of(const inventory::Machine& machine) const {
     VMPATCH_TRY(const auto memory, custody_->saved(machine.uuid));
     if (memory) saved = memory->identities;
   }
-  std::erase_if(facts.overrides, [&](const ledger::Override& entry) {
-    return std::find(used_overrides_.begin(), used_overrides_.end(), entry.id) != used_overrides_.end();
-  });
   inventory::Machine looked_at = machine;
   // A start uses no memory that is in a file of somebody's choice.
   const auto operation = machine.state == inventory::State::saved && !machine.saved_to_file ? gate::Operation::restore : gate::Operation::prepare;
   if (operation == gate::Operation::restore && saved && custody) gate::fit_to_saved(looked_at, *saved, *custody);
-  // A machine in no group needs no look at its disks.
-  const bool in_group = !facts.policy.is_null() && !gate::find_group(facts.policy, machine).is_null();
-  const auto identities = in_group ? gate::load_identities(looked_at) : gate::Identities{};
+  VMPATCH_TRY(const bool needs_look, needs_identities(machine));
+  const auto identities = needs_look ? gate::load_identities(looked_at) : gate::Identities{};
+  VMPATCH_TRY(auto facts, ledger_->facts(machine.uuid, gate::layer_keys(identities), now));
+  std::erase_if(facts.overrides, [&](const ledger::Override& entry) {
+    return std::find(used_overrides_.begin(), used_overrides_.end(), entry.id) != used_overrides_.end();
+  });
   const bool alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder);
   return gate::decide({operation, looked_at, facts, identities, custody, saved, now, boot_, alive});
 }
 
 Result<std::map<std::string, ledger::Run>> load_last_runs(const Context& context) {
-  std::error_code error;
-  if (!fs::exists(context.paths.ledger(), error)) return fail(Errc::not_found, "there is no ledger {}", context.paths.ledger().native());
-  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
+  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock, {.create = false}));
   ledger::RunFilter filter;
   filter.limit = most_runs;
   VMPATCH_TRY(auto runs, store->runs(filter));

@@ -24,7 +24,11 @@ class Verdicts {
 
  private:
   explicit Verdicts(const Context& context) : context_(&context) {}
+  Result<void> open();
+  Result<gate::Verdict> decide(const inventory::Machine& machine) const;
+  Result<bool> needs_identities(const inventory::Machine& machine) const;
   const Context* context_;
+  std::optional<Error> tampered_;  ///< what nothing can be read from
   std::unique_ptr<ledger::GateReader> ledger_;
   std::unique_ptr<ledger::CustodyStore> custody_;  ///< null: the hook never ran
   std::vector<std::string> used_overrides_;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/common/local_libvirt.hpp"
+#include "cli/common/recorded_memory.hpp"
 #include "cli/common/snapshot_option.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -259,7 +260,19 @@ void Hosts::add_local_libvirt() {
 Inventory Hosts::load() const {
   Inventory inventory;
   for (const auto& source : sources_) inventory.hosts.push_back(source->list());
-  load_lineage(inventory, options_);
+  // After the machines: what is saved meanwhile is seen.
+  const auto recorded = RecordedMemory::load(*context_);
+  inventory::ChainOptions options = options_;
+  if (recorded) {
+    options.saved_memory = [&](const std::string& uuid) { return recorded->saved(uuid); };
+    options.forgotten_memory = [&](const std::string& uuid) { return recorded->forgotten(uuid); };
+  }
+  load_lineage(inventory, options);
+  if (recorded) return inventory;
+  const std::string unknown = fmt::format("whether its memory was saved is not known: {}", recorded.error().message);
+  for (HostInventory& host : inventory.hosts) {
+    for (Machine& machine : host.machines) machine.unanswered.push_back(unknown);
+  }
   return inventory;
 }
 

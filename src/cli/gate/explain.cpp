@@ -23,10 +23,13 @@ Result<Verdicts> make_verdicts(const Context& context) {
 
 Result<Explained> explain_one(const Context& context, const Verdicts& verdicts, const inventory::Machine& machine) {
   VMPATCH_TRY(auto verdict, verdicts.of(machine));
-  VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), machine.uuid, {}, context.clock.now()));
   Explained explained{machine, std::move(verdict), true};
+  const auto facts = ledger::read_gate_facts(context.paths.ledger(), machine.uuid, {}, context.clock.now());
+  // Records that say nothing reliable have given the verdict; no group opens that.
+  if (!facts && facts.error().code == Errc::untrusted) return explained;
+  if (!facts) return facts.error();
   try {
-    explained.blocked = gate::blocks(explained.verdict, gate::find_group(facts.policy, machine));
+    explained.blocked = gate::blocks(explained.verdict, gate::find_group(facts->policy, machine));
   } catch (const Json::exception&) {
     explained.blocked = gate::blocks(explained.verdict, {});  // decide() has said what is wrong with the policy
   }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli/common/output.hpp"
 #include "cli/gate/gate_verbs.hpp"
 #include "vmpatch/core/json.hpp"
@@ -7,13 +9,20 @@
 namespace vmpatch::cli {
 namespace {
 
-Result<ledger::SavedMemory> recorded_memory(const Context& context, ledger::CustodyStore& store, const inventory::Machine& machine) {
-  VMPATCH_TRY(const auto saved, store.saved(machine.uuid));
-  if (!saved || !saved->memory) {
-    return fail(Errc::not_found, "no saved memory of {} is recorded in {}; there is nothing to forget", escape_untrusted(machine.name),
-                context.paths.custody().string());
-  }
-  return *saved;
+/// Of the newest memory that anybody knows of. Errc::not_found: there is none; refused: it has no time, so what is saved later could
+/// not be told from it.
+Result<Time> newest_memory(ledger::CustodyStore& store, const inventory::Machine& machine) {
+  VMPATCH_TRY(const auto recorded, store.saved(machine.uuid));
+  std::optional<Time> newest;
+  if (recorded && recorded->memory) newest = recorded->time;
+  if (machine.saved_to_file && machine.saved_to_file->when) newest = std::max(newest.value_or(Time{}), *machine.saved_to_file->when);
+  if (newest) return *newest;
+  const std::string name = escape_untrusted(machine.name);
+  if (!machine.saved_to_file) return fail(Errc::not_found, "no saved memory of {} is known; there is nothing to forget", name);
+  return fail(Errc::refused,
+              "libvirt does not tell when the memory of {} was saved, so what is saved later could not be told from it; start it without "
+              "that memory with virsh start --force-boot, and shut it down",
+              name);
 }
 
 }  // namespace
@@ -27,18 +36,14 @@ Result<int> forget_save(Context& context, const ForgetSaveOptions& options) {
   if (machine.managed_save) {
     return fail(Errc::refused, "libvirt still has the saved memory of {}; drop it with virsh managedsave-remove {}", name, machine.uuid);
   }
-  std::error_code error;
-  if (!fs::exists(context.paths.custody(), error)) {
-    return fail(Errc::not_found, "there is no {}: the gate's hook never ran", context.paths.custody().string());
-  }
   VMPATCH_TRY(const auto store, ledger::CustodyStore::open(context.paths.custody()));
-  VMPATCH_TRY(const auto saved, recorded_memory(context, *store, machine));
-  VMPATCH_CHECK(store->forget_memory(machine.uuid, options.reason, context.clock.now()));
+  VMPATCH_TRY(const Time saved, newest_memory(*store, machine));
+  VMPATCH_CHECK(store->throw_memory_away(machine.uuid, saved, options.reason, context.clock.now()));
   if (context.options.json) {
     print_json({{"schema", "vm-patch/gate-forget-save/v1"}, {"machine", {{"uuid", machine.uuid}, {"name", machine.name}}},
-                {"saved", format_time(saved.time)}});
+                {"saved", format_time(saved)}});
   } else {
-    print_text(fmt::format("{}: the memory that was saved at {} is forgotten\n", name, format_time(saved.time)));
+    print_text(fmt::format("{}: the memory that was saved at {} is forgotten\n", name, format_time(saved)));
   }
   return 0;
 }

@@ -48,7 +48,7 @@ Result<int> install_gate(Context& context, const InstallOptions& options) {
   VMPATCH_TRY(const fs::path program, find_gate_program(options.program));
   VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
   // Ledger and custody first: from the moment the hook is there, it needs them.
-  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
+  VMPATCH_TRY(const auto store, open_audited(context, policy));
   VMPATCH_CHECK(publish_policy(context, *store, policy));
   VMPATCH_CHECK(ledger::CustodyStore::open(context.paths.custody()));
   const fs::path hook = hook_path(options.hooks_dir);
@@ -79,7 +79,8 @@ Result<int> uninstall_gate(Context& context, const InstallOptions& options) {
   const fs::path path = hook_path(options.hooks_dir);
   if (!hook.installed) return fail(Errc::not_found, "there is no {}", path.string());
   if (!hook.ours) return fail(Errc::refused, "{} is not ours; it stays", path.string());
-  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
+  VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
+  VMPATCH_TRY(const auto store, open_audited(context, policy));
   VMPATCH_CHECK(store->audit("gate.uninstall", path.string(), Json::object()));
   if (::unlink(path.c_str()) != 0) return errno_error(errno, "cannot remove " + path.string());
   VMPATCH_CHECK(fsync_dir(path.parent_path()));
@@ -91,7 +92,7 @@ Result<int> uninstall_gate(Context& context, const InstallOptions& options) {
 
 Result<int> publish_gate(Context& context) {
   VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
-  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
+  VMPATCH_TRY(const auto store, open_audited(context, policy));
   VMPATCH_CHECK(publish_policy(context, *store, policy));
   if (context.options.json) {
     print_json({{"schema", "vm-patch/gate-publish/v1"}, {"file", context.paths.config.string()}, {"policy", policy::gate_policy_json(policy)}});

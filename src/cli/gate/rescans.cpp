@@ -9,10 +9,10 @@ namespace {
 
 Result<std::vector<ledger::Rescan>> open_rescans(const Context& context) {
   std::vector<ledger::Rescan> open;
-  std::error_code error;
-  if (!fs::exists(context.paths.custody(), error)) return open;
-  VMPATCH_TRY(const auto store, ledger::CustodyStore::open(context.paths.custody()));
-  VMPATCH_TRY(const auto all, store->rescans());
+  const auto store = ledger::CustodyStore::open(context.paths.custody(), {.create = false});
+  if (!store && store.error().code == Errc::not_found) return open;
+  if (!store) return store.error();
+  VMPATCH_TRY(const auto all, (*store)->rescans());
   for (const ledger::Rescan& rescan : all) {
     VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), rescan.machine_uuid, {}, context.clock.now()));
     if (!facts.attestation || facts.attestation->time <= rescan.time) open.push_back(rescan);

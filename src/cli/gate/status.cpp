@@ -47,9 +47,8 @@ Check check_hook(const Context& context, const fs::path& hooks_dir) {
 }
 
 Check check_policy(const Context& context) {
-  std::error_code error;
-  if (!fs::exists(context.paths.ledger(), error)) return {"policy", false, "there is no ledger; run 'vm-patch gate install'"};
   const auto facts = ledger::read_gate_facts(context.paths.ledger(), "", {}, context.clock.now());
+  if (!facts && facts.error().code == Errc::not_found) return {"policy", false, "there is no ledger; run 'vm-patch gate install'"};
   if (!facts) return {"policy", false, facts.error().message};
   if (facts->policy.is_null()) return {"policy", false, "never published, so nothing is required; run 'vm-patch gate publish'"};
   const auto policy = policy::load_policy(context.paths.config);
@@ -71,11 +70,11 @@ Check check_daemon(const Context& context, bool prove) {
 }
 
 Result<std::vector<ledger::AuditRow>> last_decisions(const Context& context) {
-  std::error_code error;
-  if (!fs::exists(context.paths.custody(), error)) return std::vector<ledger::AuditRow>();
-  VMPATCH_TRY(const auto store, ledger::CustodyStore::open(context.paths.custody()));
-  VMPATCH_TRY(const std::int64_t count, store->verify());
-  return store->records(std::max<std::int64_t>(1, count - shown_decisions + 1), static_cast<std::size_t>(shown_decisions));
+  const auto store = ledger::CustodyStore::open(context.paths.custody(), {.create = false});
+  if (!store && store.error().code == Errc::not_found) return std::vector<ledger::AuditRow>();
+  if (!store) return store.error();
+  VMPATCH_TRY(const std::int64_t count, (*store)->verify());
+  return (*store)->records(std::max<std::int64_t>(1, count - shown_decisions + 1), static_cast<std::size_t>(shown_decisions));
 }
 
 Json decision_json(const ledger::AuditRow& row) {

@@ -78,16 +78,16 @@ Json run_json(const ledger::Run& run, const Undos& undos) {
 
 Result<std::vector<ledger::Run>> load_runs(const Context& context, const HistoryOptions& options, Undos& undos) {
   std::vector<ledger::Run> wanted;
-  std::error_code error;
-  if (!fs::exists(context.paths.ledger(), error)) return wanted;
-  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
+  const auto store = ledger::open_store(context.paths.ledger(), context.clock, {.create = false});
+  if (!store && store.error().code == Errc::not_found) return wanted;
+  if (!store) return store.error();
   ledger::RunFilter filter;
   filter.limit = options.machines.empty() ? options.limit : most_runs;
-  VMPATCH_TRY(auto runs, store->runs(filter));
+  VMPATCH_TRY(auto runs, (*store)->runs(filter));
   for (ledger::Run& run : runs) {
     if (wanted.size() < options.limit && is_wanted(run, options.machines)) wanted.push_back(std::move(run));
   }
-  VMPATCH_TRY(const auto all, store->undos({}));
+  VMPATCH_TRY(const auto all, (*store)->undos({}));
   for (const auto& undo : all) undos[undo.run_id] = undo.state;
   return wanted;
 }

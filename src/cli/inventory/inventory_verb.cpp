@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "cli/common/machine_status.hpp"
@@ -55,14 +56,12 @@ Json run_json(const ledger::Run& run) {
 /// Works without a ledger: then nothing is known, and nobody is told so machine by machine.
 StatusOf make_status(const Context& context) {
   auto runs = load_last_runs(context);
-  if (!runs) {
-    if (runs.error().code != Errc::not_found) context.log.warn("last runs are not shown: {}", runs.error().message);
-    return [](const Machine&) { return MachineStatus{}; };
-  }
+  if (!runs && runs.error().code == Errc::not_found) return [](const Machine&) { return MachineStatus{}; };
+  if (!runs) context.log.warn("last runs are not shown: {}", runs.error().message);
   auto made = Verdicts::make(context);
   if (!made) context.log.warn("verdicts are not shown: {}", made.error().message);
   const auto verdicts = made ? std::make_shared<Verdicts>(std::move(*made)) : nullptr;
-  return [&context, verdicts, last = std::move(*runs)](const Machine& machine) {
+  return [&context, verdicts, last = runs ? std::move(*runs) : std::map<std::string, ledger::Run>()](const Machine& machine) {
     MachineStatus status;
     if (const auto run = last.find(machine.uuid); run != last.end()) status.last_run = run_json(run->second);
     if (!verdicts) return status;

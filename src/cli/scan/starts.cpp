@@ -21,12 +21,11 @@ bool is_seen_by_gate(const inventory::Machine& machine) { return machine.local &
 
 Result<Starts> Starts::load(const std::filesystem::path& custody) {
   Starts starts;
-  std::error_code error;
-  // Opening makes the file.
-  if (!std::filesystem::exists(custody, error)) return starts;
-  VMPATCH_TRY(const auto store, ledger::CustodyStore::open(custody));
+  const auto store = ledger::CustodyStore::open(custody, {.create = false});
+  if (!store && store.error().code == Errc::not_found) return starts;
+  if (!store) return store.error();
   for (std::int64_t next = 0;;) {
-    VMPATCH_TRY(const auto rows, store->records(next, page));
+    VMPATCH_TRY(const auto rows, (*store)->records(next, page));
     for (const ledger::AuditRow& row : rows) {
       if (!starts.since_) starts.since_ = row.time;
       next = std::max(next, row.sequence + 1);

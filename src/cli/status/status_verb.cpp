@@ -35,17 +35,17 @@ Row& row_of(Rows& rows, const std::string& uuid, const std::string& name) {
 }
 
 Result<void> add_ledger(const Context& context, Rows& rows) {
-  std::error_code error;
-  if (!fs::exists(context.paths.ledger(), error)) return {};
-  VMPATCH_TRY(const auto store, ledger::open_store(context.paths.ledger(), context.clock));
-  VMPATCH_TRY(auto attestations, store->attestations());
+  const auto store = ledger::open_store(context.paths.ledger(), context.clock, {.create = false});
+  if (!store && store.error().code == Errc::not_found) return {};
+  if (!store) return store.error();
+  VMPATCH_TRY(auto attestations, (*store)->attestations());
   for (ledger::Attestation& attestation : attestations) {
     Row& row = row_of(rows, attestation.machine_uuid, attestation.machine_name);
     row.attestation = std::move(attestation);
   }
   ledger::RunFilter filter;
   filter.unfinished_only = true;
-  VMPATCH_TRY(auto runs, store->runs(filter));
+  VMPATCH_TRY(auto runs, (*store)->runs(filter));
   for (ledger::Run& run : runs) {
     Row& row = row_of(rows, run.machine_uuid, run.machine_name);
     if (!row.unfinished) row.unfinished = std::move(run);

@@ -23,6 +23,7 @@ struct Group {
 };
 
 Verdict unassessable(std::string rule, const Error& error) {
+  if (error.code == Errc::untrusted) return records_tampered(error);
   return {Answer::unassessable, std::move(rule), error.message, see_explain, {}, {}};
 }
 
@@ -60,13 +61,27 @@ Result<std::optional<Json>> load_saved(Scene& scene) {
   return saved ? std::optional(std::move(saved->identities)) : std::nullopt;
 }
 
-Reply decide_and_write(Scene& scene, ledger::GateFacts& facts, const Group& group, DiskLook& look) {
+/// A policy that cannot be read makes an unknown group; decide() finds the same and says so.
+Group load_group(const Json& policy, const inventory::Machine& machine) {
+  try {
+    return {find_group(policy, machine), true};
+  } catch (const Json::exception&) {
+    return {};
+  }
+}
+
+/// What is decided is what one snapshot of the ledger says, disks included.
+Reply decide_and_write(Scene& scene, ledger::GateReader& reader, const Group& early, DiskLook& look) {
+  scene.identities = look.finish(scene.machine);
+  auto read = reader.facts(scene.machine.uuid, layer_keys(scene.identities), scene.now);
+  if (!read) return finish(scene.call, unassessable("ledger-unreadable", read.error()), early);
+  ledger::GateFacts& facts = *read;
+  const Group group = load_group(facts.policy, scene.machine);
   if (auto dropped = drop_used_overrides(scene, facts); !dropped) {
     return finish(scene.call, unassessable("custody-unreadable", dropped.error()), group);
   }
   const auto saved = load_saved(scene);
   if (!saved) return finish(scene.call, unassessable("custody-unreadable", saved.error()), group);
-  scene.identities = look.finish(scene.machine);
   const Input input{.operation = scene.call.operation, .machine = scene.machine, .facts = facts, .identities = scene.identities,
                     .custody = scene.custody, .saved_identities = *saved, .now = scene.now, .boot_id = scene.boot_id,
                     .holder_alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder),
@@ -75,26 +90,23 @@ Reply decide_and_write(Scene& scene, ledger::GateFacts& facts, const Group& grou
   const bool pass = passes(verdict, group);
   const Result<void> written = pass ? write_permission(scene, input, verdict) : write_denial(scene, verdict);
   if (!pass) return denial(scene.call, verdict);
-  if (!written && (verdict.used_override || !group.open())) return denial(scene.call, unassessable("custody-unreadable", written.error()));
+  if (written) return {};
+  const bool fatal = verdict.used_override || written.error().code == Errc::untrusted || !group.open();
+  if (fatal) return denial(scene.call, unassessable("custody-unreadable", written.error()));
   return {};
 }
 
 Reply decide_call(Scene& scene, const SetLateCode& set_late_code) {
   set_late_code(denied_exit_code);
   DiskLook look(scene.machine);
-  auto facts = ledger::read_gate_facts(scene.call.state_dir / "ledger.sqlite", scene.machine.uuid, {}, scene.now);
-  if (!facts) return finish(scene.call, unassessable("ledger-unreadable", facts.error()), {});
-  Group group;
-  try {
-    group.json = find_group(facts->policy, scene.machine);
-    group.known = true;
-    if (group.open()) set_late_code(0);
-  } catch (const Json::exception&) {
-    group = {};  // decide() finds the same and says so
-  }
+  const auto reader = ledger::GateReader::open(scene.call.state_dir / "ledger.sqlite");
+  const auto policy = reader ? (*reader)->policy() : Result<Json>(reader.error());
+  if (!policy) return finish(scene.call, unassessable("ledger-unreadable", policy.error()), {});
+  const Group group = load_group(*policy, scene.machine);
+  if (group.open()) set_late_code(0);
   const auto loaded = load_custody(scene);
   if (!loaded) return finish(scene.call, unassessable("custody-unreadable", loaded.error()), group);
-  return decide_and_write(scene, *facts, group, look);
+  return decide_and_write(scene, **reader, group, look);
 }
 
 /// The mark of this start. One that opened no custody has one, too: the `release` that follows must end no other.

@@ -7,7 +7,7 @@ namespace vmpatch::ledger {
 namespace {
 
 constexpr std::string_view select_rows =
-    "SELECT sequence, time, actor, action, subject, data, previous, digest FROM audit WHERE sequence >= ? "
+    "SELECT sequence, time, actor, action, subject, data, previous, digest, records FROM audit WHERE sequence >= ? "
     "ORDER BY sequence LIMIT ?";
 
 Result<AuditRow> read_row(const Statement& statement) {
@@ -20,6 +20,9 @@ Result<AuditRow> read_row(const Statement& statement) {
   VMPATCH_TRY(row.data, statement.json(5));
   VMPATCH_TRY(row.previous, Digest::parse(statement.text(6)));
   VMPATCH_TRY(row.digest, Digest::parse(statement.text(7)));
+  if (const std::string records = statement.text(8); !records.empty()) {
+    VMPATCH_TRY(row.records, Digest::parse(records));
+  }
   return row;
 }
 
@@ -30,34 +33,41 @@ Result<AuditRow> read_checked_row(const Statement& statement) {
   return fail(Errc::untrusted, "audit row {} was changed: it is not in its canonical form", statement.integer(0));
 }
 
+}  // namespace
+
 Result<std::int64_t> last_given_sequence(Database& database) {
   VMPATCH_TRY(Statement statement, database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'audit'"));
   VMPATCH_TRY(const bool row, statement.step());
   return row ? statement.integer(0) : 0;
 }
 
-}  // namespace
+Result<void> set_last_given_sequence(Database& database, std::int64_t sequence) {
+  VMPATCH_TRY(Statement statement, database.prepare("UPDATE sqlite_sequence SET seq = ? WHERE name = 'audit'"));
+  return statement.bind(sequence).run();
+}
 
-Result<void> append_audit(Database& database, Time time, const std::string& who, const std::string& action,
-                          const std::string& subject, const Json& data) {
-  AuditRow row{.sequence = 1, .time = time, .actor = who, .action = action, .subject = subject, .data = data,
-               .previous = {}, .digest = {}};
-  {
-    VMPATCH_TRY(Statement last, database.prepare("SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1"));
-    VMPATCH_TRY(const bool found, last.step());
-    if (found) {
-      row.sequence = last.integer(0) + 1;
-      VMPATCH_TRY(row.previous, Digest::parse(last.text(1)));
-    }
-  }
+Result<std::optional<Head>> last_audit_row(Database& database) {
+  VMPATCH_TRY(Statement statement, database.prepare("SELECT sequence, digest, time FROM audit ORDER BY sequence DESC LIMIT 1"));
+  VMPATCH_TRY(const bool found, statement.step());
+  if (!found) return std::optional<Head>();
+  Head head{.chain = {}, .sequence = statement.integer(0), .digest = {}, .time = statement.time(2)};
+  // A text that is no digest any more is followed by the row that accepts it all the same.
+  if (const auto digest = Digest::parse(statement.text(1))) head.digest = *digest;
+  return std::optional(std::move(head));
+}
+
+Result<AuditRow> append_audit(Database& database, AuditRow row) {
   // What is stored is what was hashed, also where text had to be replaced because it is not UTF-8.
   const std::string text = dump_json(row.data);
   VMPATCH_TRY(row.data, parse_json(text, "audit data"));
+  row.digest = audit_digest(row);
   const std::string previous = row.previous.hex();
-  const std::string digest = audit_digest(row).hex();
-  VMPATCH_TRY(Statement insert, database.prepare("INSERT INTO audit (sequence, time, actor, action, subject, data, previous, "
-                                                 "digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
-  return insert.bind(row.sequence, row.time, row.actor, row.action, row.subject, text, previous, digest).run();
+  const std::string digest = row.digest.hex();
+  const std::string records = row.records ? row.records->hex() : "";
+  VMPATCH_TRY(Statement insert, database.prepare("INSERT INTO audit (sequence, time, actor, action, subject, data, previous, digest, "
+                                                 "records) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  VMPATCH_CHECK(insert.bind(row.sequence, row.time, row.actor, row.action, row.subject, text, previous, digest, records).run());
+  return row;
 }
 
 Result<std::vector<AuditRow>> load_audit(Database& database, std::int64_t first, std::size_t limit) {
@@ -72,21 +82,21 @@ Result<std::vector<AuditRow>> load_audit(Database& database, std::int64_t first,
   }
 }
 
-Result<std::int64_t> verify_audit_chain(Database& database) {
+Result<void> each_audit_row(Database& database, std::int64_t first, const VisitRow& visit) {
   VMPATCH_TRY(Statement statement, database.prepare(select_rows));
-  statement.bind(std::int64_t{0}, std::int64_t{-1});
+  statement.bind(first, std::int64_t{-1});
   std::optional<AuditRow> previous;
-  std::int64_t count = 0;
-  for (;; ++count) {
+  for (;;) {
     VMPATCH_TRY(const bool found, statement.step());
-    if (!found) break;
-    VMPATCH_TRY(AuditRow row, read_checked_row(statement));
-    VMPATCH_CHECK(check_audit_row(row, previous ? &*previous : nullptr));
-    previous = std::move(row);
+    if (!found) return {};
+    Result<AuditRow> row = read_checked_row(statement);
+    VMPATCH_CHECK(visit(row, previous ? &*previous : nullptr));
+    if (row) {
+      previous = std::move(*row);
+    } else {
+      previous.reset();
+    }
   }
-  VMPATCH_TRY(const std::int64_t given, last_given_sequence(database));
-  if (given != count) return fail(Errc::untrusted, "audit row {} is missing: the chain ends at row {}", count + 1, count);
-  return count;
 }
 
 }  // namespace vmpatch::ledger

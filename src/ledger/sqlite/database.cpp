@@ -22,6 +22,11 @@ Error sqlite_error(sqlite3* connection, int code, const std::string& file, std::
   if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
     return fail(Errc::busy, "{}: {}: another process holds the database; try again", file, what);
   }
+  // What cannot be read any more may have said anything.
+  const bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+  if (damaged) {
+    return fail(Errc::untrusted, "{}: {}: {}; restore it from a backup, or move it away, and run `vm-patch audit accept`", file, what, detail);
+  }
   return fail(Errc::failed, "{}: {}: {}", file, what, detail);
 }
 
@@ -61,6 +66,11 @@ void Statement::bind_one(std::string_view value) {
       sqlite3_bind_text64(statement_, next_++, bytes, value.size(), nullptr, SQLITE_UTF8) != SQLITE_OK || bind_failed_;
 }
 
+void Statement::bind_one(Blob value) {
+  const char* bytes = value.bytes.data() == nullptr ? "" : value.bytes.data();
+  bind_failed_ = sqlite3_bind_blob64(statement_, next_++, bytes, value.bytes.size(), nullptr) != SQLITE_OK || bind_failed_;
+}
+
 void Statement::bind_one(const std::optional<Time>& value) {
   if (value) return bind_one(*value);
   bind_failed_ = sqlite3_bind_null(statement_, next_++) != SQLITE_OK || bind_failed_;
@@ -90,12 +100,26 @@ std::string Statement::text(int column) const {
   return {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+std::string Statement::blob(int column) const {
+  const auto* bytes = sqlite3_column_blob(statement_, column);
+  if (bytes == nullptr) return {};
+  return {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+std::string Statement::exact(int column) const {
+  const int type = sqlite3_column_type(statement_, column);
+  const std::string value = type == SQLITE_INTEGER ? std::to_string(integer(column)) : blob(column);
+  return fmt::format("{}:{}:{},", type, value.size(), value);
+}
+
+int Statement::columns() const { return sqlite3_column_count(statement_); }
+
 Result<Json> Statement::json(int column) const { return parse_json(text(column), file_); }
 
 Result<Database> Database::open(const fs::path& file, const Options& options) {
   const bool writes = options.mode == Mode::read_write;
-  if (writes) VMPATCH_CHECK(make_private_file(file));
-  if (!writes && ::access(file.c_str(), F_OK) != 0 && errno == ENOENT) {
+  if (writes && options.create) VMPATCH_CHECK(make_private_file(file));
+  if ((!writes || !options.create) && ::access(file.c_str(), F_OK) != 0 && errno == ENOENT) {
     return fail(Errc::not_found, "there is no {}", file.string());
   }
   sqlite3* connection = nullptr;
@@ -116,10 +140,18 @@ Result<Database> Database::open(const fs::path& file, const Options& options) {
   return database;
 }
 
+Result<Database> Database::in_memory() {
+  sqlite3* connection = nullptr;
+  const int code = sqlite3_open_v2(":memory:", &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, nullptr);
+  Database database(connection, "a database in memory");
+  if (code != SQLITE_OK) return sqlite_error(connection, code, database.file_, "cannot open");
+  return database;
+}
+
 Database::Database(Database&& other) noexcept
     : connection_(std::exchange(other.connection_, nullptr)),
       file_(std::move(other.file_)),
-      in_transaction_(other.in_transaction_) {}
+      within_(other.within_) {}
 
 Database::~Database() { sqlite3_close_v2(connection_); }
 
@@ -138,28 +170,35 @@ Result<void> Database::execute(const std::string& sql) {
   return {};
 }
 
-Result<void> Database::transaction(const std::function<Result<void>()>& work) {
-  if (in_transaction_) {
-    Result<void> done = work();
-    if (!done && !first_error_) first_error_ = done.error();
-    return done;
-  }
-  VMPATCH_CHECK(execute("BEGIN IMMEDIATE"));
-  // Also when `work` throws: nothing may join a transaction that has ended, and nothing of this one may stay.
+Result<void> Database::bracketed(const char* begin, Within within, const std::function<Result<void>()>& work) {
+  VMPATCH_CHECK(execute(begin));
+  // Also when `work` throws: nothing may join what has ended, and nothing of it may stay.
   struct End {
     Database& database;
     ~End() {
-      database.in_transaction_ = false;
+      database.within_ = Within::nothing;
       database.first_error_.reset();
       // The first error is the one to tell; a ROLLBACK that fails too leaves nothing committed either.
       if (sqlite3_get_autocommit(database.connection_) == 0) static_cast<void>(database.execute("ROLLBACK").has_value());
     }
   };
   const End end{*this};
-  in_transaction_ = true;
+  within_ = within;
   Result<void> done = work();
   if (done && first_error_) return *first_error_;
   return done ? execute("COMMIT") : done;
+}
+
+Result<void> Database::transaction(const std::function<Result<void>()>& work) {
+  if (within_ == Within::nothing) return bracketed("BEGIN IMMEDIATE", Within::transaction, work);
+  if (within_ == Within::snapshot) return fail(Errc::failed, "{}: a write inside a read", file_);
+  Result<void> done = work();
+  if (!done && !first_error_) first_error_ = done.error();
+  return done;
+}
+
+Result<void> Database::snapshot(const std::function<Result<void>()>& work) {
+  return within_ == Within::nothing ? bracketed("BEGIN", Within::snapshot, work) : work();
 }
 
 Result<void> Database::switch_to_wal(std::chrono::milliseconds patience) {
@@ -171,11 +210,14 @@ Result<void> Database::switch_to_wal(std::chrono::milliseconds patience) {
   }
 }
 
-Result<std::int64_t> Database::user_version() {
-  VMPATCH_TRY(Statement statement, prepare("PRAGMA user_version"));
+Result<std::int64_t> Database::pragma(std::string_view name) {
+  VMPATCH_TRY(Statement statement, prepare(fmt::format("PRAGMA {}", name)));
   VMPATCH_TRY(const bool row, statement.step());
   return row ? statement.integer(0) : 0;
 }
+
+Result<std::int64_t> Database::user_version() { return pragma("user_version"); }
+Result<std::int64_t> Database::data_version() { return pragma("data_version"); }
 
 std::int64_t Database::changes() const { return sqlite3_changes64(connection_); }
 

@@ -18,6 +18,11 @@ struct sqlite3_stmt;
 
 namespace vmpatch::ledger {
 
+/// Bytes that are no text; kept alive by the caller as text is.
+struct Blob {
+  std::string_view bytes;
+};
+
 class Statement {
  public:
   Statement(Statement&& other) noexcept;
@@ -39,6 +44,10 @@ class Statement {
   [[nodiscard]] Time time(int column) const;
   [[nodiscard]] bool is_null(int column) const;
   [[nodiscard]] std::string text(int column) const;
+  [[nodiscard]] std::string blob(int column) const;
+  /// The value with its type: no other value of any type gives the same.
+  [[nodiscard]] std::string exact(int column) const;
+  [[nodiscard]] int columns() const;
   Result<Json> json(int column) const;
 
  private:
@@ -49,6 +58,7 @@ class Statement {
   void bind_one(std::string_view value);
   void bind_one(const std::string& value) { bind_one(std::string_view(value)); }
   void bind_one(const char* value) { bind_one(std::string_view(value)); }
+  void bind_one(Blob value);
   void bind_one(Time value) { bind_one(std::int64_t{value.time_since_epoch().count()}); }
   void bind_one(const std::optional<Time>& value);
 
@@ -65,6 +75,7 @@ class Database {
   struct Options {
     Mode mode = Mode::read_write;
     int busy_timeout_ms = 5000;
+    bool create = true;  ///< read_write: make a missing file, else Errc::not_found
     /// The last connection copies the WAL back when it closes. Without, every later process that opens the database alone has
     /// to read the whole WAL first; with it, a close costs several fsyncs.
     bool checkpoint_on_close = true;
@@ -72,6 +83,8 @@ class Database {
   /// read_write: creates the file 0600 in a folder 0700 (an existing folder that others may write is Errc::refused), WAL,
   /// synchronous=FULL, foreign keys. read_only: the file must exist (Errc::not_found).
   static Result<Database> open(const std::filesystem::path& file, const Options& options);
+  /// Empty and private, gone with the connection.
+  static Result<Database> in_memory();
   Database(Database&& other) noexcept;
   Database& operator=(Database&&) = delete;
   ~Database();
@@ -82,7 +95,13 @@ class Database {
   /// `work` between BEGIN IMMEDIATE and COMMIT; ROLLBACK when it fails. Inside another transaction() it joins that one, which
   /// then fails with it, whatever the outer `work` makes of the error.
   Result<void> transaction(const std::function<Result<void>()>& work);
+  /// In a transaction() or snapshot().
+  [[nodiscard]] bool within() const { return within_ != Within::nothing; }
+  /// `work` sees one state of the database; inside another snapshot() or a transaction() that one's. It writes nothing.
+  Result<void> snapshot(const std::function<Result<void>()>& work);
   Result<std::int64_t> user_version();
+  /// Another number than before: another connection has changed something.
+  Result<std::int64_t> data_version();
   /// Rows that the last statement changed.
   [[nodiscard]] std::int64_t changes() const;
   /// Copies the WAL into the database as far as nobody is in the way; 0 turns automatic copying off.
@@ -92,12 +111,15 @@ class Database {
  private:
   Database(sqlite3* connection, std::string file) : connection_(connection), file_(std::move(file)) {}
   Error error(int code, std::string_view what) const;
+  Result<std::int64_t> pragma(std::string_view name);
   /// SQLite does not wait for whoever switches a new database at the same moment: its busy timeout does not count there.
   Result<void> switch_to_wal(std::chrono::milliseconds patience);
 
   sqlite3* connection_;
   std::string file_;
-  bool in_transaction_ = false;
+  enum class Within { nothing, snapshot, transaction };
+  Result<void> bracketed(const char* begin, Within within, const std::function<Result<void>()>& work);
+  Within within_ = Within::nothing;
   std::optional<Error> first_error_;  ///< of a transaction() that joined
 };
 

@@ -56,7 +56,7 @@ Result<std::unique_ptr<FactsCache>> open_file(const std::filesystem::path& file)
 
 Result<std::unique_ptr<FactsCache>> FactsCache::open(const std::filesystem::path& file) {
   auto cache = open_file(file);
-  if (cache || cache.error().code != Errc::failed) return cache;
+  if (cache || (cache.error().code != Errc::failed && cache.error().code != Errc::untrusted)) return cache;
   std::error_code ignored;
   for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + suffix, ignored);
   return open_file(file);

@@ -11,6 +11,7 @@ namespace vmpatch::ledger {
 inline constexpr std::string_view run_columns =
     "id, kind, machine_uuid, machine_name, host, recipe_id, recipe_version, recipe_digest, state, holder_pid, "
     "holder_start_time, holder_boot_id, recovery_attempts, created, updated, error, detail";
+inline constexpr std::string_view unfinished = "state NOT IN ('attested', 'discarded', 'failed')";
 /// Columns: run_columns, run_disk_list.
 inline constexpr std::string_view run_disk_list =
     "(SELECT json_group_array(disk_key) FROM run_disks WHERE run_id = runs.id ORDER BY disk_key)";

@@ -3,14 +3,14 @@
 
 #include <mutex>
 
-#include "ledger/sqlite/database.hpp"
+#include "ledger/sqlite/sealed_database.hpp"
 #include "vmpatch/ledger/store.hpp"
 
 namespace vmpatch::ledger {
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(Database database, const Clock& clock);
+  SqliteStore(SealedDatabase sealed, const Clock& clock) : sealed_(std::move(sealed)), clock_(clock) {}
 
   Result<void> together(const std::function<Result<void>()>& work) override { return write(work); }
 
@@ -31,6 +31,7 @@ class SqliteStore final : public Store {
   Result<void> attest_checked(const Attestation& attestation) override;
   Result<std::optional<Attestation>> attestation(const std::string& machine_uuid) override;
   Result<std::vector<Attestation>> attestations() override;
+  Result<void> each_attestation(const std::function<Result<void>(const Attestation&)>& visit) override;
 
   Result<Seen> seen_recipe(const std::string& recipe_id) override;
   Result<void> note_recipe(const std::string& recipe_id, std::uint32_t version, const std::string& digest) override;
@@ -48,12 +49,24 @@ class SqliteStore final : public Store {
  private:
   Result<void> write(const std::function<Result<void>()>& work) {
     const std::lock_guard lock(mutex_);
-    return database_.transaction(work);
+    return sealed_.write(work);
   }
-  Result<void> note(const std::string& action, const std::string& subject, const Json& data);
+  template <class Ask>
+  auto ask(Ask work) -> decltype(work()) {
+    const std::lock_guard lock(mutex_);
+    return sealed_.ask(work);
+  }
+  Result<void> note(const std::string& action, const std::string& subject, const Json& data) {
+    return sealed_.note(clock_.now(), action, subject, data);
+  }
+  Database& database() { return sealed_.database(); }
+  // Inside ask() or write().
   Result<Run> load_run(const std::string& run_id);
+  /// The unfinished runs of the table are those that are sealed.
+  Result<void> check_unfinished();
   /// Errc::busy or recovery_needed, when an unfinished run holds the machine or one of the disks.
   Result<void> check_free(const Run& run, const std::vector<std::string>& disks);
+  Result<void> add_disks(const std::string& run_id, const std::vector<std::string>& keys);
   /// `noted` goes into the audit row only.
   Result<void> set_state(const Run& run, RunState to, const Json& detail, const std::string& error, const Json& noted = {});
   Result<void> set_holder(const std::string& run_id, const Holder& holder);
@@ -63,11 +76,12 @@ class SqliteStore final : public Store {
   Result<void> set_undo(const Undo& undo, UndoState to, const std::string& used_by);
   /// A run that has ended reads no undo any more.
   Result<void> let_undo_go(const Run& run, RunState to);
+  Result<std::int64_t> last_attestation();
+  Result<void> check_newest_attestation(const std::string& machine_uuid);
   Result<void> save_attestation(const Attestation& attestation, const std::string& action, const std::string& subject);
 
-  Database database_;
+  SealedDatabase sealed_;
   const Clock& clock_;
-  std::string actor_;
   std::recursive_mutex mutex_;  ///< a connection has one transaction at a time; together() calls back into the other methods
 };
 

@@ -55,8 +55,10 @@ Result<std::vector<std::string>> checked_keys(const std::string& run_id, std::ve
 }  // namespace
 
 Result<Run> SqliteStore::load_run(const std::string& run_id) {
-  VMPATCH_TRY(auto found, select_runs(database_, "id = ?", {run_id}, 1));
-  if (found.empty()) return fail(Errc::not_found, "there is no run {} in {}", escape_untrusted(run_id), database_.file());
+  VMPATCH_CHECK(sealed_.check_key(kinds::run, run_id, "run/" + run_id, {"id = ?", {run_id}}));
+  VMPATCH_TRY(auto found, select_runs(database(), "id = ?", {run_id}, 1));
+  if (found.empty()) VMPATCH_CHECK(sealed_.check_key(kinds::run, "open", "open/" + run_id, {"id = ?", {run_id}}));
+  if (found.empty()) return fail(Errc::not_found, "there is no run {} in {}", escape_untrusted(run_id), database().file());
   return std::move(found.front());
 }
 
@@ -67,15 +69,17 @@ Result<void> SqliteStore::create_run(const Run& run) {
     Run stamped = run;
     if (stamped.created == Time{}) stamped.created = clock_.now();
     if (stamped.updated == Time{}) stamped.updated = stamped.created;
-    VMPATCH_CHECK(insert_run(database_, stamped));
+    VMPATCH_CHECK(sealed_.change(kinds::run, {"id = ?", {run.id}}, [&] { return insert_run(database(), stamped); }));
     return note("run.planned", run.id, run_summary(run));
   });
 }
 
 Result<void> SqliteStore::set_holder(const std::string& run_id, const Holder& holder) {
-  VMPATCH_TRY(Statement update, database_.prepare("UPDATE runs SET holder_pid = ?, holder_start_time = ?, holder_boot_id = ?, "
-                                                  "updated = ? WHERE id = ?"));
-  return update.bind(holder.pid, static_cast<std::int64_t>(holder.start_time), holder.boot_id, clock_.now(), run_id).run();
+  return sealed_.change(kinds::run, {"id = ?", {run_id}}, [&]() -> Result<void> {
+    VMPATCH_TRY(Statement update, database().prepare("UPDATE runs SET holder_pid = ?, holder_start_time = ?, holder_boot_id = ?, "
+                                                     "updated = ? WHERE id = ?"));
+    return update.bind(holder.pid, static_cast<std::int64_t>(holder.start_time), holder.boot_id, clock_.now(), run_id).run();
+  });
 }
 
 Result<void> SqliteStore::set_state(const Run& run, RunState to, const Json& detail, const std::string& error, const Json& noted) {
@@ -86,8 +90,10 @@ Result<void> SqliteStore::set_state(const Run& run, RunState to, const Json& det
   if (detail.is_object()) merged.merge_patch(detail);
   const std::string text = dump_json(merged);
   const std::string& kept_error = error.empty() ? run.error : error;
-  VMPATCH_TRY(Statement update, database_.prepare("UPDATE runs SET state = ?, detail = ?, error = ?, updated = ? WHERE id = ?"));
-  VMPATCH_CHECK(update.bind(to_string(to), text, kept_error, clock_.now(), run.id).run());
+  VMPATCH_CHECK(sealed_.change(kinds::run, {"id = ?", {run.id}}, [&]() -> Result<void> {
+    VMPATCH_TRY(Statement update, database().prepare("UPDATE runs SET state = ?, detail = ?, error = ?, updated = ? WHERE id = ?"));
+    return update.bind(to_string(to), text, kept_error, clock_.now(), run.id).run();
+  }));
   Json data{{"machine", run.machine_uuid}, {"from", to_string(run.state)}};
   if (!error.empty()) data["error"] = error;
   if (noted.is_object()) data.update(noted);
@@ -96,11 +102,11 @@ Result<void> SqliteStore::set_state(const Run& run, RunState to, const Json& det
 }
 
 Result<void> SqliteStore::check_free(const Run& run, const std::vector<std::string>& disks) {
-  VMPATCH_TRY(const auto same_machine, select_runs(database_, fmt::format("machine_uuid = ? AND {}", holds_lease), {run.machine_uuid}, 1));
+  VMPATCH_TRY(const auto same_machine, select_runs(database(), fmt::format("machine_uuid = ? AND {}", holds_lease), {run.machine_uuid}, 1));
   if (!same_machine.empty()) return held_by("machine " + escape_untrusted(same_machine.front().machine_name), same_machine.front());
   for (const std::string& disk : disks) {
     VMPATCH_TRY(const auto same_disk,
-                select_runs(database_, fmt::format("id IN (SELECT run_id FROM run_disks WHERE disk_key = ?) AND {}", holds_lease), {disk}, 1));
+                select_runs(database(), fmt::format("id IN (SELECT run_id FROM run_disks WHERE disk_key = ?) AND {}", holds_lease), {disk}, 1));
     if (same_disk.empty()) continue;
     const Run& other = same_disk.front();
     return held_by(fmt::format("disk {} of machine {}", escape_untrusted(disk), escape_untrusted(other.machine_name)), other);
@@ -108,17 +114,25 @@ Result<void> SqliteStore::check_free(const Run& run, const std::vector<std::stri
   return {};
 }
 
+Result<void> SqliteStore::add_disks(const std::string& run_id, const std::vector<std::string>& keys) {
+  return sealed_.change(kinds::run, {"id = ?", {run_id}}, [&]() -> Result<void> {
+    for (const std::string& key : keys) {
+      // The trigger on the run's state takes hold of it.
+      VMPATCH_TRY(Statement insert, database().prepare("INSERT INTO run_disks (run_id, disk_key, held) VALUES (?, ?, 0)"));
+      VMPATCH_CHECK(insert.bind(run_id, key).run());
+    }
+    return {};
+  });
+}
+
 Result<void> SqliteStore::lease(const std::string& run_id, const Holder& holder, const std::vector<std::string>& disks) {
   VMPATCH_TRY(const auto keys, checked_keys(run_id, disks));
   return write([&]() -> Result<void> {
     VMPATCH_TRY(const Run run, load_run(run_id));
+    VMPATCH_CHECK(check_unfinished());
     VMPATCH_CHECK(check_free(run, keys));
     VMPATCH_CHECK(set_holder(run_id, holder));
-    for (const std::string& key : keys) {
-      // The trigger on the run's state takes hold of it.
-      VMPATCH_TRY(Statement insert, database_.prepare("INSERT INTO run_disks (run_id, disk_key, held) VALUES (?, ?, 0)"));
-      VMPATCH_CHECK(insert.bind(run_id, key).run());
-    }
+    VMPATCH_CHECK(add_disks(run_id, keys));
     return set_state(run, RunState::leased, Json::object({{"holder", holder_json(holder)}}), "", {{"disks", keys}});
   });
 }
@@ -147,18 +161,16 @@ Result<void> SqliteStore::adopt(const std::string& run_id, const Holder& holder)
                   escape_untrusted(run.machine_name), run.holder.pid);
     }
     VMPATCH_CHECK(set_holder(run_id, holder));
-    {
-      VMPATCH_TRY(Statement count,
-                  database_.prepare("UPDATE runs SET recovery_attempts = recovery_attempts + 1 WHERE id = ?"));
-      VMPATCH_CHECK(count.bind(run_id).run());
-    }
+    VMPATCH_CHECK(sealed_.change(kinds::run, {"id = ?", {run_id}}, [&]() -> Result<void> {
+      VMPATCH_TRY(Statement count, database().prepare("UPDATE runs SET recovery_attempts = recovery_attempts + 1 WHERE id = ?"));
+      return count.bind(run_id).run();
+    }));
     return note("run.adopted", run_id, {{"machine", run.machine_uuid}, {"attempt", run.recovery_attempts + 1}});
   });
 }
 
 Result<std::vector<Run>> SqliteStore::runs(const RunFilter& filter) {
-  const std::lock_guard lock(mutex_);
-  std::string where = filter.unfinished_only ? "state NOT IN ('attested', 'discarded', 'failed')" : "1";
+  std::string where = filter.unfinished_only ? std::string(unfinished) : "1";
   std::vector<std::string> values;
   if (filter.machine_uuid) {
     where += " AND machine_uuid = ?";
@@ -174,7 +186,16 @@ Result<std::vector<Run>> SqliteStore::runs(const RunFilter& filter) {
     where += "))";
     values.insert(values.end(), filter.disks.begin(), filter.disks.end());
   }
-  return select_runs(database_, where, values, filter.limit);
+  return ask([&]() -> Result<std::vector<Run>> {
+    if (filter.unfinished_only) VMPATCH_CHECK(check_unfinished());
+    const std::string limited = filter.limit == 0 ? where : fmt::format("{} ORDER BY sequence DESC LIMIT {}", where, filter.limit);
+    VMPATCH_CHECK(sealed_.check(kinds::run, {limited, values}));
+    return select_runs(database(), where, values, filter.limit);
+  });
+}
+
+Result<void> SqliteStore::check_unfinished() {
+  return sealed_.check_prefix(kinds::run, "open", "open/", {std::string(unfinished)});
 }
 
 }  // namespace vmpatch::ledger

@@ -27,17 +27,18 @@ Error not_kept(const Undo& undo) {
 }  // namespace
 
 Result<Undo> SqliteStore::load_undo(const std::string& run_id) {
-  VMPATCH_TRY(Statement select, database_.prepare(fmt::format("SELECT {} FROM undo WHERE run_id = ?", undo_columns)));
+  VMPATCH_CHECK(sealed_.check_key(kinds::undo, run_id, "undo/" + run_id, {"run_id = ?", {run_id}}));
+  VMPATCH_TRY(Statement select, database().prepare(fmt::format("SELECT {} FROM undo WHERE run_id = ?", undo_columns)));
   VMPATCH_TRY(auto found, read_undos(select.bind(run_id)));
   if (found.empty()) return fail(Errc::not_found, "run {} has no undo, so it cannot be taken back", escape_untrusted(run_id));
   return std::move(found.front());
 }
 
 Result<void> SqliteStore::set_undo(const Undo& undo, UndoState to, const std::string& used_by) {
-  {
-    VMPATCH_TRY(Statement update, database_.prepare("UPDATE undo SET state = ?, used_by = ? WHERE run_id = ?"));
-    VMPATCH_CHECK(update.bind(to_string(to), used_by, undo.run_id).run());
-  }
+  VMPATCH_CHECK(sealed_.change(kinds::undo, {"run_id = ?", {undo.run_id}}, [&]() -> Result<void> {
+    VMPATCH_TRY(Statement update, database().prepare("UPDATE undo SET state = ?, used_by = ? WHERE run_id = ?"));
+    return update.bind(to_string(to), used_by, undo.run_id).run();
+  }));
   Json data{{"machine", undo.machine_uuid}, {"from", to_string(undo.state)}};
   if (const std::string& by = used_by.empty() ? undo.used_by : used_by; !by.empty()) data["by"] = by;
   return note(fmt::format("undo.{}", to_string(to)), undo.run_id, data);
@@ -45,7 +46,7 @@ Result<void> SqliteStore::set_undo(const Undo& undo, UndoState to, const std::st
 
 Result<void> SqliteStore::let_undo_go(const Run& run, RunState to) {
   if (!is_final(to)) return {};
-  VMPATCH_TRY(Statement select, database_.prepare(fmt::format("SELECT {} FROM undo WHERE state = 'in_use' AND used_by = ?", undo_columns)));
+  VMPATCH_TRY(Statement select, database().prepare(fmt::format("SELECT {} FROM undo WHERE state = 'in_use' AND used_by = ?", undo_columns)));
   VMPATCH_TRY(const auto used, read_undos(select.bind(run.id)));
   for (const Undo& undo : used) {
     VMPATCH_CHECK(to == RunState::attested ? set_undo(undo, UndoState::spent, run.id) : set_undo(undo, UndoState::kept, ""));
@@ -61,15 +62,17 @@ Result<void> SqliteStore::keep_undo(const Undo& undo) {
     if (run.machine_uuid != undo.machine_uuid) {
       return fail(Errc::failed, "run {} is not about machine {}", run.id, escape_untrusted(undo.machine_uuid));
     }
-    {
-      VMPATCH_TRY(Statement insert, database_.prepare(fmt::format("INSERT INTO undo ({}) VALUES (?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT DO "
-                                                                  "NOTHING", undo_columns)));
+    const auto known = load_undo(undo.run_id);
+    if (known) return fail(Errc::refused, "run {} has an undo already", undo.run_id);
+    if (known.error().code != Errc::not_found) return known.error();
+    VMPATCH_CHECK(sealed_.change(kinds::undo, {"run_id = ?", {undo.run_id}}, [&]() -> Result<void> {
+      VMPATCH_TRY(Statement insert,
+                  database().prepare(fmt::format("INSERT INTO undo ({}) VALUES (?, ?, ?, ?, ?, ?, '', ?)", undo_columns)));
       const std::string detail = undo.detail.is_null() ? "{}" : dump_json(undo.detail);
       const Time created = undo.created == Time{} ? clock_.now() : undo.created;
-      VMPATCH_CHECK(insert.bind(undo.run_id, undo.machine_uuid, undo.machine_name, created, static_cast<std::int64_t>(undo.bytes),
-                                to_string(undo.state), detail).run());
-    }
-    if (database_.changes() == 0) return fail(Errc::refused, "run {} has an undo already", undo.run_id);
+      return insert.bind(undo.run_id, undo.machine_uuid, undo.machine_name, created, static_cast<std::int64_t>(undo.bytes),
+                         to_string(undo.state), detail).run();
+    }));
     return note("undo.kept", undo.run_id, {{"machine", undo.machine_uuid}, {"bytes", undo.bytes}});
   });
 }
@@ -123,20 +126,24 @@ Result<void> SqliteStore::expire_undo(const std::string& run_id) {
 }
 
 Result<std::vector<Undo>> SqliteStore::undos(const UndoFilter& filter) {
-  const std::lock_guard lock(mutex_);
-  std::string where = "1";
-  if (filter.machine_uuid) where += " AND machine_uuid = ?";
-  if (filter.run_id) where += " AND run_id = ?";
-  if (filter.created_before) where += " AND created < ?";
+  Which which{"1"};
+  const auto also = [&](std::string_view condition, std::string value) {
+    which.where += condition;
+    which.values.push_back(std::move(value));
+  };
+  if (filter.machine_uuid) also(" AND machine_uuid = ?", *filter.machine_uuid);
+  if (filter.run_id) also(" AND run_id = ?", *filter.run_id);
+  if (filter.created_before) also(" AND created < ?", std::to_string(filter.created_before->time_since_epoch().count()));
   std::string states;
   for (const UndoState state : filter.states) states += fmt::format("{}'{}'", states.empty() ? "" : ", ", to_string(state));
-  if (!states.empty()) where += fmt::format(" AND state IN ({})", states);
-  VMPATCH_TRY(Statement select,
-              database_.prepare(fmt::format("SELECT {} FROM undo WHERE {} ORDER BY created, run_id", undo_columns, where)));
-  if (filter.machine_uuid) select.bind(*filter.machine_uuid);
-  if (filter.run_id) select.bind(*filter.run_id);
-  if (filter.created_before) select.bind(*filter.created_before);
-  return read_undos(select);
+  if (!states.empty()) which.where += fmt::format(" AND state IN ({})", states);
+  return ask([&]() -> Result<std::vector<Undo>> {
+    VMPATCH_CHECK(sealed_.check(kinds::undo, which));
+    VMPATCH_TRY(Statement select, database().prepare(fmt::format("SELECT {} FROM undo WHERE {} ORDER BY created, run_id", undo_columns,
+                                                                 which.where)));
+    for (const std::string& value : which.values) select.bind(value);
+    return read_undos(select);
+  });
 }
 
 }  // namespace vmpatch::ledger

@@ -15,8 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "ledger/sqlite/database.hpp"
-#include "ledger/sqlite/rows.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/process.hpp"
@@ -54,13 +52,12 @@ Result<void> fill_ledger(const fs::path& folder, const std::string& measured, co
   attestation.identities = gate::to_json(gate::load_identities(machine));
   attestation.satisfied = Json::array({{{"id", "debian-12-openssl"}, {"version", 3}, {"digest", "00"}}});
   attestation.envelope = std::string(1500, 'x');
-  VMPATCH_TRY(auto database, ledger::Database::open(folder / "ledger.sqlite", {}));
-  // One transaction for all: the Store would sync ten thousand times.
-  return database.transaction([&]() -> Result<void> {
+  // One transaction for all: alone, each would be synced.
+  return store->together([&]() -> Result<void> {
     for (int i = 0; i < machines; ++i) {
       attestation.machine_uuid = i == machines / 2 ? measured : random_uuid();
       attestation.machine_name = fmt::format("web{:05}", i);
-      VMPATCH_CHECK(ledger::insert_attestation(database, attestation));
+      VMPATCH_CHECK(store->attest_checked(attestation));
     }
     return {};
   });
@@ -148,8 +145,9 @@ int main(int argc, char** argv) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   const fs::path base = argc > 1 ? fs::path(argv[1]) : fs::temp_directory_path();
   const int runs = argc > 2 ? std::atoi(argv[2]) : 500;
+  // The anchor lies beside the state folder.
   const fs::path folder = base / ("vm-patch-bench-" + random_uuid());
-  const auto done = bench(folder, std::max(runs, 1));
+  const auto done = bench(folder / "state", std::max(runs, 1));
   if (!done) std::fprintf(stderr, "%s\n", done.error().message.c_str());
   const auto removed = remove_tree(folder);
   const auto marks_removed = remove_tree(fs::path("/dev/shm") / folder.filename());

@@ -19,12 +19,14 @@ using LedgerRun = Run;  // ::testing::Test has a private Run
 class LedgerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("vm-patch-ledger-" + random_uuid());
+    // The anchor lies beside the state folder.
+    base_ = std::filesystem::temp_directory_path() / ("vm-patch-ledger-" + random_uuid());
+    folder_ = base_ / "state";
     store_ = open();
   }
   void TearDown() override {
     store_.reset();
-    ASSERT_TRUE(remove_tree(folder_));
+    ASSERT_TRUE(remove_tree(base_));
   }
 
   [[nodiscard]] std::filesystem::path file() const { return folder_ / "ledger.sqlite"; }
@@ -98,7 +100,23 @@ class LedgerTest : public ::testing::Test {
     sqlite3_close(db);
   }
 
-  std::filesystem::path folder_;
+  /// What somebody with root and the sqlite3 tool would do who knows of the triggers: they are there again afterwards.
+  void tamper(const std::string& text, const char* file_name = "ledger.sqlite") {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open((folder_ / file_name).c_str(), &db), SQLITE_OK);
+    std::string drop, make;
+    sqlite3_stmt* triggers = nullptr;
+    ASSERT_EQ(sqlite3_prepare_v2(db, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'", -1, &triggers, nullptr), SQLITE_OK);
+    while (sqlite3_step(triggers) == SQLITE_ROW) {
+      drop += fmt::format("DROP TRIGGER {};", reinterpret_cast<const char*>(sqlite3_column_text(triggers, 0)));
+      make += fmt::format("{};", reinterpret_cast<const char*>(sqlite3_column_text(triggers, 1)));
+    }
+    sqlite3_finalize(triggers);
+    EXPECT_EQ(sqlite3_exec(db, (drop + text + ";" + make).c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    sqlite3_close(db);
+  }
+
+  std::filesystem::path base_, folder_;
   FixedClock clock_{*parse_time("2026-11-01T10:00:00Z")};
   std::unique_ptr<Store> store_;
 };

@@ -9,10 +9,6 @@ class AuditChainTest : public LedgerTest {
     LedgerTest::SetUp();
     for (int i = 0; i < 5; ++i) ASSERT_TRUE(store_->audit("test.row", "x", {{"i", i}}));
   }
-  /// What somebody with root and the sqlite3 tool would do.
-  void tamper(const std::string& statement) {
-    sql("DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete; " + statement);
-  }
   std::string broken() {
     const auto verified = store_->verify_audit();
     EXPECT_FALSE(verified);

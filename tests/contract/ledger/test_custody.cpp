@@ -23,6 +23,11 @@ class CustodyTest : public LedgerTest {
     EXPECT_TRUE(opened) << (opened ? "" : opened.error().message);
     return opened ? std::move(*opened) : nullptr;
   }
+  std::vector<AuditRow> rows_of(const std::string& action) {
+    auto rows = *custody_->records(1, 100);
+    std::erase_if(rows, [&](const AuditRow& row) { return row.action != action; });
+    return rows;
+  }
   std::unique_ptr<CustodyStore> custody_;
 };
 
@@ -73,11 +78,29 @@ TEST_F(CustodyTest, forgotten_memory_leaves_the_identities_and_one_row_with_the_
   EXPECT_FALSE((*custody_->saved("m"))->memory);
   EXPECT_EQ((*custody_->saved("m"))->identities.at("vda"), 1);
   EXPECT_TRUE((*custody_->saved("other"))->memory);
-  const auto rows = custody_->records(1, 10);
-  ASSERT_EQ(rows->size(), 1U);
-  EXPECT_EQ(rows->at(0).action, "gate.forget-save");
-  EXPECT_EQ(rows->at(0).subject, "m");
-  EXPECT_EQ(rows->at(0).data.at("reason"), "thrown away");
+  const auto rows = rows_of("gate.forget-save");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows.at(0).subject, "m");
+  EXPECT_EQ(rows.at(0).data.at("reason"), "thrown away");
+}
+
+TEST_F(CustodyTest, memory_that_was_thrown_away_is_that_of_before_whether_it_was_recorded_or_not) {
+  const Time noon = clock_.now();
+  ASSERT_TRUE(custody_->throw_memory_away("unrecorded", noon, "file deleted", noon));
+  ASSERT_TRUE(custody_->put_saved("m", {.identities = {{"vda", 1}}, .time = noon, .memory = true}));
+  ASSERT_TRUE(custody_->put_saved("later", {.identities = {{"vda", 1}}, .time = noon + Seconds(1), .memory = true}));
+  for (const char* machine : {"m", "later"}) ASSERT_TRUE(custody_->throw_memory_away(machine, noon, "file deleted", noon + Seconds(2)));
+  custody_ = reopen();
+  const auto all = *custody_->all_saved();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_TRUE(all.at("unrecorded").identities.is_null());
+  for (const char* machine : {"unrecorded", "m", "later"}) EXPECT_EQ(all.at(machine).forgotten, noon) << machine;
+  EXPECT_FALSE(all.at("unrecorded").memory || all.at("m").memory);
+  EXPECT_TRUE(all.at("later").memory) << "saved after what was thrown away";
+  EXPECT_EQ(all.at("m").identities.at("vda"), 1);
+  ASSERT_TRUE(custody_->throw_memory_away("m", noon - Seconds(5), "again", noon + Seconds(3)));
+  EXPECT_EQ((*custody_->saved("m"))->forgotten, noon) << "an earlier one takes nothing back";
+  EXPECT_EQ(rows_of("gate.forget-save").size(), 4U);
 }
 
 TEST_F(CustodyTest, pending_restore_comes_back_until_it_is_dropped_and_leaves_the_custody_alone) {
@@ -133,7 +156,7 @@ TEST_F(CustodyTest, records_form_a_chain_and_tampering_is_found) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(custody_->record("gate.deny", "m", {{"i", i}}, clock_.now()));
   EXPECT_EQ(*custody_->verify(), 3);
   EXPECT_EQ(custody_->records(2, 10)->size(), 2U);
-  sql("DROP TRIGGER audit_no_update; UPDATE audit SET action = 'gate.allow' WHERE sequence = 2", "custody.sqlite");
+  tamper("UPDATE audit SET action = 'gate.allow' WHERE sequence = 2", "custody.sqlite");
   ASSERT_FALSE(custody_->verify());
   EXPECT_EQ(custody_->verify().error().code, Errc::untrusted);
 }

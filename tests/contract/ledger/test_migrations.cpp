@@ -1,12 +1,13 @@
 #include "contract/ledger/fixture.hpp"
 #include "ledger/sqlite/migrate.hpp"
+#include "ledger/sqlite/sealed_database.hpp"
 
 namespace vmpatch::ledger {
 namespace {
 
 class MigrationTest : public ::testing::Test {
  protected:
-  void TearDown() override { ASSERT_TRUE(remove_tree(folder_)); }
+  void TearDown() override { ASSERT_TRUE(remove_tree(base_)); }
   Database database(const std::string& name) {
     auto opened = Database::open(folder_ / name, {});
     EXPECT_TRUE(opened) << (opened ? "" : opened.error().message);
@@ -20,7 +21,8 @@ class MigrationTest : public ::testing::Test {
     }
     return text;
   }
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("vm-patch-migrate-" + random_uuid());
+  std::filesystem::path base_ = std::filesystem::temp_directory_path() / ("vm-patch-migrate-" + random_uuid());
+  std::filesystem::path folder_ = base_ / "state";
 };
 
 TEST_F(MigrationTest, fresh_schema_equals_the_one_migrated_from_every_earlier_version) {
@@ -77,6 +79,7 @@ TEST_F(MigrationTest, lease_of_version_1_still_holds_and_is_recovered_without_di
   const auto store = open_store(folder_ / "ledger.sqlite", clock);
   ASSERT_TRUE(store) << store.error().message;
   const auto unfinished = (*store)->runs({.unfinished_only = true});
+  ASSERT_TRUE(unfinished) << unfinished.error().message;
   ASSERT_EQ(unfinished->size(), 2U);
   EXPECT_TRUE(unfinished->at(0).disks.empty());
   LedgerRun run = unfinished->at(0);
@@ -87,6 +90,15 @@ TEST_F(MigrationTest, lease_of_version_1_still_holds_and_is_recovered_without_di
   EXPECT_EQ((*store)->lease(run.id, *this_holder(), {"disk"}).error().code, Errc::recovery_needed);
   ASSERT_TRUE((*store)->advance("c-back", RunState::committing, RunState::discarded, {}, "the way back"));
   EXPECT_EQ((*store)->undos({.run_id = "c"})->at(0).state, UndoState::kept);
+}
+
+/// A new migration needs the new digest in record_kinds.cpp, which this says; readers take no other schema.
+TEST_F(MigrationTest, schema_that_readers_ask_for_is_the_one_that_the_migrations_make) {
+  for (const RecordSchema* schema : {&ledger_schema(), &custody_schema()}) {
+    Database fresh = database("digest" + random_uuid());
+    ASSERT_TRUE(migrate(fresh, schema->migrations()));
+    EXPECT_EQ(sha256(*schema_text(fresh)).hex(), schema->schema_sha256) << schema->chain;
+  }
 }
 
 TEST_F(MigrationTest, second_migration_adds_to_the_first) {

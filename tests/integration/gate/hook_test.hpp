@@ -20,7 +20,9 @@ namespace vmpatch::gate {
 class HookTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    state_ = fs::canonical(fs::temp_directory_path()) / ("vm-patch-gate-" + random_uuid());
+    // The anchor lies beside the state folder.
+    base_ = fs::canonical(fs::temp_directory_path()) / ("vm-patch-gate-" + random_uuid());
+    state_ = base_ / "state";
     ASSERT_TRUE(make_dirs(state_, 0700));
     ASSERT_TRUE(make_dirs(run_dir() / "libvirt" / "qemu"));
     ASSERT_TRUE(make_dirs(image().parent_path()));
@@ -28,7 +30,7 @@ class HookTest : public ::testing::Test {
     create.argv = {"qemu-img", "create", "-q", "-f", "qcow2", image().string(), "64M"};
     ASSERT_TRUE(run_checked(create));
   }
-  void TearDown() override { ASSERT_TRUE(remove_tree(state_)); }
+  void TearDown() override { ASSERT_TRUE(remove_tree(base_)); }
 
   [[nodiscard]] fs::path image() const { return state_ / "disks" / "web01.qcow2"; }
   [[nodiscard]] fs::path run_dir() const { return state_ / "run"; }
@@ -156,7 +158,7 @@ class HookTest : public ::testing::Test {
     return ::testing::AssertionFailure() << "exit " << code << ", stderr: " << last_error_;
   }
 
-  fs::path state_;
+  fs::path base_, state_;
   std::string uuid_ = random_uuid();
   SystemClock clock_;
   std::string plugged_;  ///< further disks of the XML

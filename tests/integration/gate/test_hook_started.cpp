@@ -67,9 +67,17 @@ TEST_F(HookStartedTest, group_that_warns_or_is_open_reverts_all_the_same) {
   publish("    action: warn\n");
   EXPECT_EQ(gate("started"), 0) << last_error_;
   publish("    on_error: open\n");
+  fs::rename(image(), state_ / "away");
+  EXPECT_EQ(gate("started"), 0) << last_error_;
+}
+
+TEST_F(HookStartedTest, records_that_are_none_end_a_revert_whatever_the_group_says) {
+  prepare();
+  run_qemu({"-loadvm", "before"}, "paused", "user");
+  publish("    action: warn\n    on_error: open\n");
   for (const char* end : {"", "-wal", "-shm"}) fs::remove(state_ / (std::string("custody.sqlite") + end));
   ASSERT_TRUE(write_file_atomic(state_ / "custody.sqlite", std::string(8192, 'x'), 0600));
-  EXPECT_EQ(gate("started"), 0) << last_error_;
+  EXPECT_TRUE(denied(gate("started"), "records-tampered"));
 }
 
 TEST_F(HookStartedTest, start_that_no_prepare_was_seen_of_goes_on_without_custody) {

@@ -27,13 +27,35 @@ TEST(AuditRow, canonical_bytes_are_the_documented_format) {
                                         "25:{\"from\":\"verified\",\"n\":1},64:" + zeros + ",");
 }
 
+TEST(AuditRow, digest_over_the_records_is_the_last_field_of_the_second_format) {
+  AuditRow row = example();
+  row.records = sha256("all");
+  const std::string zeros(64, '0');
+  EXPECT_EQ(canonical_bytes(row), "vm-patch/audit/v2\n1:7,19:1793528430000000000,8:root (0),14:run.committing,3:abc,"
+                                  "25:{\"from\":\"verified\",\"n\":1},64:" + zeros + ",64:" + sha256("all").hex() + ",");
+}
+
+TEST(AuditRow, row_without_a_digest_over_the_records_may_not_follow_one_that_has_it) {
+  AuditRow first = example();
+  first.records = sha256("all");
+  first.digest = audit_digest(first);
+  AuditRow next = example();
+  next.sequence = 8;
+  next.previous = first.digest;
+  next.digest = audit_digest(next);
+  ASSERT_FALSE(check_audit_row(next, &first));
+  EXPECT_EQ(check_audit_row(next, &first).error().code, Errc::untrusted);
+  next.records = sha256("other");
+  next.digest = audit_digest(next);
+  EXPECT_TRUE(check_audit_row(next, &first));
+}
 
 TEST(AuditRow, every_field_changes_the_digest) {
   const std::vector<std::function<void(AuditRow&)>> changes{
       [](AuditRow& row) { row.sequence = 8; },           [](AuditRow& row) { row.time += std::chrono::nanoseconds(1); },
       [](AuditRow& row) { row.actor = "root (1)"; },     [](AuditRow& row) { row.action = "run.committed"; },
       [](AuditRow& row) { row.subject = "abd"; },        [](AuditRow& row) { row.data["n"] = 2; },
-      [](AuditRow& row) { row.previous.bytes[31] = 1; },
+      [](AuditRow& row) { row.previous.bytes[31] = 1; }, [](AuditRow& row) { row.records = Digest{}; },
   };
   for (std::size_t i = 0; i < changes.size(); ++i) {
     AuditRow row = example();

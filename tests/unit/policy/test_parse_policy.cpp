@@ -17,6 +17,7 @@ undo_keep: 2d
 boot_proof: false
 feeds: ["osv=https://example.org/all.zip", /srv/kev.json]
 feed_max_age: 12h
+audit: {anchor: /srv/worm/heads, syslog: false, command: [/usr/local/sbin/tell, "--host", a]}
 groups:
   - name: web
     match: {names: ["web*"], uuids: [AABBCCDD-0000-4000-8000-000000000001], metadata_groups: [web]}
@@ -40,6 +41,9 @@ TEST(ParsePolicy, every_key_is_read) {
   EXPECT_EQ(policy->undo_keep, Seconds(2 * 86400));
   EXPECT_EQ(policy->feeds, (std::vector<std::string>{"osv=https://example.org/all.zip", "/srv/kev.json"}));
   EXPECT_EQ(policy->feed_max_age, Seconds(12 * 3600));
+  EXPECT_EQ(policy->audit.anchor, "/srv/worm/heads");
+  EXPECT_FALSE(policy->audit.syslog);
+  EXPECT_EQ(policy->audit.command, (std::vector<std::string>{"/usr/local/sbin/tell", "--host", "a"}));
   ASSERT_EQ(policy->groups.size(), 2U);
   const Group& web = policy->groups[0];
   EXPECT_EQ(web.uuids.at(0), "aabbccdd-0000-4000-8000-000000000001");
@@ -61,6 +65,9 @@ TEST(ParsePolicy, empty_text_and_empty_path_give_the_defaults) {
     EXPECT_TRUE(policy->groups.empty());
     EXPECT_TRUE(policy->feeds.empty());
     EXPECT_EQ(policy->feed_max_age, Seconds(86400));
+    EXPECT_FALSE(policy->audit.anchor);
+    EXPECT_TRUE(policy->audit.syslog);
+    EXPECT_TRUE(policy->audit.command.empty());
   }
 }
 
@@ -90,6 +97,12 @@ TEST(ParsePolicy, every_mistake_is_a_usage_error_with_its_place) {
       {"space_reserve: -1\n", "f:2:16", "size"},
       {"space_reserve: 99999999999TiB\n", "f:2:16", "size"},
       {"undo_keep: 7\n", "f:2:12", ""},
+      {"audit: yes\n", "f:2:8", ""},
+      {"audit: {anchor: heads}\n", "f:2:17", "is not an absolute path"},
+      {"audit: {syslog: maybe}\n", "f:2:17", ""},
+      {"audit: {command: []}\n", "f:2:18", "needs a program"},
+      {"audit: {command: [tell]}\n", "f:2:18", "is not an absolute path"},
+      {"audit: {mail: root}\n", "f:2:9", "unknown key 'mail'"},
       {"boot_proof: true\n", "f:2:13", "boot proof"},
       {"boot_proof: yes\n", "f:2:13", ""},
       {"feeds: /srv/kev.json\n", "f:2:8", ""},

@@ -5,6 +5,8 @@ ALTER TABLE custody ADD COLUMN live TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE saved ADD COLUMN memory INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE saved ADD COLUMN managed INTEGER NOT NULL DEFAULT 0;
+-- Until when memory that was saved to a file was thrown away, as an operator said.
+ALTER TABLE saved ADD COLUMN forgotten INTEGER;
 
 CREATE TABLE restores (
   machine_uuid TEXT NOT NULL PRIMARY KEY,

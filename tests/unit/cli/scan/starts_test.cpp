@@ -23,7 +23,7 @@ inventory::Machine make_machine(const std::string& id = uuid) {
 class StartsTest : public ::testing::Test {
  protected:
   image::test::TempDir folder;
-  const std::filesystem::path file = folder / "custody.sqlite";
+  const std::filesystem::path file = folder / "state" / "custody.sqlite";  // the anchor lies beside the state folder
 
   void record(const std::string& action, const std::string& operation, Time time, const std::string& subject = uuid) {
     auto store = ledger::CustodyStore::open(file);

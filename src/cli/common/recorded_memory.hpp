@@ -1,0 +1,27 @@
+#pragma once
+// What the gate recorded of memory that was saved, for inventory::ChainOptions.
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "vmpatch/cli/context.hpp"
+#include "vmpatch/inventory/source.hpp"
+#include "vmpatch/ledger/gate_view.hpp"
+
+namespace vmpatch::cli {
+
+/// As it is now, for all machines. Without a custody database nothing is recorded.
+class RecordedMemory {
+ public:
+  static Result<RecordedMemory> load(const Context& context);
+  /// Of memory in a file: of that in libvirt's own folder libvirt itself tells.
+  [[nodiscard]] std::optional<Time> saved(const std::string& machine_uuid) const;
+  /// Memory of before is worthless: an operator said so; or it went into libvirt's own folder, where libvirt has none any more.
+  [[nodiscard]] std::optional<Time> forgotten(const std::string& machine_uuid) const;
+
+ private:
+  std::map<std::string, ledger::SavedMemory> all_;
+};
+
+}  // namespace vmpatch::cli

@@ -1,0 +1,154 @@
+#include "ledger/sqlite/examine.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "ledger/audit.hpp"
+#include "ledger/sqlite/audit_chain.hpp"
+#include "ledger/sqlite/schema_difference.hpp"
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::ledger {
+namespace {
+
+constexpr std::string_view accepted_action = "records.accepted";
+
+/// What is wrong with a row, and in which one, so that what was accepted later can be left out.
+struct RowProblem {
+  std::int64_t sequence;
+  std::string text;
+};
+
+Result<void> check_row(const AuditRow& row, const AuditRow* previous, bool first) {
+  if (previous != nullptr || first) return check_audit_row(row, previous);
+  // After a row that cannot be read, nothing is known but what this one says of itself.
+  if (row.digest == audit_digest(row)) return {};
+  return fail(Errc::untrusted, "audit row {} was changed: its digest does not fit", row.sequence);
+}
+
+class Examiner {
+ public:
+  explicit Examiner(SealedDatabase& sealed) : sealed_(sealed) {
+    examined_.chain = sealed.schema().chain;
+    examined_.file = sealed.database().file();
+    examined_.newest.chain = examined_.chain;
+  }
+
+  Result<Examined> run() {
+    const auto anchored = sealed_.anchor().read();
+    VMPATCH_CHECK(sealed_.database().snapshot([&]() -> Result<void> {
+      examine_anchor(anchored);
+      examine_schema();
+      examine_rows();
+      examine_records();
+      return {};
+    }));
+    return std::move(examined_);
+  }
+
+ private:
+  void problem(std::string text) { examined_.problems.push_back(std::move(text)); }
+  void problem(const Result<void>& done) {
+    if (!done) problem(done.error().message);
+  }
+
+  void examine_anchor(const Result<std::vector<Head>>& anchored) {
+    if (!anchored && anchored.error().code == Errc::not_found) return problem(fmt::format("its anchor {} is missing", anchor_name()));
+    if (!anchored) return problem(anchored.error().message);
+    const Head* head = find_head(*anchored, examined_.chain);
+    if (head == nullptr) return problem(fmt::format("its anchor {} says nothing about it", anchor_name()));
+    examined_.anchored = *head;
+  }
+
+  void examine_schema() {
+    const auto differences = schema_differences(sealed_.database(), sealed_.schema().migrations());
+    if (!differences) return problem(differences.error().message);
+    for (const SchemaDifference& difference : *differences) problem(difference.text());
+  }
+
+  void examine_rows() {
+    std::vector<RowProblem> found;
+    std::optional<Digest> at_anchor;
+    const auto visit = [&](const Result<AuditRow>& row, const AuditRow* previous) -> Result<void> {
+      const bool first = examined_.rows++ == 0;
+      if (!row) found.push_back({examined_.newest.sequence + 1, row.error().message});
+      if (!row) return {};
+      if (const auto checked = check_row(*row, previous, first); !checked) found.push_back({row->sequence, checked.error().message});
+      if (examined_.anchored && row->sequence == examined_.anchored->sequence) at_anchor = row->digest;
+      if (row->action == accepted_action) examined_.accepted.push_back(*row);
+      newest_ = *row;
+      examined_.newest.sequence = row->sequence;
+      examined_.newest.digest = row->digest;
+      examined_.newest.time = row->time;
+      return {};
+    };
+    problem(each_audit_row(sealed_.database(), 0, visit));
+    const std::int64_t from = examined_.accepted.empty() ? 0 : examined_.accepted.back().sequence;
+    for (RowProblem& row : found) {
+      if (row.sequence >= from) problem(std::move(row.text));
+    }
+    const auto given = last_given_sequence(sealed_.database());
+    if (given && *given != examined_.newest.sequence) {
+      problem(fmt::format("audit row {} is missing: the chain ends at row {}", examined_.newest.sequence + 1, examined_.newest.sequence));
+    }
+    compare_with_anchor(at_anchor);
+  }
+
+  void compare_with_anchor(const std::optional<Digest>& at_anchor) {
+    if (!examined_.anchored || examined_.anchored->sequence == 0) return;
+    const Head& anchored = *examined_.anchored;
+    if (anchored.sequence > examined_.newest.sequence) {
+      problem(fmt::format("it is older than its anchor {}: it ends at audit row {}, and the anchor knows row {} of {}", anchor_name(),
+                          examined_.newest.sequence, anchored.sequence, format_time(anchored.time)));
+    } else if (at_anchor != anchored.digest) {
+      problem(fmt::format("audit row {} is not the one that the anchor {} knows: the chain was computed anew", anchored.sequence, anchor_name()));
+    }
+  }
+
+  void examine_records() {
+    const bool told = newest_ && newest_->records;
+    if (newest_ && !told) problem(fmt::format("audit row {} has no digest over the records", newest_->sequence));
+    problem(sealed_.check_seals(told ? *newest_->records : SealTree::empty()));
+    auto missing = sealed_.stored_seals();
+    if (!missing) return problem(missing.error().message);
+    for (const RecordKind* kind : sealed_.schema().kinds()) {
+      const auto all = sealed_.records(*kind, {"1"});
+      if (!all) {
+        problem(all.error().message);
+        continue;
+      }
+      for (const auto& [key, record] : *all) {
+        const auto seal = missing->find(key);
+        const std::string name = escape_untrusted(key);
+        if (seal == missing->end()) {
+          problem(fmt::format("record {} was put in by something else than vm-patch", name));
+        } else {
+          if (seal->second != record.digest) problem(fmt::format("record {} was changed by something else than vm-patch", name));
+          missing->erase(seal);
+        }
+      }
+    }
+    for (const auto& [key, digest] : *missing) problem(fmt::format("record {} is missing", escape_untrusted(key)));
+  }
+
+  [[nodiscard]] std::string anchor_name() const { return sealed_.anchor().file().string(); }
+
+  SealedDatabase& sealed_;
+  Examined examined_;
+  std::optional<AuditRow> newest_;
+};
+
+}  // namespace
+
+Result<Examined> examine(SealedDatabase& sealed) { return Examiner(sealed).run(); }
+
+Result<std::int64_t> verify_database(SealedDatabase& sealed) {
+  VMPATCH_TRY(const Examined examined, examine(sealed));
+  if (examined.problems.empty()) return examined.rows;
+  const std::size_t more = examined.problems.size() - 1;
+  return fail(Errc::untrusted, "{}: {}{}", examined.file.string(), examined.problems.front(),
+              more == 0 ? "" : fmt::format(" (and {} more; see `vm-patch audit verify`)", more));
+}
+
+}  // namespace vmpatch::ledger
