@@ -85,9 +85,9 @@ class Round:
         if self.host.virsh(*start).returncode != 0:
             return None
         began = time.time()
-        before = self.host.digests()
+        before = self.host.digests(in_use=True)
         time.sleep(0.7)
-        after = self.host.digests()
+        after = self.host.digests(in_use=True)
         ended = time.time()
         done = self.host.virsh("destroy", who)
         if done.returncode != 0:

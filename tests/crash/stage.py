@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 CRASH = os.environ["VMPATCH_CRASH"]
 ROOM = 1 << 20  # of the text
@@ -39,6 +40,25 @@ def must(*argv):
 def expect(what, wanted, got):
     if wanted != got:
         raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+def must_when_free(*argv):
+    """The QEMU of a killed process ends a moment after it."""
+    for _ in range(100):
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode == 0 or "lock" not in done.stdout:
+            break
+        time.sleep(0.1)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(argv)}: exit code {done.returncode}: {done.stdout}")
+
+
+def replace(source, target):
+    """The same content, or none where there is none."""
+    if os.path.exists(source):
+        shutil.copyfile(source, target)
+    elif os.path.exists(target):
+        os.unlink(target)
 
 
 def noise(seed, mib):
@@ -80,8 +100,10 @@ class Disk:
             must("losetup", "--detach", self.loop)
             self.loop = None
 
-    def digest(self):
-        """Of what the guest sees."""
+    def digest(self, in_use=False):
+        """Of what the guest sees, once nobody writes it any more, or of a raw file that is in use."""
+        if not in_use:
+            must_when_free("qemu-img", "info", "-f", self.format, self.path)
         if self.loop:
             must("blockdev", "--flushbufs", self.loop)
         if self.format == "raw":
@@ -204,8 +226,8 @@ class Stage:
 
     # --- the disks ---
 
-    def digests(self):
-        return [disk.digest() for disk in self.disks]
+    def digests(self, in_use=False):
+        return [disk.digest(in_use) for disk in self.disks]
 
     def keep(self):
         """From now on put_back() goes here: disks and ledger."""
@@ -213,16 +235,14 @@ class Stage:
             disk.keep()
         shutil.rmtree(self.path("state.kept"), ignore_errors=True)
         shutil.copytree(self.state, self.path("state.kept"))
-        if os.path.exists(self.state + ".anchor"):
-            shutil.copyfile(self.state + ".anchor", self.path("anchor.kept"))
+        replace(self.state + ".anchor", self.path("anchor.kept"))
 
     def put_back(self):
         for disk in self.disks:
             disk.put_back()
         shutil.rmtree(self.state)
         shutil.copytree(self.path("state.kept"), self.state)
-        if os.path.exists(self.path("anchor.kept")):
-            shutil.copyfile(self.path("anchor.kept"), self.state + ".anchor")
+        replace(self.path("anchor.kept"), self.state + ".anchor")
 
     def sound(self):
         for disk in self.disks:

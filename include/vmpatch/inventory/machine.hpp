@@ -111,13 +111,13 @@ Result<Machine> parse_domain_xml(std::string_view xml, std::string_view origin);
 Result<Snapshot> parse_snapshot_xml(std::string_view xml, std::string_view origin);
 
 /// What libvirt itself notes of a machine that it runs: /run/libvirt/qemu/NAME.xml. Words as libvirt writes them, e.g. "paused",
-/// "save" (virDomainState and its reasons), "snapshot" (virDomainAsyncJob; "" = none).
+/// "save" (virDomainState and its reasons), "snapshot" (virDomainAsyncJob); "" = none is noted.
 struct DomainStatus {
   std::string state, reason, job;
   int pid = 0;      ///< of its QEMU; 0: none is noted
   Machine machine;  ///< with the disks that it has now
 };
-/// Pure; the same bounds. Errc::failed: no <domstatus>, or without state or a domain. Target: inventory_xml.
+/// Pure; the same bounds. Errc::failed: no <domstatus>, or without a domain. Target: inventory_xml.
 Result<DomainStatus> parse_domain_status(std::string_view xml, std::string_view origin);
 
 /// The machine as it would be, for reading: its disks are the snapshot's.

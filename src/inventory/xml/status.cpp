@@ -15,7 +15,6 @@ Result<DomainStatus> parse_domain_status(std::string_view bytes, std::string_vie
   const xmlNode* top = xmlDocGetRootElement(document.get());
   DomainStatus status;
   status.state = xml::attribute_or(top, "state", "");
-  if (status.state.empty()) return fail(Errc::failed, "{} has no state", what);
   status.reason = xml::attribute_or(top, "reason", "");
   const std::string pid = xml::attribute_or(top, "pid", "");
   int number = 0;

@@ -128,6 +128,40 @@ TEST_F(HookDecisionTest, dead_run_denies_only_from_committing_on) {
   EXPECT_TRUE(denied(gate("prepare"), "quarantined"));
 }
 
+TEST_F(HookDecisionTest, torn_disk_is_denied_under_any_uuid_and_below_any_clone_whatever_the_group) {
+  using enum ledger::RunState;
+  store();
+  auto machine = inventory::parse_domain_xml(xml(), "test");
+  ASSERT_TRUE(machine);
+  ledger::Run run;
+  run.id = random_uuid();
+  run.machine_uuid = random_uuid();
+  run.holder = *ledger::this_holder();
+  run.holder.start_time += 1;
+  ASSERT_TRUE(store()->create_run(run));
+  ASSERT_TRUE(store()->lease(run.id, run.holder, {image::file_id(load_identities(*machine).at("vda").front())}));
+  ledger::RunState from = leased;
+  for (const ledger::RunState to : {staged, patched, verified, committing}) {
+    ASSERT_TRUE(store()->advance(run.id, from, to, {}, ""));
+    from = to;
+  }
+  EXPECT_TRUE(denied(gate("prepare"), "run-unfinished")) << "no group, another UUID";
+  add_override();
+  EXPECT_TRUE(denied(gate("prepare"), "run-unfinished"));
+  uuid_ = random_uuid();
+  const fs::path clone = state_ / "disks" / "clone.qcow2";
+  Command create;
+  create.argv = {"/usr/bin/qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image().string(), clone.string()};
+  ASSERT_TRUE(run_checked(create));
+  std::string of_clone = xml("clone01");
+  of_clone.replace(of_clone.find(image().string()), image().string().size(), clone.string());
+  last_error_ = call("prepare", of_clone, "clone01").err;
+  EXPECT_TRUE(denied(denied_exit_code, "run-unfinished"));
+  ASSERT_TRUE(store()->advance(run.id, committing, discarded, {}, "went back"));
+  EXPECT_EQ(gate("prepare"), 0) << last_error_;
+  EXPECT_EQ(call("prepare", of_clone, "clone01").exit_code, 0);
+}
+
 TEST_F(HookDecisionTest, proof_denies_exactly_one_machine) {
   store();
   ASSERT_TRUE(write_file_atomic(state_ / "gate-proof", uuid_ + "\n", 0600));

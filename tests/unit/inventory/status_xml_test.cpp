@@ -24,6 +24,7 @@ TEST(StatusXml, says_what_libvirt_notes_of_a_machine_that_is_saved) {
 TEST(StatusXml, no_job_is_none) {
   EXPECT_EQ(parse_domain_status(status_xml("state='running' reason='booted' pid='2'", ""), "web")->job, "");
   EXPECT_EQ(parse_domain_status(status_xml("state='running' pid='2'", "<job type='none' async='none'/>"), "web")->job, "");
+  EXPECT_EQ(parse_domain_status(status_xml("pid='2'", ""), "web")->state, "");
 }
 
 TEST(StatusXml, what_is_no_number_of_a_process_names_none) {
@@ -34,8 +35,8 @@ TEST(StatusXml, what_is_no_number_of_a_process_names_none) {
   }
 }
 
-TEST(StatusXml, what_has_no_state_or_no_domain_is_an_error) {
-  for (const auto& text : {status_xml("pid='7'", ""), status_xml("state='running' pid='7'", "", "x"), std::string("<domstatus state='running' pid='7'/>"),
+TEST(StatusXml, what_has_no_domain_is_an_error) {
+  for (const auto& text : {status_xml("state='running' pid='7'", "", "x"), std::string("<domstatus state='running' pid='7'/>"),
                            std::string("<domain/>"), std::string()}) {
     const auto status = parse_domain_status(text, "web");
     ASSERT_FALSE(status) << text;
