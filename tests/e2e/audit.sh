@@ -61,7 +61,7 @@ allowed() { expect_exit 0 gate prepare && expect_exit 0 gate release; }
 tampered() {
   expect_exit 5 vm-patch audit verify
   expect_text "$ERR" "$1"
-  expect_exit 1 gate prepare
+  expect_exit 20 gate prepare
   expect_text "$ERR" 'denied: records-tampered: '
 }
 
@@ -88,13 +88,13 @@ python3 - "$disk" <<'PYTHON'
 import sys
 with open(sys.argv[1], "r+b") as disk: disk.write(disk.read(1))
 PYTHON
-expect_exit 1 gate prepare
+expect_exit 20 gate prepare
 expect_text "$ERR" 'denied: unattested-change: '
 expect_exit 0 vm-patch gate override -a "$disk" --format raw --reason 'a real one'
 identities=$(value ledger.sqlite 'SELECT identities FROM overrides')
 expect_exit 0 gate prepare
 back good
-expect_exit 1 gate prepare
+expect_exit 20 gate prepare
 expect_text "$ERR" 'denied: unattested-change: '
 now=$(date +%s)000000000
 sql ledger.sqlite "INSERT INTO overrides VALUES ('forged', '$uuid', '$identities', 'none', 'nobody', $now - 1000000000, $now + 3600000000000)"
@@ -184,7 +184,7 @@ expect_text "$OUT" 'nothing to accept'
 title 'a database that is gone is not made anew behind its anchor'
 rm "$state"/custody.sqlite*
 expect_exit 5 vm-patch audit verify
-expect_exit 1 gate prepare
+expect_exit 20 gate prepare
 expect_text "$ERR" 'denied: records-tampered: .*custody\.sqlite is missing'
 [ ! -e "$state/custody.sqlite" ] || failed 'it was made anew'
 back good

@@ -164,5 +164,8 @@ expect_same "digest of the good image" "$good_before" "$(digest_of "$good")"
 expect_exit 0 vm-patch recover
 expect_text "$OUT" 'no interrupted run'
 nothing_left
-[ -z "$(find "$WORK/state/undo" -mindepth 1)" ] || failed 'undo images are left'
+rolled_back=$(vm-patch history --json | python3 -c '
+import json, sys
+print(next(r["id"] for r in json.load(sys.stdin)["runs"] if r["kind"] == "rollback"))')
+expect_same 'what is kept' "$rolled_back" "$(ls "$WORK/state/undo")"
 expect_exit 0 vm-patch audit verify

@@ -157,7 +157,7 @@ for trouble in '' "$damaged" "$no_ledger" "$hold"; do
   guest_writes web01
   [ -z "$trouble" ] || program_at started "$trouble"
   expect_exit 1 virsh snapshot-revert web01 before
-  expect_text "$ERR" 'denied: (unattested-change|ledger-unreadable|custody-unreadable|timeout)'
+  expect_text "$ERR" 'denied: (unattested-change|records-tampered|ledger-unreadable|custody-unreadable|timeout)'
   expect_same "after: $trouble" 'shut off' "$(state_of web01)"
   mend
   real_program

@@ -46,7 +46,7 @@ expect_exit 0 vm-patch verify -a "$disk" --format qcow2 -r "$home/demo.vmpatch"
 expect_exit 0 vm-patch inspect -a "$disk" --format qcow2 --packages
 expect_text "$OUT" 'demo-conf.*2\.0'
 expect_exit 0 vm-patch history
-expect_text "$OUT" "demo v1 +attested +$run"
+expect_text "$OUT" "demo v1 +attested +kept +$run"
 expect_exit 0 vm-patch audit verify
 
 title 'rollback gives the content back'
