@@ -14,6 +14,7 @@
 #include "app/paths.hpp"
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
+#include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/side_by_side.hpp"
 #include "vmpatch/core/text.hpp"
@@ -164,8 +165,12 @@ int run_words(int argc, char** argv) {
 int run_application(int argc, char** argv) {
   // A daemon or a reader that goes away is an error of one call, not the end of everything that goes on. Children start with the default.
   std::signal(SIGPIPE, SIG_IGN);
+  // A limit on the size of files, too: EFBIG.
+  std::signal(SIGXFSZ, SIG_IGN);
   hold_standard_streams();
-  return check_output(run_words(argc, argv));
+  const int code = check_output(run_words(argc, argv));
+  end_by_noted_signal();
+  return code;
 }
 
 }  // namespace vmpatch::app

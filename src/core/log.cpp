@@ -1,9 +1,8 @@
 #include "vmpatch/core/log.hpp"
 
-#include <unistd.h>
-
 #include "vmpatch/core/clock.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/interruption.hpp"
 
 namespace vmpatch {
 namespace {
@@ -32,7 +31,7 @@ void StderrLog::write(Level level, std::string_view line) {
   const std::string text =
       level == Level::info ? fmt::format("vm-patch: {}\n", line) : fmt::format("vm-patch: {}: {}\n", word(level), line);
   const std::lock_guard lock(mutex_);
-  write_line(STDERR_FILENO, text);
+  write_diagnostics(text);
 }
 
 void FileLog::write(Level level, std::string_view line) {

@@ -1,11 +1,14 @@
 #include "engine/attest.hpp"
 #include "engine/run.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::engine {
 
 Result<Report> apply(const Environment& environment, const Job& job, const inventory::Machine& machine) {
+  // Of a machine before this one.
+  VMPATCH_CHECK(check_interruption());
   VMPATCH_TRY(auto assessment, assess_fully(environment, job, machine));
   Report report;
   report.plan = assessment.plan;

@@ -8,6 +8,7 @@
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
@@ -126,6 +127,7 @@ Result<Reading> Reading::open(const ReadEnvironment& environment, const inventor
   request.cache_dir = environment.places.cache;
   request.log_fd = reading.log_.get();
   request.prepared = prepared;
+  request.keep_going = check_interruption;
   auto guest = environment.opener.open_read(request);
   if (!guest) return guest.error().in(fmt::format("reading the guest of {}", escape_untrusted(machine.name)));
   reading.guest_ = std::move(*guest);

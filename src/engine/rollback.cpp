@@ -5,6 +5,7 @@
 #include "engine/rollback_check.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
@@ -58,6 +59,7 @@ class Rollback {
         started_(environment.clock.now()) {}
 
   Result<Report> execute() {
+    const SignalHold hold;
     VMPATCH_TRY(original_disks_, recorded_disks(original_));
     if (auto done = phases(); !done) {
       if (!record_.exists()) return done.error();

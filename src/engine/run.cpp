@@ -9,6 +9,7 @@
 #include "engine/verification.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
@@ -49,6 +50,7 @@ Run::Run(const Environment& environment, const Job& job, const inventory::Machin
 }
 
 Result<Report> Run::execute() {
+  const SignalHold hold;
   VMPATCH_CHECK(check_space());
   VMPATCH_CHECK(check_writable());
   VMPATCH_CHECK(open_log());
@@ -141,6 +143,7 @@ Result<guest::OpenRequest> Run::export_overlays(const std::string& suffix, bool 
   request.work_dir = scratch_->path();
   request.cache_dir = environment_.places.cache;
   request.log_fd = log_fd_.get();
+  request.keep_going = check_interruption;
   return request;
 }
 

@@ -2,6 +2,7 @@
 
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/host.hpp"
+#include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -17,6 +18,13 @@ Result<void> check_readable(const ledger::Run& run) {
   if (schema <= newest_schema && strategy == to_string(Strategy::in_place)) return {};
   return fail(Errc::refused, "run {} was recorded by a newer vm-patch (schema {}, strategy {}); end it with that one", run.id, schema,
               escape_untrusted(strategy));
+}
+
+/// No disk is written yet, and `to` is no ending. From the point of no return on, what was begun is finished first.
+bool may_still_end(ledger::RunState from, ledger::RunState to) {
+  using ledger::RunState;
+  if (from == RunState::committing || from == RunState::committed || from == RunState::quarantined) return false;
+  return to != RunState::discarded && to != RunState::failed && to != RunState::quarantined;
 }
 
 /// Of schema 1.
@@ -131,6 +139,7 @@ std::vector<std::string> disk_keys(const Identities& identities) {
 Result<void> RunRecord::transition(ledger::RunState to, const std::function<Result<void>()>& act) {
   const auto name = ledger::to_string(to);
   if (environment_.on_transition) VMPATCH_CHECK(environment_.on_transition("before", name));
+  if (may_still_end(run_.state, to)) VMPATCH_CHECK(check_interruption());
   VMPATCH_CHECK(act());
   run_.state = to;
   return environment_.on_transition ? environment_.on_transition("after", name) : Result<void>();

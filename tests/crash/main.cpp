@@ -65,6 +65,7 @@ class Crash {
 
   vmpatch::Result<void> transition(std::string_view when, std::string_view state) {
     const auto point = std::string(when) + ":" + std::string(state);
+    if (signal_at_ == point) ::kill(::getpid(), std::stoi(variable("VMPATCH_SIGNAL")));
     // Once: what is done about it may pass the same point.
     if (error_at_ == point && !std::exchange(error_seen_, true)) return vmpatch::make_error(vmpatch::Errc::failed, "an error " + point + ", as wished");
     if (!command_.empty() && std::system((command_ + " " + point).c_str()) != 0) die();
@@ -80,6 +81,7 @@ class Crash {
 
  private:
   std::string at_;
+  std::string signal_at_ = variable("VMPATCH_SIGNAL_AT");
   std::string error_at_;
   bool error_seen_ = false;
   std::string command_;

@@ -4,6 +4,7 @@
 // hostile.
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -26,6 +27,9 @@ class PreparedReader {
   virtual ~PreparedReader() = default;
 };
 
+/// Asked while a guest is waited for, at least twice a second. An error ends the guest, and is that of the call that waits.
+using KeepGoing = std::function<Result<void>()>;
+
 struct OpenRequest {
   std::vector<GuestDisk> disks;                    ///< in the order of the machine's XML; all of ONE machine
   std::optional<image::NbdExport> payload_disk;    ///< read-only ISO 9660 (appliance, writable open only)
@@ -34,6 +38,7 @@ struct OpenRequest {
   int log_fd = -1;                                 ///< the appliance's messages
   std::shared_ptr<PreparedReader> prepared;        ///< of prepare_read(); used by the first open_read() only
   Seconds timeout{600};                            ///< for launching; each call has its own limit
+  KeepGoing keep_going;                            ///< may be empty
 };
 
 /// Reads in-process-fast where it can (direct path), else through the appliance. `hibernated` is filled here.

@@ -3,8 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdio>
-
+#include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/side_by_side.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -21,8 +20,6 @@ std::size_t terminal_width() {
   winsize size{};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
 }
-
-void put(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 }  // namespace
 
@@ -84,7 +81,7 @@ void ProgressDisplay::step(const inventory::Machine& machine, std::string_view t
     erase();
     draw();
   } else if (!quiet_) {
-    put(fmt::format("{}: {:>6}  {}\n", line.name, elapsed(line.begun), text));
+    write_diagnostics(fmt::format("{}: {:>6}  {}\n", line.name, elapsed(line.begun), text));
   }
 }
 
@@ -107,13 +104,13 @@ void ProgressDisplay::finish(const inventory::Machine& machine, std::string_view
   const auto line = line_of(machine);
   lines_.erase(machine.uuid);
   if (live_) erase();
-  if (!quiet_) put(fmt::format("{}: {:>6}  {}\n", line.name, elapsed(line.begun), text));
+  if (!quiet_) write_diagnostics(fmt::format("{}: {:>6}  {}\n", line.name, elapsed(line.begun), text));
   if (live_) draw();
 }
 
 // Live lines stand at the end of the terminal: go up over them and clear downwards (ECMA-48 CUU, ED).
 void ProgressDisplay::erase() {
-  if (drawn_ > 0) put(fmt::format("\r\x1b[{}A\x1b[J", drawn_));
+  if (drawn_ > 0) write_diagnostics(fmt::format("\r\x1b[{}A\x1b[J", drawn_));
   drawn_ = 0;
 }
 
@@ -122,10 +119,9 @@ void ProgressDisplay::draw() {
   for (const auto& [uuid, line] : lines_) {
     auto text = fmt::format("{}: {:>6}  {} {}", line.name, elapsed(line.begun), line.text, format_bar(line.done, line.total));
     if (text.size() > width) text.resize(width);
-    put(text + "\n");
+    write_diagnostics(text + "\n");
     ++drawn_;
   }
-  std::fflush(stderr);
 }
 
 }  // namespace vmpatch::cli

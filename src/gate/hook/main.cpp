@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   const bool silent = silence_stdout();
   // A SHA-256 needs no configuration of OpenSSL, and reading it takes longer than the digest.
   ::setenv("OPENSSL_CONF", "/dev/null", 1);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of what writes
   // libvirt may have closed its end of stderr.
   std::signal(SIGPIPE, SIG_IGN);
   const auto call = gate::parse_call(argc, argv);

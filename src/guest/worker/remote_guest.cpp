@@ -114,12 +114,12 @@ Result<Frame> RemoteGuest::call(Frame request, std::string_view name, Seconds li
   if (!socket_) return make_error(Errc::failed, ended_.empty() ? "the guest was closed" : ended_);
   request.header["call"] = name;
   const Deadline deadline = std::chrono::steady_clock::now() + limit;
-  if (auto sent = send_frame(socket_.get(), request, deadline); !sent) return distrust(sent.error().in(name));
+  if (auto sent = send_frame(socket_.get(), request, {deadline, keep_going_}); !sent) return distrust(sent.error().in(name));
   return receive(name, deadline);
 }
 
 Result<Frame> RemoteGuest::receive(std::string_view name, Deadline deadline) {
-  auto frame = receive_frame(socket_.get(), deadline);
+  auto frame = receive_frame(socket_.get(), {deadline, keep_going_});
   if (!frame) return distrust(frame.error().in(name));
   if (!frame->header.contains("error")) return frame;
   auto code = word(frame->header, "error");

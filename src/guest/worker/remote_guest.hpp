@@ -60,7 +60,7 @@ class RemoteGuest final : public WritableGuest {
   [[nodiscard]] pid_t worker_pid() const { return child_.pid(); }
 
  private:
-  RemoteGuest(Kind kind, const OpenRequest& request) : kind_(kind), log_fd_(request.log_fd) {}
+  RemoteGuest(Kind kind, const OpenRequest& request) : kind_(kind), log_fd_(request.log_fd), keep_going_(request.keep_going) {}
   Result<void> open_direct(const OpenRequest& request);
   Result<void> open_appliance(const OpenRequest& request, bool write);
   Result<void> take_opened(const Frame& answer);
@@ -77,6 +77,7 @@ class RemoteGuest final : public WritableGuest {
 
   Kind kind_;
   int log_fd_;
+  KeepGoing keep_going_;
   fs::path tmp_;  ///< of the appliance
   UniqueFd socket_;
   Child child_;

@@ -13,6 +13,7 @@
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/core/unique_fd.hpp"
+#include "vmpatch/guest/opener.hpp"
 
 namespace vmpatch::guest::worker {
 
@@ -31,10 +32,19 @@ struct Frame {
   [[nodiscard]] const std::string& blob(std::size_t index) const;
 };
 
-/// Errors: timeout; failed (the other side is gone, or the frame is larger than the limits).
-Result<void> send_frame(int fd, const Frame& frame, Deadline deadline);
-/// Errors: timeout; not_found when the other side closed the socket between frames; failed for anything malformed.
-Result<Frame> receive_frame(int fd, Deadline deadline);
+/// Until when a frame may take, and a question that is asked in between, at least twice a second: its error ends the waiting.
+struct Patience {
+  Patience(Deadline until) : deadline(until) {}  // NOLINT(google-explicit-constructor): a deadline alone is one
+  Patience(Deadline until, KeepGoing question) : deadline(until), keep_going(std::move(question)) {}
+  Deadline deadline;
+  KeepGoing keep_going;  ///< may be empty
+};
+
+/// Errors: timeout; failed (the other side is gone, or the frame is larger than the limits); what keep_going says.
+Result<void> send_frame(int fd, const Frame& frame, const Patience& patience);
+/// Errors: timeout; not_found when the other side closed the socket between frames; failed for anything malformed; what keep_going
+/// says.
+Result<Frame> receive_frame(int fd, const Patience& patience);
 
 /// Open descriptors, at most max_descriptors, along with one byte of the stream. Errors: failed.
 inline constexpr std::size_t max_descriptors = 250;

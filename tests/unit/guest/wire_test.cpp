@@ -54,6 +54,19 @@ TEST_F(Wire, frame_arrives_with_its_blobs) {
   EXPECT_EQ(got->blob(7), "");
 }
 
+TEST_F(Wire, whoever_waits_is_asked_whether_to_go_on) {
+  int asked = 0;
+  const auto third_time = [&]() -> Result<void> { return ++asked < 3 ? Result<void>() : fail(Errc::busy, "enough"); };
+  const auto got = receive_frame(ours_.get(), {no_deadline, third_time});
+  ASSERT_FALSE(got.has_value());
+  EXPECT_EQ(got.error().code, Errc::busy);
+  EXPECT_EQ(got.error().message, "enough");
+  // Nobody reads: the socket's buffer is full some time.
+  Frame frame;
+  frame.blobs = {std::string(8U << 20U, 'x')};
+  EXPECT_EQ(send_frame(ours_.get(), frame, {no_deadline, third_time}).error().code, Errc::busy);
+}
+
 TEST_F(Wire, closed_socket_between_frames_is_not_found) {
   const auto got = receive("");
   ASSERT_FALSE(got.has_value());
