@@ -202,9 +202,17 @@ class Rollback {
       written = !take_back(record_, staged_, {scratch_->path() / "back", log_.get()}, progress());
     }
     if (written) return fail(Errc::recovery_needed, "rollback of run {}: {}; run 'vm-patch recover'", original_.id, error.message);
+    // As in an apply: room first, where nothing was written.
+    const auto removed = state == RunState::committing ? Result<void>() : remove_undo();
     if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) return noted.error();
-    if (auto removed = remove_tree(record_.undo_dir()); !removed) return removed.error().in(error.message);
+    if (!removed) return removed.error().in(error.message);
+    if (auto late = remove_undo(); !late) return late.error().in(error.message);
     return error;
+  }
+
+  Result<void> remove_undo() {
+    staged_.clear();
+    return remove_tree(record_.undo_dir());
   }
 
   const Environment& environment_;

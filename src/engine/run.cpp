@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "engine/ending.hpp"
 #include "engine/patch.hpp"
 #include "engine/payload_files.hpp"
@@ -91,6 +93,16 @@ Result<void> Run::check_space() const {
               format_size(environment_.space_reserve));
 }
 
+Result<void> Run::check_going_on() const {
+  VMPATCH_CHECK(check_interruption());
+  // The estimate may have been too small, or somebody else fills the disk. Some of the reserve is left to end the run with.
+  const auto floor = std::min<std::uint64_t>(environment_.space_reserve / 4, 256U << 20U);
+  VMPATCH_TRY(const auto room, free_space(environment_.places.runs));
+  if (room >= floor) return {};
+  return fail(Errc::failed, "{} are free for the overlay in {}, less than a quarter of the reserve of {}: ended before the disk is full; make room or use another --state-dir",
+              format_size(room), environment_.places.runs.string(), format_size(environment_.space_reserve));
+}
+
 // The overlay needs no right to write the image, the commit does: ask before the work, not at the point of no return.
 Result<void> Run::check_writable() const {
   VMPATCH_TRY(const auto disks, open_disks(machine_, environment_.allowed_dirs));
@@ -143,7 +155,7 @@ Result<guest::OpenRequest> Run::export_overlays(const std::string& suffix, bool 
   request.work_dir = scratch_->path();
   request.cache_dir = environment_.places.cache;
   request.log_fd = log_fd_.get();
-  request.keep_going = check_interruption;
+  request.keep_going = [this] { return check_going_on(); };
   return request;
 }
 
@@ -239,13 +251,24 @@ Error Run::end_failed(const Error& error) {
 
 Error Run::end_unwritten(const Error& error) {
   log_->debug("run {} failed: {}", record_.run().id, error.message);
+  // Where nothing was committed the overlay is worth nothing, and a full disk has no room for a word until it is gone. Who is cut off in
+  // between leaves a run that recovery discards. After a commit that was taken back the ledger comes first: until then recovery needs both.
+  const bool unwritten = record_.run().state != RunState::committing;
+  const auto removed = unwritten ? remove_work() : Result<void>();
   if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
     return noted.error().in(error.message);
   }
-  for (const auto& dir : {record_.work_dir(), record_.undo_dir()}) {
-    if (auto removed = remove_tree(dir); !removed) return removed.error().in(error.message);
-  }
-  return error;
+  const auto removed_late = unwritten ? Result<void>() : remove_work();
+  if (!removed) return removed.error().in(error.message);
+  return removed_late ? error : removed_late.error().in(error.message);
+}
+
+Result<void> Run::remove_work() {
+  // A file's room is free when nobody has it open any more.
+  staged_.clear();
+  payload_disk_.reset();
+  for (const auto& dir : {record_.work_dir(), record_.undo_dir()}) VMPATCH_CHECK(remove_tree(dir));
+  return {};
 }
 
 }  // namespace vmpatch::engine

@@ -29,6 +29,9 @@ class Run {
   /// After a failure: ledger, overlay, undo. A commit that failed is taken back; what cannot be taken back stays for recovery.
   Error end_failed(const Error& error);
   Error end_unwritten(const Error& error);
+  Result<void> remove_work();
+  /// What ends a guest while it is waited for.
+  Result<void> check_going_on() const;
   image::Progress progress() const;
   void step(std::string_view text) { environment_.observer.step(machine_, text); }
 

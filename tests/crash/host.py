@@ -210,6 +210,57 @@ def filler_at(stage, point):
     return script
 
 
+def state_file_system(stage, mib=160):
+    """Puts the state folder on a small file system of its own."""
+    with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as config:
+        config.write("space_reserve: 1MiB\n")
+    with open(stage.path("host-disk"), "wb") as out:
+        out.truncate(mib << 20)
+    s.must("mkfs.ext4", "-q", "-F", "-m", "0", stage.path("host-disk"))
+    kept = stage.state + ".before"
+    os.rename(stage.state, kept)
+    os.mkdir(stage.state, 0o700)
+    stage.mount_point = stage.state
+    mount(stage)
+    os.chmod(stage.state, 0o700)
+    s.must("cp", "-a", kept + "/.", stage.state)
+
+
+def a_state_folder_that_fills_up_ends_the_run_and_its_overlay_is_gone():
+    for point, verb in (("after:staged", "apply"), ("after:leased", "apply"), ("after:verified", "apply"), ("after:patched", "rollback")):
+        with ready("qcow2") as stage:
+            state_file_system(stage)
+            try:
+                if verb == "rollback":
+                    stage.apply()
+                before = stage.digests()
+                getattr(stage, verb)(code=1, VMPATCH_AT_TRANSITION=filler_at(stage, point))
+                s.expect("content", before, stage.digests())
+                s.expect(f"state of a {verb} that met a full disk {point}", "failed", stage.last_run(verb)["state"])
+                stage.nothing_left()
+                s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+                make_room(stage)
+                getattr(stage, verb)()
+            finally:
+                unmount(stage)
+
+
+def a_killed_run_is_recovered_in_a_full_state_folder():
+    with ready("qcow2") as stage:
+        state_file_system(stage)
+        try:
+            before = stage.digests()
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:patched")
+            fill(stage)
+            says(stage.run("recover"), "discarded")
+            s.expect("content", before, stage.digests())
+            stage.nothing_left()
+            make_room(stage)
+            stage.apply()
+        finally:
+            unmount(stage)
+
+
 # --- somebody else ---
 
 class Reader:

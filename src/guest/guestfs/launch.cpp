@@ -28,6 +28,11 @@ Result<void> configure(guestfs_h* g, const ApplianceOptions& options) {
   }
   VMPATCH_CHECK(check(g, guestfs_set_network(g, 0), "keep the appliance off the network"));
   VMPATCH_CHECK(check(g, guestfs_set_memsize(g, memory_mib), "set the appliance's memory"));
+  // A disk without room is an error of what writes there. By default QEMU would stop the appliance until somebody makes room: it waits
+  // for ever.
+  for (const char* setting : {"scsi-hd.werror=report", "scsi-hd.rerror=report"}) {
+    VMPATCH_CHECK(check(g, guestfs_config(g, "-global", setting), "have the appliance told of errors"));
+  }
   const auto cpus = static_cast<int>(std::clamp<long>(::sysconf(_SC_NPROCESSORS_ONLN), 1, max_cpus));
   VMPATCH_CHECK(check(g, guestfs_set_smp(g, cpus), "set the appliance's processors"));
   VMPATCH_CHECK(check(g, guestfs_set_tmpdir(g, options.tmp.c_str()), "use the worker's folder", options.tmp.string()));

@@ -99,9 +99,11 @@ Result<std::int64_t> SqliteStore::verify_audit() {
 }
 
 Result<std::unique_ptr<Store>> open_store(const std::filesystem::path& file, const Clock& clock, const StoreOptions& options) {
+  const Reserve reserve(file);
+  reserve.look();  // opening takes room, too
   VMPATCH_TRY(SealedDatabase sealed, SealedDatabase::open(file, ledger_schema(), {.create = options.create}));
   if (options.announce) sealed.announce_to(options.announce);
-  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(std::move(sealed), clock));
+  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(std::move(sealed), clock, reserve));
 }
 
 }  // namespace vmpatch::ledger

@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "ledger/reserve.hpp"
 #include "ledger/sqlite/sealed_database.hpp"
 #include "vmpatch/ledger/store.hpp"
 
@@ -10,7 +11,8 @@ namespace vmpatch::ledger {
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(SealedDatabase sealed, const Clock& clock) : sealed_(std::move(sealed)), clock_(clock) {}
+  SqliteStore(SealedDatabase sealed, const Clock& clock, Reserve reserve)
+      : sealed_(std::move(sealed)), clock_(clock), reserve_(std::move(reserve)) {}
 
   Result<void> together(const std::function<Result<void>()>& work) override { return write(work); }
 
@@ -49,6 +51,7 @@ class SqliteStore final : public Store {
  private:
   Result<void> write(const std::function<Result<void>()>& work) {
     const std::lock_guard lock(mutex_);
+    reserve_.look();
     return sealed_.write(work);
   }
   template <class Ask>
@@ -82,6 +85,7 @@ class SqliteStore final : public Store {
 
   SealedDatabase sealed_;
   const Clock& clock_;
+  Reserve reserve_;
   std::recursive_mutex mutex_;  ///< a connection has one transaction at a time; together() calls back into the other methods
 };
 
