@@ -1,8 +1,8 @@
 #include "vmpatch/core/log.hpp"
 
 #include "vmpatch/core/clock.hpp"
-#include "vmpatch/core/file.hpp"
 #include "vmpatch/core/interruption.hpp"
+#include "vmpatch/core/log_pump.hpp"
 
 namespace vmpatch {
 namespace {
@@ -21,9 +21,6 @@ std::string_view word(Level level) {
   return "error";
 }
 
-/// A log that cannot be written has nowhere to say so; the work goes on.
-void write_line(int fd, const std::string& line) { static_cast<void>(write_all(fd, line).has_value()); }
-
 }  // namespace
 
 void StderrLog::write(Level level, std::string_view line) {
@@ -38,7 +35,7 @@ void FileLog::write(Level level, std::string_view line) {
   {
     const std::string text = fmt::format("{} {} {}\n", format_time(SystemClock().now()), word(level), line);
     const std::lock_guard lock(mutex_);
-    write_line(fd_, text);
+    append_to_log(fd_, text, LogShare::own);
   }
   next_.write(level, line);
 }

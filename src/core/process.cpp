@@ -213,12 +213,22 @@ Result<Child> Child::start(const Command& command, int log_fd) {
   return child;
 }
 
-Child::Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+Result<Child> Child::start_logged(const Command& command, int log_fd, const std::string& name) {
+  if (log_fd < 0) return start(command);
+  VMPATCH_TRY(auto pump, LogPump::start(log_fd, name));
+  VMPATCH_TRY(Child child, start(command, pump->writer()));
+  pump->close_writer();
+  child.pump_ = std::move(pump);
+  return child;
+}
+
+Child::Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), pump_(std::move(other.pump_)) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   // The old child ends with `old`, after this one has the new number.
   const Child old(std::move(*this));
   pid_ = std::exchange(other.pid_, -1);
+  pump_ = std::move(other.pump_);
   return *this;
 }
 

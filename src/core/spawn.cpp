@@ -20,6 +20,7 @@
 #include <limits>
 
 #include "core/own_domain.hpp"
+#include "core/signals_blocked.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -265,22 +266,6 @@ void set_limits(const Prepared& p) {
 
 // --- In the parent again. ---
 
-/// Blocks every signal of this thread, so that no handler of ours ever runs in the child.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
 Result<Prepared> prepare(const Command& command, const StandardStreams& streams) {
   if (command.argv.empty()) return fail(Errc::failed, "cannot run a program without a name");
   Prepared p;
@@ -326,7 +311,7 @@ Result<pid_t> spawn(const Command& command, const StandardStreams& streams) {
   pid_t pid = -1;
   int err = 0;
   {
-    const SignalsBlocked blocked;
+    const SignalsBlocked blocked;  // so that no handler of ours ever runs in the child
     pid = ::fork();
     err = errno;
     if (pid == 0) become(p);

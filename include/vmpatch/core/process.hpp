@@ -7,11 +7,13 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "vmpatch/core/log_pump.hpp"
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/core/seccomp.hpp"
 #include "vmpatch/core/unique_fd.hpp"
@@ -63,6 +65,9 @@ class Child {
  public:
   /// Standard output and error go to `log_fd` (or /dev/null when negative).
   static Result<Child> start(const Command& command, int log_fd = -1);
+  /// They go to that log escaped and bounded, each line after `name`: for programs that meet foreign content. `log_fd` outlives this
+  /// object; negative: /dev/null.
+  static Result<Child> start_logged(const Command& command, int log_fd, const std::string& name);
   Child() = default;
   Child(Child&& other) noexcept;
   Child& operator=(Child&& other) noexcept;
@@ -78,6 +83,7 @@ class Child {
 
  private:
   pid_t pid_ = -1;
+  std::unique_ptr<LogPump> pump_;
 };
 
 }  // namespace vmpatch

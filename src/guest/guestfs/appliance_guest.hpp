@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "guest/guestfs/appliance.hpp"
 #include "guest/guestfs/handle.hpp"
 #include "guest/mount_notes.hpp"
@@ -62,9 +64,11 @@ class ApplianceGuest final : public WritableGuest {
   [[nodiscard]] bool writable() const { return mounts_.front().writable; }
   Result<void> mount_run();
   Result<void> unmount_all();
-  /// Content through the appliance's daemon, without a process in it: in one message, or as a stream.
+  /// Content through the appliance's daemon, without a process in it. In one message:
   Result<std::string> read_small(const std::string& path, std::uint64_t size);
-  Result<std::string> download(const std::string& path, std::uint64_t size);
+  /// Bytes that are there by the file's size, at most 2 MiB at once.
+  Result<void> each_piece(const std::string& path, std::uint64_t offset, std::uint64_t length,
+                          const std::function<void(std::string_view)>& take);
   Result<void> load_augeas(const std::string& path, const std::string& lens);
   Result<std::string> read_output(bool& truncated);
 

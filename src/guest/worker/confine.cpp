@@ -24,6 +24,11 @@
 namespace vmpatch::guest::worker {
 namespace {
 
+/// What lies in the private /tmp is memory: of a writing worker what the appliance changes on its own disk, which is nothing much; of a
+/// reading one also the journals that are replayed over disks that are only read.
+constexpr std::uint64_t written_memory = 256ULL << 20U;
+constexpr std::uint64_t read_memory = 512ULL << 20U;
+
 /// For the run's log, which is the worker's standard error.
 void note(std::string_view what, int err) {
   const std::string line = fmt::format("guest worker: {} is not permitted here: {}\n", what, std::strerror(err));
@@ -75,7 +80,7 @@ Result<void> make_private_tmp(Setup& setup) {
 
   const uid_t uid = setup.run_as ? setup.run_as->uid : ::geteuid();
   const gid_t gid = setup.run_as ? setup.run_as->gid : ::getegid();
-  const std::string options = fmt::format("mode=0700,uid={},gid={}", uid, gid);
+  const std::string options = fmt::format("mode=0700,uid={},gid={},size={},nr_inodes=4096", uid, gid, setup.write ? written_memory : read_memory);
   if (::mount("vm-patch", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
     note("a private /tmp", errno);
     return {};

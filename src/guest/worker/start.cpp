@@ -143,7 +143,7 @@ Result<void> RemoteGuest::open_appliance(const OpenRequest& request, bool write)
   command.cwd = "/";  // its account may not be able to walk to ours
   command.limits = appliance_limits();
   command.descriptors = {{theirs.get(), 3}};
-  VMPATCH_TRY(child_, Child::start(command, request.log_fd));
+  VMPATCH_TRY(child_, Child::start_logged(command, request.log_fd, "appliance"));
   theirs.reset();  // or the end of the worker would not be seen
   Frame frame;
   frame.header["setup"] = to_json(setup);

@@ -52,7 +52,7 @@ Result<StartedWorker> start_confined(const std::string& program, int log_fd) {
   command.limits = limits(program);
   command.descriptors = {{theirs.get(), 3}};
   VMPATCH_TRY(command.filter, filter());
-  VMPATCH_TRY(started.child, Child::start(command, log_fd));
+  VMPATCH_TRY(started.child, Child::start_logged(command, log_fd, program));
   return started;
 }
 

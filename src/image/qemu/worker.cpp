@@ -10,6 +10,7 @@
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/log_pump.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::image {
@@ -95,7 +96,7 @@ std::string Worker::take_messages() {
     if (trim(raw).empty()) continue;
     last_line_ = escape_untrusted(trim(raw));
     joined += (joined.empty() ? "" : "; ") + last_line_;
-    if (log_fd_ >= 0) static_cast<void>(write_all(log_fd_, "qemu: " + last_line_ + "\n").has_value());
+    if (log_fd_ >= 0) append_to_log(log_fd_, "qemu: " + last_line_ + "\n", LogShare::others);
   }
   return joined;
 }
