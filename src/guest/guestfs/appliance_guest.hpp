@@ -70,7 +70,7 @@ class ApplianceGuest final : public WritableGuest {
   Result<void> each_piece(const std::string& path, std::uint64_t offset, std::uint64_t length,
                           const std::function<void(std::string_view)>& take);
   Result<void> load_augeas(const std::string& path, const std::string& lens);
-  Result<std::string> read_output(bool& truncated);
+  Result<std::string> read_output(std::uint64_t size);
 
   Handle handle_;
   std::vector<Mount> mounts_;

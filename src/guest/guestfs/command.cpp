@@ -1,56 +1,78 @@
-// Programs of the guest. libguestfs' own call gives no output of a program that fails, takes no time limit, and waits for
-// every process that inherited its pipe, so the program runs below a small script: output goes to a file in memory, the exit
-// code comes back as text, and what was left running is ended so that the file systems can be unmounted.
-#include <algorithm>
+// Programs of the guest. libguestfs' own call gives no output of a program that fails, takes no time limit, waits for every process that
+// inherited its pipe, and leaves running what the program started, so the program runs in namespaces of its own, from a script of the
+// appliance's shell: its output goes to a file in memory outside of the guest, the exit code comes back as text.
+#include <array>
 #include <chrono>
 
 #include "guest/guestfs/appliance_guest.hpp"
 #include "guest/guestfs/scratch.hpp"
 #include "guest/guestfs/script.hpp"
+#include "vmpatch/core/digest.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/uuid.hpp"
 
 namespace vmpatch::guest::guestfs {
 namespace {
 
-constexpr std::int64_t max_output = 4 << 20;
-constexpr std::int64_t chunk = 1 << 20;  ///< an answer of libguestfs holds at most 4 MiB
+constexpr std::uint64_t max_output = 4U << 20U;
+constexpr std::uint64_t chunk = 1U << 20U;  ///< in base64 well below what an answer of libguestfs holds, 4 MiB
+
+/// By the shell of the appliance, not of the guest. In every build of the daemon; if one day it is not, this fails.
+Result<std::string> in_appliance(guestfs_h* g, std::string script, std::string_view what) {
+  std::array<char*, 2> argv{script.data(), nullptr};
+  const CString answer(guestfs_debug(g, "sh", argv.data()));
+  if (!answer) return last_error(g, what);
+  return std::string(answer.get());
+}
+
+/// What the program said last; its shells add how it ended.
+std::string last_line(std::string_view output) {
+  for (const std::string_view word : {"Terminated", "Killed"}) {
+    output = trim(output);
+    if (output.ends_with(word)) output.remove_suffix(word.size());
+  }
+  const auto lines = split(trim(output), '\n');
+  const auto line = trim(lines.back()).substr(0, 200);
+  return line.empty() ? "none" : escape_untrusted(line);
+}
 
 }  // namespace
 
-Result<std::string> ApplianceGuest::read_output(bool& truncated) {
-  const std::int64_t size = guestfs_filesize(g(), output_file);
-  if (size < 0) return last_error(g(), "read the output of a command");
-  truncated = size > max_output;
+Result<std::string> ApplianceGuest::read_output(std::uint64_t size) {
   std::string output;
-  for (std::int64_t offset = std::max<std::int64_t>(0, size - max_output); offset < size;) {
-    std::size_t got = 0;
-    const CString bytes(guestfs_pread(g(), output_file, static_cast<int>(std::min(chunk, size - offset)), offset, &got));
-    if (!bytes || got == 0) return last_error(g(), "read the output of a command");
-    output.append(bytes.get(), got);
-    offset += static_cast<std::int64_t>(got);
+  for (std::uint64_t offset = 0; offset < size; offset += chunk) {
+    VMPATCH_TRY(const std::string text, in_appliance(g(), fmt::format("tail -c +{} {} | head -c {} | base64 -w 0", offset + 1, output_file, chunk),
+                                                     "read the output of a command"));
+    VMPATCH_TRY(const std::string bytes, from_base64(text));
+    output += bytes;
   }
-  if (output.size() > static_cast<std::size_t>(max_output)) output.erase(0, output.size() - static_cast<std::size_t>(max_output));
+  if (output.size() != size) return fail(Errc::failed, "cannot read the output of a command: {} of {} bytes", output.size(), size);
   return output;
 }
 
 Result<CommandResult> ApplianceGuest::command(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env,
                                               Seconds timeout) {
   if (!writable() || !mounted_) return fail(Errc::failed, "commands run only in a guest that is open for writing");
-  VMPATCH_TRY(const std::string script, make_script(argv, env, timeout, output_file));
+  VMPATCH_TRY(const std::string inner, make_inner_script(argv, env));
+  // A name that nobody can have put there. Nothing of the guest runs now.
+  const std::string file = fmt::format("{}/vm-patch-{}", run_folder, random_uuid());
+  VMPATCH_CHECK(check(g(), guestfs_write(g(), file.c_str(), inner.data(), inner.size()), "write", file));
   const std::string name = escape_untrusted(argv[0]);
   const auto start = std::chrono::steady_clock::now();
-  const CString answer(guestfs_sh(g(), script.c_str()));
+  VMPATCH_TRY(const std::string answer, in_appliance(g(), make_outer_script(file, timeout, output_file, max_output + 1), fmt::format("run {} in the guest", name)));
   const bool late = std::chrono::steady_clock::now() - start >= timeout;
-  if (!answer) return last_error(g(), "run in the guest", argv[0]);
-  const auto code = parse_exit_code(answer.get());
-  if (!code) return fail(Errc::failed, "cannot run {} in the guest: its shell gave no exit code", name);
+  const auto ending = parse_ending(answer);
+  if (!ending) return fail(Errc::failed, "cannot run {} in the guest: the appliance's shell gave no exit code", name);
   CommandResult result;
-  result.exit_code = *code;
-  VMPATCH_TRY(result.output, read_output(result.truncated));
-  VMPATCH_CHECK(check(g(), guestfs_rm_f(g(), output_file), "remove", output_file));
+  result.exit_code = ending->exit_code;
+  VMPATCH_TRY(result.output, read_output(ending->output));
+  result.truncated = result.output.size() > max_output;
+  if (result.truncated) result.output.erase(0, result.output.size() - max_output);
+  VMPATCH_CHECK(check(g(), guestfs_rm_f(g(), file.c_str()), "remove", file));
   // 124: timeout(1) ended it; 137: it had to kill.
-  if (late && (*code == 124 || *code == 137)) {
-    return fail(Errc::timeout, "{} did not end within {} s in the guest and was killed", name, timeout.count());
+  if (late && (ending->exit_code == 124 || ending->exit_code == 137)) {
+    return fail(Errc::timeout, "{} did not end within {} s in the guest and was killed; the last line of its output: {}", name, timeout.count(),
+                last_line(result.output));
   }
   return result;
 }

@@ -35,7 +35,12 @@ bool is_hibernated_device(guestfs_h* g, const FileSystem& fs) {
   });
 }
 
+/// Opening a FIFO or a device of the guest would hang the appliance.
+bool is_regular(const struct guestfs_statns& info) { return (static_cast<unsigned>(info.st_mode) & 0170000U) == 0100000U; }
+
 bool is_hibernated_file(guestfs_h* g, const std::string& path) {
+  const StatPtr info(guestfs_statns(g, path.c_str()));
+  if (!info || !is_regular(*info)) return false;
   return holds_suspended_system([&](std::int64_t offset) {
     std::size_t size = 0;
     const CString bytes(guestfs_pread(g, path.c_str(), 10, offset, &size));
@@ -64,6 +69,7 @@ bool looks_like_root(guestfs_h* g) {
 Result<std::vector<MountEntry>> read_fstab(guestfs_h* g) {
   const StatPtr info(guestfs_statns(g, "/etc/fstab"));
   if (!info) return std::vector<MountEntry>();
+  if (!is_regular(*info)) return fail(Errc::failed, "cannot read /etc/fstab: not a regular file");
   if (info->st_size < 0 || static_cast<std::uint64_t>(info->st_size) > max_fstab) return fail(Errc::failed, "/etc/fstab is too large");
   std::size_t size = 0;
   const CString text(guestfs_read_file(g, "/etc/fstab", &size));

@@ -5,7 +5,8 @@ namespace vmpatch::guest::guestfs {
 
 inline constexpr const char* run_folder = "/run";
 inline constexpr const char* scratch_folder = "/run/vm-patch";
-inline constexpr const char* output_file = "/run/vm-patch/output";
+/// Of the appliance, where no program of the guest reaches it.
+inline constexpr const char* output_file = "/run/vm-patch-output";
 inline constexpr const char* payload_folder = "/run/vm-patch-payloads";
 
 }  // namespace vmpatch::guest::guestfs

@@ -23,14 +23,16 @@ unset LC_ALL LVM_SYSTEM_DIR RUNLEVEL PREVLEVEL SHLVL udevtimeout selinux edd OLD
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb SHELL=/bin/sh
 )";
 
-/// Ends what the program left behind: everything whose root is the guest's, but this shell. The appliance's daemon has
-/// another root. A shell without -ef ends nothing, and unmounting reports what is still in use.
-constexpr std::string_view tail = R"(code=$?
-for p in /proc/[0-9]*; do
-  if [ "$p/root" -ef / ] && [ "${p#/proc/}" != "$$" ]; then kill -9 "${p#/proc/}"; fi
-done 2>/dev/null
-echo "$code"
-)";
+/// The inner shell is process 1 and ends all others with it, so it must not be replaced by the program: as process 1 that would take no
+/// signals.
+constexpr std::string_view tail = "\nexit $?\n";
+
+/// Before the guest's shell: what there is of the kernel, seen from the new namespaces. A link in the place of a folder would lead out of
+/// the guest. A process that takes all memory shall be the one that the kernel ends.
+constexpr std::string_view enter = R"(echo 1000 >/proc/self/oom_score_adj
+for f in dev proc sys; do if [ -L /sysroot/$f ] || [ ! -d /sysroot/$f ]; then echo "the guest's /$f is no folder"; exit 125; fi; done
+mount -t proc proc /sysroot/proc && mount --rbind /sys /sysroot/sys && mount --rbind /dev /sysroot/dev || exit 125
+exec chroot /sysroot /bin/sh )";
 
 }  // namespace
 
@@ -43,32 +45,42 @@ std::string quote(std::string_view word) {
   return quoted + "'";
 }
 
-Result<std::string> make_script(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env,
-                                Seconds timeout, const std::string& output) {
+Result<std::string> make_inner_script(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env) {
   if (argv.empty() || argv[0].empty()) return fail(Errc::failed, "cannot run a program without a name in the guest");
   std::string script(head);
   for (const auto& [name, value] : env) {
     if (!is_variable(name) || has_nul(value)) return fail(Errc::failed, "{} is no environment variable", escape_untrusted(name));
     script += fmt::format("export {}={}\n", name, quote(value));
   }
-  // Not every guest has timeout(1), nor every timeout(1) -k. Without it the limit of the whole call holds.
-  script += fmt::format("if timeout -k 5 9 /bin/sh -c : 2>/dev/null; then set -- timeout -k 5 {}; else set --; fi\n", timeout.count());
-  script += "( \"$@\"";
   for (const std::string& word : argv) {
     if (has_nul(word)) return fail(Errc::failed, "an argument of {} holds a NUL byte", escape_untrusted(argv[0]));
-    script += " " + quote(word);
+    script += quote(word) + " ";
   }
-  script += fmt::format(" ) </dev/null >{} 2>&1\n", quote(output));
-  script += tail;
-  return script;
+  return script + std::string(tail);
 }
 
-std::optional<int> parse_exit_code(std::string_view text) {
-  text = trim(text);
-  int code = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
-  if (error != std::errc{} || end != text.data() + text.size() || code < 0 || code > 255) return std::nullopt;
-  return code;
+std::string make_outer_script(const std::string& inner, Seconds timeout, const std::string& output, std::uint64_t max_output) {
+  // nice: a guest that takes every processor must not keep the one who ends it from its work. The daemon is our parent.
+  const std::string command = fmt::format(
+      "nice -n 10 timeout -k 5 {} unshare --fork --kill-child --pid --mount --ipc --uts /bin/sh -c {}", timeout.count(),
+      quote(std::string(enter) + quote(inner)));
+  return fmt::format(R"(echo -1000 >/proc/$PPID/oom_score_adj
+echo 4096 >/proc/sys/kernel/pid_max
+{{ {}; echo $? >{}.code; }} </dev/null 2>&1 | tail -c {} >{}
+echo "$(cat {}.code) $(stat -c %s {})")",
+                     command, output, max_output, output, output, output);
+}
+
+std::optional<Ending> parse_ending(std::string_view text) {
+  const auto words = split(trim(text), ' ');
+  Ending ending;
+  const auto take = [](std::string_view word, auto& number) {
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+    return error == std::errc{} && end == word.data() + word.size();
+  };
+  if (words.size() != 2 || !take(words[0], ending.exit_code) || !take(words[1], ending.output)) return std::nullopt;
+  if (ending.exit_code < 0 || ending.exit_code > 255) return std::nullopt;
+  return ending;
 }
 
 }  // namespace vmpatch::guest::guestfs

@@ -5,6 +5,7 @@
 #include <archive_entry.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <sstream>
 
@@ -65,7 +66,7 @@ inline void write_small_guest(const TempDir& dir, const std::string& name) {
   EXPECT_EQ(::mkfifo((root / "srv/fifo").c_str(), 0600), 0);
   fs::permissions(root / "srv/hello", fs::perms(0641));
   copy_program(root, "/bin/sh", "/bin/sh");
-  for (const char* program : {"cat", "tar", "timeout", "sleep", "env", "id", "true", "seq", "touch", "head", "ls"}) {
+  for (const char* program : {"cat", "tar", "timeout", "sleep", "env", "id", "true", "seq", "touch", "head", "ls", "dd", "mount", "umount", "setsid", "rm"}) {
     copy_program(root, std::string("/bin/") + program, std::string("/bin/") + program);
   }
 }
@@ -108,8 +109,10 @@ struct ServedGuest {
   OpenRequest write;   ///< the overlay, with the payload disk
   OpenRequest verify;  ///< the overlay, read-only; exported by verify_overlay()
 
-  ServedGuest() {
+  /// `change` may do to the guest's root folder what it wants.
+  explicit ServedGuest(const std::function<void(const fs::path& root)>& change = {}) {
     write_small_guest(dir, "root");
+    if (change) change(dir / "root");
     const fs::path disk = make_image(dir, "root", "disk.raw");
     const fs::path tar = dir / "hotfix.tar";
     dir.write("hotfix/opt/app/version", "2\n");

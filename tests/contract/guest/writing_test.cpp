@@ -120,6 +120,51 @@ TEST(WritableCommand, process_left_behind_holds_up_nothing) {
   EXPECT_EQ(left->output.find("sleep"), std::string::npos);
 }
 
+/// What a maintainer script may do, and how it ends. Whatever it is, the next command runs, and of this one nothing is left.
+struct Hostile {
+  const char* what;
+  const char* script;
+  Seconds timeout;
+  std::optional<int> exit_code;  ///< without one: the limit ends it
+  const char* output;            ///< a part of it, or of the error
+};
+
+const Hostile hostile_scripts[] = {
+    {"fork bomb", "f() { f | f & }; f; sleep 600", Seconds(5), std::nullopt, "did not end within 5 s"},
+    {"daemon of its own session", "setsid sleep 600 >/srv/held 2>&1 & echo ready", Seconds(60), 0, "ready\n"},
+    {"daemon that holds the output", "(setsid sh -c 'trap \"\" TERM HUP INT; while :; do sleep 1; done') & echo ready", Seconds(60), 0, "ready\n"},
+    {"endless output", "while :; do echo again and again; done", Seconds(3), std::nullopt, "the last line of its output: again and again"},
+    {"endless bytes", "cat /dev/zero", Seconds(3), std::nullopt, "did not end within 3 s"},
+    {"ignores the signal to end", "trap '' TERM; while :; do sleep 1; done", Seconds(2), std::nullopt, "/bin/sh did not end within 2 s"},
+    {"fills the disk", "dd if=/dev/zero of=/srv/filler bs=1M; echo $?; rm /srv/filler", Seconds(120), 0, "No space left on device"},
+    {"kills its parent", "kill -9 $PPID; kill -9 1; echo alive", Seconds(60), 0, "alive\n"},
+    {"kills everything", "kill -9 -1; echo alive", Seconds(60), 0, "alive\n"},
+    {"mounts over the guest", "mount -t tmpfs none /etc && mount -t tmpfs none /srv && umount -l /run && ls /etc | head -c 1; echo done", Seconds(60), 0, "done\n"},
+    {"waits for input", "read -r line; echo \"got '$line'\"", Seconds(60), 0, "got ''\n"},
+    {"waits on the console", "cat /dev/console", Seconds(2), std::nullopt, "cat"},
+    {"looks for the appliance's processes", "set -- /proc/[0-9]*; echo $#", Seconds(60), 0, "2\n"},
+};
+
+TEST(HostileScript, ends_by_itself_or_by_its_limit_and_leaves_nothing_that_runs) {
+  for (const Hostile& hostile : hostile_scripts) {
+    SCOPED_TRACE(hostile.what);
+    const auto result = shell(hostile.script, hostile.timeout);
+    if (hostile.exit_code) {
+      ASSERT_TRUE(ok(result));
+      EXPECT_EQ(result->exit_code, *hostile.exit_code);
+      EXPECT_NE(result->output.find(hostile.output), std::string::npos) << result->output;
+    } else {
+      ASSERT_FALSE(result.has_value());
+      EXPECT_EQ(result.error().code, Errc::timeout) << result.error().message;
+      if (std::string_view(hostile.output) != "cat") EXPECT_NE(result.error().message.find(hostile.output), std::string::npos) << result.error().message;
+    }
+    const auto next = shell("cat /etc/hostname; set -- /proc/[0-9]*; echo $#");
+    ASSERT_TRUE(ok(next));
+    EXPECT_EQ(next->output, "small\n2\n");
+    EXPECT_EQ(guest().read("/etc/hostname", 100).value(), "small\n");
+  }
+}
+
 TEST(WritableCommand, there_is_no_network) {
   const auto result = guest().command({"ls", "/sys/class/net"}, {}, Seconds(60));
   ASSERT_TRUE(ok(result));

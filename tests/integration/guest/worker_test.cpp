@@ -1,7 +1,10 @@
-// The process boundary with real processes: who they are, what they can reach, and that they end. Two appliance launches.
+// The process boundary with real processes: who they are, what they can reach, and that they end. Four appliance launches.
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -10,6 +13,7 @@
 
 #include "contract/guest/small_guest.hpp"
 #include "guest/worker/remote_guest.hpp"
+#include "vmpatch/core/digest.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/programs.hpp"
 #include "vmpatch/core/text.hpp"
@@ -139,6 +143,61 @@ TEST(Worker, is_unprivileged_without_network_and_everything_dies_with_its_killed
   if (::geteuid() != 0) return;
   // Its folder remains for the next clean-up of the run, but with nothing in it.
   for (const auto& entry : fs::recursive_directory_iterator(served.dir / "work")) EXPECT_TRUE(entry.is_directory()) << entry.path();
+}
+
+/// A file system of a few MiB, in memory, that this process alone sees.
+struct SmallFileSystem {
+  TempDir dir;
+  SmallFileSystem() {
+    EXPECT_EQ(::unshare(CLONE_NEWNS), 0);
+    EXPECT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    EXPECT_EQ(::mount("small", dir.path().c_str(), "tmpfs", 0, "size=8m,mode=0755"), 0);
+  }
+  SmallFileSystem(const SmallFileSystem&) = delete;
+  SmallFileSystem& operator=(const SmallFileSystem&) = delete;
+  ~SmallFileSystem() { ::umount2(dir.path().c_str(), MNT_DETACH); }
+};
+
+// One launch for two things: memory of the host, and room on it.
+TEST(Appliance, hashes_large_files_in_pieces_and_a_full_host_is_an_error_of_what_writes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
+  const SmallFileSystem small;
+  ServedGuest served;
+  auto overlay = ServedGuest::take(image::create_own_image(small.dir / "overlay.qcow2", served.chain->virtual_size(), &served.chain->top()));
+  const auto request = served.request(ServedGuest::take(served.server->export_overlay(*served.chain, overlay, "small", true)), false);
+  auto guest = worker::RemoteGuest::open(worker::Kind::appliance, request, true);
+  ASSERT_TRUE(guest.has_value()) << guest.error().message;
+
+  // A hole costs the guest nothing. Whatever its worker writes into a file, be that in memory, is limited to a part of it.
+  constexpr std::uint64_t hole = 96U << 20U;
+  const auto made = (*guest)->command({"/bin/sh", "-c", "dd if=/dev/null of=/srv/hole bs=1 seek=" + std::to_string(hole) + " 2>/dev/null"}, {}, Seconds(60));
+  ASSERT_TRUE(made.has_value() && made->exit_code == 0) << (made ? made->output : made.error().message);
+  const rlimit limit{32U << 20U, 32U << 20U};
+  for (const Process& process : family((*guest)->worker_pid())) {
+    if (process.name.starts_with("vm-patch")) ASSERT_EQ(::prlimit(process.pid, RLIMIT_FSIZE, &limit, nullptr), 0);
+  }
+  const auto digests = (*guest)->digests({"/srv/hole"});
+  ASSERT_TRUE(digests.has_value()) << digests.error().message;
+  EXPECT_EQ(digests->front(), sha256(std::string(hole, '\0')));
+
+  // More than there is room for. QEMU's default would be to stop the appliance and wait for ever.
+  const auto filled = (*guest)->command({"/bin/sh", "-c", "dd if=/dev/urandom of=/srv/filler bs=1M count=32 conv=fsync"}, {}, Seconds(100));
+  ASSERT_TRUE(filled.has_value()) << filled.error().message;
+  EXPECT_NE(filled->exit_code, 0) << filled->output;
+}
+
+TEST(Appliance, waits_for_no_fifo_in_the_place_of_the_mount_table) {
+  ServedGuest served([](const fs::path& root) {
+    fs::remove(root / "etc/fstab");
+    ASSERT_EQ(::mkfifo((root / "etc/fstab").c_str(), 0644), 0);
+  });
+  const auto direct = make_direct_opener(served.log)->open_read(served.read);
+  ASSERT_FALSE(direct.has_value());
+  EXPECT_NE(direct.error().message.find("/etc/fstab"), std::string::npos) << direct.error().message;
+  const auto appliance = make_appliance_opener(served.log)->open_read(served.read);
+  ASSERT_FALSE(appliance.has_value());
+  EXPECT_EQ(appliance.error().code, Errc::failed) << appliance.error().message;
+  EXPECT_NE(appliance.error().message.find("/etc/fstab: not a regular file"), std::string::npos) << appliance.error().message;
 }
 
 TEST(Worker, killed_worker_is_an_error_of_every_later_call) {

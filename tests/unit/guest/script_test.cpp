@@ -23,20 +23,30 @@ TEST(ShellQuote, every_byte_comes_back) {
 }
 
 TEST(GuestScript, what_a_shell_cannot_hold_is_failed) {
-  const Seconds minute(60);
-  EXPECT_FALSE(make_script({}, {}, minute, "/o").has_value());
-  EXPECT_FALSE(make_script({""}, {}, minute, "/o").has_value());
-  EXPECT_FALSE(make_script({"a", std::string("b\0c", 3)}, {}, minute, "/o").has_value());
-  EXPECT_FALSE(make_script({"a"}, {{"", "x"}}, minute, "/o").has_value());
-  EXPECT_FALSE(make_script({"a"}, {{"1A", "x"}}, minute, "/o").has_value());
-  EXPECT_FALSE(make_script({"a"}, {{"A B", "x"}}, minute, "/o").has_value());
-  EXPECT_FALSE(make_script({"a"}, {{"A", std::string("b\0c", 3)}}, minute, "/o").has_value());
+  EXPECT_FALSE(make_inner_script({}, {}).has_value());
+  EXPECT_FALSE(make_inner_script({""}, {}).has_value());
+  EXPECT_FALSE(make_inner_script({"a", std::string("b\0c", 3)}, {}).has_value());
+  EXPECT_FALSE(make_inner_script({"a"}, {{"", "x"}}).has_value());
+  EXPECT_FALSE(make_inner_script({"a"}, {{"1A", "x"}}).has_value());
+  EXPECT_FALSE(make_inner_script({"a"}, {{"A B", "x"}}).has_value());
+  EXPECT_FALSE(make_inner_script({"a"}, {{"A", std::string("b\0c", 3)}}).has_value());
 }
 
-TEST(ExitCode, only_numbers_of_an_exit_code_are_taken) {
-  EXPECT_EQ(parse_exit_code("0\n"), 0);
-  EXPECT_EQ(parse_exit_code(" 255 \n"), 255);
-  for (const char* text : {"", "\n", "256", "-1", "1 2", "0x1", "1a"}) EXPECT_EQ(parse_exit_code(text), std::nullopt) << text;
+TEST(GuestScript, inner_script_runs_its_program_and_gives_its_exit_code) {
+  EXPECT_EQ(in_shell(make_inner_script({"/bin/sh", "-c", "echo \"$1 $V\"", "x", "a'b"}, {{"V", "$(id)"}}).value()), "a'b $(id)\n");
+  Command command;
+  command.argv = {"/bin/sh", "-c", make_inner_script({"/bin/sh", "-c", "exit 7"}, {}).value()};
+  EXPECT_EQ(run(command)->exit_code, 7);
+}
+
+TEST(Ending, only_an_exit_code_and_a_size_are_taken) {
+  const auto good = parse_ending("255 4194305\n");
+  ASSERT_TRUE(good.has_value());
+  EXPECT_EQ(good->exit_code, 255);
+  EXPECT_EQ(good->output, 4194305U);
+  for (const char* text : {"", "\n", "0", "256 0", "-1 0", "0 -1", "0  1", "0x1 0", "1a 0", "0 0 0", "0 99999999999999999999"}) {
+    EXPECT_FALSE(parse_ending(text).has_value()) << text;
+  }
 }
 
 }  // namespace
