@@ -12,8 +12,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <random>
+#include <sstream>
 
 #include "core/spawn.hpp"
+#include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -159,6 +162,42 @@ std::optional<Credentials> worker_credentials() {
   if (::geteuid() != 0) return std::nullopt;
   static const Credentials account = find_worker_account();  // looked up once: it loads name services
   return account;
+}
+
+namespace {
+
+// Below those that systemd hands out to foreign images, above those of containers: systemd, UIDS-GIDS.md.
+constexpr std::uint32_t first_fresh = 0x70000000;
+constexpr std::uint32_t fresh_count = 0x0FFE0000;
+
+/// user_namespaces(7): lines of "first inside, first outside, count".
+bool maps_fresh(const char* file) {
+  const auto text = read_file(file, 64U << 10U);
+  if (!text) return false;
+  std::istringstream numbers(*text);
+  std::uint64_t inside = 0;
+  std::uint64_t outside = 0;
+  std::uint64_t count = 0;
+  while (numbers >> inside >> outside >> count) {
+    if (inside <= first_fresh && inside + count >= std::uint64_t{first_fresh} + fresh_count) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Credentials> fresh_credentials() {
+  if (::geteuid() != 0) return std::nullopt;
+  static const bool mapped = maps_fresh("/proc/self/uid_map") && maps_fresh("/proc/self/gid_map");
+  if (!mapped) return worker_credentials();
+  std::random_device random;
+  const std::uint32_t number = first_fresh + std::uniform_int_distribution<std::uint32_t>(0, fresh_count - 1)(random);
+  return Credentials{number, number};
+}
+
+bool is_worker_account(uid_t uid) {
+  const auto worker = worker_credentials();
+  return (worker && uid == worker->uid) || (uid >= first_fresh && uid - first_fresh < fresh_count);
 }
 
 Result<CommandOutput> run(const Command& command) {

@@ -30,6 +30,13 @@ struct Credentials {
 /// `nobody`. Empty when this process is not root: then children run as the caller.
 std::optional<Credentials> worker_credentials();
 
+/// An account that nobody has and no other process runs as, out of a range that no system hands out: for the processes of one run, so that
+/// those of another run, and of other programs, reach neither their sockets nor their files. Empty when this process is not root;
+/// worker_credentials() where it is root of a container that lacks these numbers.
+std::optional<Credentials> fresh_credentials();
+/// Whether it can be one of these two.
+[[nodiscard]] bool is_worker_account(uid_t uid);
+
 struct Command {
   std::vector<std::string> argv;  ///< argv[0] is looked up in our PATH unless it has a slash
   std::string input;              ///< standard input; nothing = /dev/null

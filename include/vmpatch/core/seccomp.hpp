@@ -28,6 +28,9 @@ Result<void> deny_processes();
 struct FilesBelow {
   std::vector<std::filesystem::path> read;   ///< those that do not exist are passed over
   std::vector<std::filesystem::path> write;  ///< also to make, write and remove files; these exist
+  std::vector<std::filesystem::path> run{};   ///< to read and to execute; those that do not exist are passed over
+  std::vector<std::filesystem::path> work{};  ///< everything but devices; these exist
+  std::vector<std::filesystem::path> devices{};  ///< files, to read and to write; those that do not exist are passed over
 };
 
 /// For this process from now on, with one thread yet: as allow_only_own_descriptors(), and files below these folders. Kernels
@@ -36,6 +39,12 @@ Result<void> allow_only_files_below(const FilesBelow& files);
 
 /// Whether this kernel has Landlock.
 [[nodiscard]] bool has_landlock();
+
+/// For this process and all that it starts, from now on, with one thread yet: no privileges, namespaces, mounts, tracing, kernel modules
+/// or keys, and no sockets but unix ones. Other programs may be started. Needs no_new_privileges. Refused calls fail with EPERM.
+Result<void> deny_leaving();
+/// The same, and no files but these where the kernel has Landlock.
+Result<void> deny_leaving(const FilesBelow& files);
 
 /// For a program that is started with it (Command::filter): everything but new processes, privileges, namespaces, mounts,
 /// tracing, kernel modules, keys and sockets other than unix ones. execve() must pass once; without fork() it can only end

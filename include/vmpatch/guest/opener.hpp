@@ -62,6 +62,9 @@ std::unique_ptr<GuestOpener> make_appliance_opener(Log& log);
 /// Starts the confined reader and lets it end. The error says why it does not start (doctor).
 Result<void> try_direct_reader();
 
+/// What this host does not permit an appliance's worker to give up, a phrase each; nothing is missing in an empty list (doctor).
+Result<std::vector<std::string>> missing_confinement();
+
 /// What accelerates QEMU on this host, tried once in a throw-away QEMU and remembered in `cache_dir` until the QEMU binary
 /// (path, size, mtime) or the boot id changes.
 enum class Accelerator { kvm, tcg };

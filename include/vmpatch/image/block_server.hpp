@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct NbdExport {
   std::string name;
   std::uint64_t size = 0;  ///< bytes
   bool writable = false;
+  std::optional<Credentials> account;  ///< as which a process can open the socket, besides root; empty: as this one
   [[nodiscard]] std::string uri() const;  ///< nbd+unix:///NAME?socket=PATH
 };
 
@@ -41,7 +43,7 @@ Result<OwnImage> create_own_image(const fs::path& path, std::uint64_t virtual_si
 Result<OwnImage> open_own_image(const fs::path& path, std::uint64_t virtual_size, bool writable);
 
 struct BlockServerOptions {
-  fs::path socket_dir;  ///< made 0700, owned by the worker account; removed at the end
+  fs::path socket_dir;  ///< made 0700, owned by an account of this server alone; removed at the end
   int log_fd = -1;      ///< QEMU's messages
   /// Only chains are exported, all of layers that every QEMU can read: then the smallest QEMU of this host serves them.
   bool reading = false;

@@ -112,6 +112,7 @@ std::vector<Finding> check_host(Context& context) {
   findings.push_back(check_helpers());
   findings.push_back(check_reading());
   findings.push_back(check_account());
+  findings.push_back(check_confinement());
   findings.push_back(check_landlock());
   findings.push_back(check_kernel());
   findings.push_back(check_xfs());

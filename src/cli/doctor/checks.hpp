@@ -18,6 +18,7 @@ struct Finding {
 
 /// Warns when guests are read by an account that other programs share.
 Finding check_account();
+Finding check_confinement();
 /// Warns when this kernel cannot keep a confined reader to its folder.
 Finding check_landlock();
 

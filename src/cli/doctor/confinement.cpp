@@ -6,6 +6,7 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/seccomp.hpp"
+#include "vmpatch/guest/opener.hpp"
 
 namespace vmpatch::cli {
 
@@ -19,6 +20,20 @@ Finding check_account() {
           fmt::format("uid {}, which processes of other programs may share; make an account for vm-patch: systemd-sysusers, or "
                       "useradd --system --no-create-home --shell /usr/sbin/nologin vm-patch",
                       account->uid)};
+}
+
+Finding check_confinement() {
+  const std::string what = "appliance worker";
+  const auto missing = guest::missing_confinement();
+  if (!missing) return {what, Health::bad, fmt::format("it cannot shut itself in: {}", missing.error().message)};
+  if (!missing->empty()) {
+    return {what, Health::warning,
+            fmt::format("one that a guest has taken over is held back less here, for want of: {}", fmt::join(*missing, "; "))};
+  }
+  const bool root = ::geteuid() == 0;
+  return {what, Health::good,
+          root ? "an account, a root folder, processes and a network of its own for each run"
+               : "a root folder, processes and a network of its own; your account, so a flaw of the kernel gives all that is yours"};
 }
 
 Finding check_landlock() {

@@ -25,10 +25,12 @@ using namespace seccomp;
 
 constexpr std::uint32_t deny = SCMP_ACT_ERRNO(EPERM);
 
-/// What no program that touches foreign content needs.
-Result<void> deny_common(const Filter& filter) {
-  VMPATCH_CHECK(add(filter, deny,
-                    {SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+/// What no program that touches foreign content needs. The arguments of clone3() lie in memory, where no filter can look; glibc then takes
+/// clone().
+Result<void> deny_ways_out(const Filter& filter) {
+  VMPATCH_CHECK(add(filter, SCMP_ACT_ERRNO(ENOSYS), {SCMP_SYS(clone3)}));
+  return add(filter, deny,
+                    {SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
                      SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root),
                      SCMP_SYS(chroot), SCMP_SYS(open_tree), SCMP_SYS(move_mount), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
                      SCMP_SYS(fsconfig), SCMP_SYS(fspick), SCMP_SYS(mount_setattr), SCMP_SYS(open_by_handle_at), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
@@ -36,11 +38,14 @@ Result<void> deny_common(const Filter& filter) {
                      SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(keyctl), SCMP_SYS(add_key),
                      SCMP_SYS(request_key), SCMP_SYS(acct), SCMP_SYS(quotactl), SCMP_SYS(personality), SCMP_SYS(setuid),
                      SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setregid), SCMP_SYS(setresuid), SCMP_SYS(setresgid),
-                     SCMP_SYS(setgroups), SCMP_SYS(io_uring_setup), SCMP_SYS(pidfd_getfd)}));
-  // Threads only. The arguments of clone3() lie in memory, where no filter can look; glibc then takes clone().
-  VMPATCH_CHECK(add_if(filter, deny, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)));
-  VMPATCH_CHECK(add(filter, SCMP_ACT_ERRNO(ENOSYS), {SCMP_SYS(clone3)}));
-  return {};
+                     SCMP_SYS(setgroups), SCMP_SYS(io_uring_setup), SCMP_SYS(pidfd_getfd)});
+}
+
+Result<void> deny_common(const Filter& filter) {
+  VMPATCH_CHECK(deny_ways_out(filter));
+  VMPATCH_CHECK(add(filter, deny, {SCMP_SYS(fork), SCMP_SYS(vfork)}));
+  // Threads only.
+  return add_if(filter, deny, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
 /// Of sockets leaves unix, TCP and UDP, and NETLINK_ROUTE, which getaddrinfo() asks for this machine's addresses.
@@ -98,6 +103,22 @@ Result<void> deny_processes() {
   VMPATCH_CHECK(deny_reaching_others(filter));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno_error(errno, "cannot give up privileges");
   enter_own_domain(DomainFiles::unchanged);
+  return load(filter);
+}
+
+Result<void> deny_leaving(const FilesBelow& files) {
+  VMPATCH_CHECK(enter_own_domain(files));
+  return deny_leaving();
+}
+
+Result<void> deny_leaving() {
+  enter_own_domain(DomainFiles::as_before);
+  VMPATCH_TRY(const Filter filter, make_filter(SCMP_ACT_ALLOW));
+  VMPATCH_CHECK(deny_ways_out(filter));
+  for (const scmp_datum_t flag : {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET}) {
+    VMPATCH_CHECK(add_if(filter, deny, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag)));
+  }
+  VMPATCH_CHECK(add_if(filter, deny, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_NE, AF_UNIX)));
   return load(filter);
 }
 

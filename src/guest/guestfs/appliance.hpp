@@ -16,7 +16,7 @@ struct ApplianceOptions {
   std::vector<GuestDisk> disks;  ///< a read-only one gets a throw-away overlay, so that its journal can be replayed
   std::optional<image::NbdExport> payload;
   std::filesystem::path tmp;    ///< for overlays and sockets
-  std::filesystem::path cache;  ///< where supermin keeps the appliance; it locks the folder while it builds
+  std::filesystem::path appliance;  ///< a fixed one: kernel, initrd and root
   Accelerator accelerator = Accelerator::tcg;
   bool write = false;  ///< mount for writing what lies on writable disks
   int log_fd = -1;     ///< messages of libguestfs and of the appliance

@@ -36,7 +36,8 @@ Result<void> configure(guestfs_h* g, const ApplianceOptions& options) {
   const auto cpus = static_cast<int>(std::clamp<long>(::sysconf(_SC_NPROCESSORS_ONLN), 1, max_cpus));
   VMPATCH_CHECK(check(g, guestfs_set_smp(g, cpus), "set the appliance's processors"));
   VMPATCH_CHECK(check(g, guestfs_set_tmpdir(g, options.tmp.c_str()), "use the worker's folder", options.tmp.string()));
-  VMPATCH_CHECK(check(g, guestfs_set_cachedir(g, options.cache.c_str()), "use the cache folder", options.cache.string()));
+  VMPATCH_CHECK(check(g, guestfs_set_cachedir(g, options.tmp.c_str()), "use the worker's folder", options.tmp.string()));
+  VMPATCH_CHECK(check(g, guestfs_set_path(g, options.appliance.c_str()), "use the appliance", options.appliance.string()));
   return check(g, guestfs_set_identifier(g, "vm-patch"), "name the appliance");
 }
 

@@ -9,6 +9,8 @@
 #include "guest/worker/confine.hpp"
 #include "guest/worker/process.hpp"
 #include "guest/worker/setup.hpp"
+#include "guest/worker/start.hpp"
+#include "vmpatch/core/file.hpp"
 
 namespace vmpatch::guest::worker {
 namespace {
@@ -18,7 +20,7 @@ Result<Opened> launch(const Setup& setup) {
   options.disks = setup.disks;
   options.payload = setup.payload;
   options.tmp = setup.tmp;
-  options.cache = setup.cache;
+  options.appliance = setup.appliance;
   options.accelerator = setup.accelerator;
   options.write = setup.write;
   options.log_fd = STDERR_FILENO;
@@ -41,13 +43,32 @@ void set_environment(const Setup& setup) {
 Result<Opened> open_appliance(const Frame& request) {
   if (!request.header.contains("setup")) return fail(Errc::failed, "guest worker: no setup");
   VMPATCH_TRY(Setup setup, setup_from_json(request.header["setup"]));
-  VMPATCH_CHECK(confine(setup, worker_socket));
+  VMPATCH_TRY(const auto missing, confine(setup, worker_socket));
+  for (const auto& what : missing) {
+    // For the run's log.
+    static_cast<void>(write_all(STDERR_FILENO, fmt::format("not permitted here: {}\n", what)).has_value());
+  }
   set_environment(setup);
   ::umask(0077);
   return launch(setup);
 }
 
+/// For doctor: what is missing on this host, a line each.
+int tell_confinement() {
+  Setup setup;
+  setup.appliance = "/usr";
+  setup.run_as = fresh_credentials();
+  const auto missing = confine(setup, -1);
+  const std::string text = missing ? fmt::format("{}", fmt::join(*missing, "\n")) : missing.error().message;
+  const bool told = write_all(STDOUT_FILENO, text).has_value();
+  return missing && told ? 0 : 1;
+}
+
 }  // namespace
 }  // namespace vmpatch::guest::worker
 
-int main() { return vmpatch::guest::worker::serve_guest(vmpatch::guest::worker::open_appliance); }
+int main(int argc, char** argv) {
+  using namespace vmpatch::guest::worker;
+  if (argc == 2 && std::string_view(argv[1]) == confinement_question) return tell_confinement();
+  return serve_guest(open_appliance);
+}

@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,85 +15,48 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <limits>
 
+#include "guest/worker/own_root.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/seccomp.hpp"
 
 namespace vmpatch::guest::worker {
 namespace {
 
-/// What lies in the private /tmp is memory: of a writing worker what the appliance changes on its own disk, which is nothing much; of a
-/// reading one also the journals that are replayed over disks that are only read.
-constexpr std::uint64_t written_memory = 256ULL << 20U;
-constexpr std::uint64_t read_memory = 512ULL << 20U;
+using Missing = std::vector<std::string>;
 
-/// For the run's log, which is the worker's standard error.
-void note(std::string_view what, int err) {
-  const std::string line = fmt::format("guest worker: {} is not permitted here: {}\n", what, std::strerror(err));
-  static_cast<void>(write_all(STDERR_FILENO, line).has_value());
-}
-
-bool enter(int flag, std::string_view what) {
+bool enter(int flag, const char* what, Missing& missing) {
   if (::unshare(flag) == 0) return true;
-  note(what, errno);
+  missing.push_back(fmt::format("{} ({})", what, std::strerror(errno)));
   return false;
 }
 
-/// Binds what `source` names now to `target`, also when `target` hides the way to it: hence the descriptor first.
-struct Binding {
-  UniqueFd source;
-  std::string target;
-  bool folder = false;
-};
-
-bool bind(const Binding& binding) {
-  const bool made = binding.folder ? ::mkdir(binding.target.c_str(), 0700) == 0
-                                   : ::close(::open(binding.target.c_str(), O_CREAT | O_EXCL | O_CLOEXEC, 0600)) == 0;
-  const std::string source = fmt::format("/proc/self/fd/{}", binding.source.get());
-  return made && ::mount(source.c_str(), binding.target.c_str(), nullptr, MS_BIND, nullptr) == 0;
+Result<void> write_map(const char* file, const std::string& text) {
+  const UniqueFd fd(::open(file, O_WRONLY | O_CLOEXEC));
+  if (!fd) return errno_error(errno, file);
+  return write_all(fd.get(), text);
 }
 
-/// A /tmp of our own: short paths for sockets, no way to other programs' files there, and nothing left behind. It also
-/// makes the sockets reachable below folders that the worker's account may not enter.
-Result<void> make_private_tmp(Setup& setup) {
-  if (!enter(CLONE_NEWNS, "a mount namespace")) return {};
-  // Opened after unshare(): the kernel binds only from mounts of the caller's own namespace.
-  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-    note("making mounts private", errno);
-    return {};
-  }
-  Setup changed = setup;
-  std::vector<Binding> bindings;
-  const auto plan = [&](fs::path& path, std::string target, bool folder) {
-    bindings.push_back({UniqueFd(::open(path.c_str(), O_PATH | O_CLOEXEC)), target, folder});
-    path = std::move(target);
-    return static_cast<bool>(bindings.back().source);
-  };
-  bool opened = plan(changed.cache, "/tmp/cache", true);
-  for (std::size_t i = 0; i < changed.disks.size(); ++i) {
-    opened = plan(changed.disks[i].source.socket, fmt::format("/tmp/disk{}", i), false) && opened;
-  }
-  if (changed.payload) opened = plan(changed.payload->socket, "/tmp/payload", false) && opened;
-  if (!opened) return errno_error(errno, "guest worker: cannot reach a disk's socket or the cache folder");
+/// For an ordinary user: a namespace in which it may make the others, and is itself: user_namespaces(7).
+Result<bool> enter_user_namespace(Missing& missing) {
+  const uid_t uid = ::geteuid();
+  const gid_t gid = ::getegid();
+  if (!enter(CLONE_NEWUSER, "namespaces of an ordinary user, so neither an own root folder nor a network without anything", missing)) return false;
+  VMPATCH_CHECK(write_map("/proc/self/setgroups", "deny"));
+  VMPATCH_CHECK(write_map("/proc/self/uid_map", fmt::format("{} {} 1", uid, uid)));
+  VMPATCH_CHECK(write_map("/proc/self/gid_map", fmt::format("{} {} 1", gid, gid)));
+  return true;
+}
 
-  const uid_t uid = setup.run_as ? setup.run_as->uid : ::geteuid();
-  const gid_t gid = setup.run_as ? setup.run_as->gid : ::getegid();
-  const std::string options = fmt::format("mode=0700,uid={},gid={},size={},nr_inodes=4096", uid, gid, setup.write ? written_memory : read_memory);
-  if (::mount("vm-patch", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
-    note("a private /tmp", errno);
-    return {};
-  }
-  for (const Binding& binding : bindings) {
-    // From here on the old paths below /tmp are gone: there is no way back to them.
-    if (!bind(binding)) return errno_error(errno, fmt::format("guest worker: cannot bind {}", binding.target));
-  }
-  changed.tmp = "/tmp/work";
-  if (::mkdir("/tmp/work", 0700) != 0 || ::chown("/tmp/work", uid, gid) != 0 || ::chdir("/") != 0) {
-    return errno_error(errno, "guest worker: cannot make its folder");
-  }
-  setup = std::move(changed);
-  return {};
+Result<bool> enter_root(Setup& setup, Missing& missing) {
+  const char* what = "a root folder of its own";
+  if (!enter(CLONE_NEWNS, what, missing)) return false;
+  const auto entered = enter_own_root(setup);
+  if (entered) return true;
+  if (entered.error().code != Errc::unsupported) return entered.error();
+  missing.push_back(fmt::format("{} ({})", what, entered.error().message));
+  return false;
 }
 
 [[noreturn]] void wait_for_worker(pid_t pid, int socket) {
@@ -130,31 +92,52 @@ Result<void> die_with_parent(int alive) {
   return {};
 }
 
+/// In place of a root folder of its own.
+FilesBelow files_of(const Setup& setup) {
+  FilesBelow files;
+  files.read = {"/etc", "/proc", "/sys", setup.appliance};
+  files.run = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+  files.devices = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/kvm"};
+  if (!setup.tmp.empty()) files.work = {setup.tmp};
+  return files;
+}
+
 }  // namespace
 
-Result<void> confine(Setup& setup, int socket) {
+Result<Missing> confine(Setup& setup, int socket) {
   const bool root = ::geteuid() == 0;
   if (root && !setup.run_as) return fail(Errc::failed, "guest worker: refuses to work as root");
-  if (root) {
-    VMPATCH_CHECK(make_private_tmp(setup));
-    enter(CLONE_NEWNET, "a network namespace");
-    enter(CLONE_NEWIPC, "an IPC namespace");
-    if (enter(CLONE_NEWPID, "a process namespace")) {
-      std::array<int, 2> life{};
+  Missing missing;
+  bool may_unshare = root;
+  bool own_mounts = false;
+  if (!root) {
+    VMPATCH_TRY(may_unshare, enter_user_namespace(missing));
+  }
+  // Nothing comes between: the parent of spawn() is still the parent, and its end closes the socket.
+  int alive = socket;
+  std::array<int, 2> life{-1, -1};
+  if (may_unshare) {
+    enter(CLONE_NEWNET, "a network without anything", missing);
+    enter(CLONE_NEWIPC, "IPC of its own", missing);
+    VMPATCH_TRY(own_mounts, enter_root(setup, missing));
+    if (enter(CLONE_NEWPID, "processes of its own", missing)) {
       if (::pipe2(life.data(), O_CLOEXEC) != 0) return errno_error(errno, "guest worker: cannot make a pipe");
       const pid_t pid = ::fork();
       if (pid < 0) return errno_error(errno, "guest worker: cannot fork");
       if (pid > 0) wait_for_worker(pid, socket);
       ::close(life[1]);
-      // A fresh /proc hides the host's processes; where the host has masked its own, the old one stays.
-      if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) note("a fresh /proc", errno);
-      VMPATCH_CHECK(give_up_privileges(setup));
-      return die_with_parent(life[0]);
+      alive = life[0];
+      // Where the host has masked its own /proc, the kernel permits no other.
+      if (own_mounts && ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
+        missing.push_back(fmt::format("a /proc of its own ({})", std::strerror(errno)));
+      }
     }
+    if (own_mounts) VMPATCH_CHECK(seal_root());
   }
   VMPATCH_CHECK(give_up_privileges(setup));
-  // Nothing came between: the parent of spawn() is still the parent, and its end closes the socket.
-  return die_with_parent(socket);
+  VMPATCH_CHECK(die_with_parent(alive));
+  VMPATCH_CHECK(own_mounts ? deny_leaving() : deny_leaving(files_of(setup)));
+  return missing;
 }
 
 }  // namespace vmpatch::guest::worker

@@ -1,19 +1,25 @@
 #pragma once
 // A worker shuts itself in before it touches guest content.
 
+#include <string>
+#include <vector>
+
 #include "guest/worker/setup.hpp"
 #include "vmpatch/core/result.hpp"
 
 namespace vmpatch::guest::worker {
 
-/// Enters own namespaces as far as this host permits them, and gives up every privilege: mounts (a private /tmp in memory
-/// with the sockets and the cache bound into it; `setup` is changed to those paths), network (none), IPC, processes (all
-/// that the worker starts die with it). As root the uid changes to setup.run_as, and failing that is an error. For an
-/// ordinary user nothing changes: in a user namespace root's files belong to nobody, supermin copies that into the
-/// appliance, and mount(8), which is no longer root's there, cannot mount.
+/// Gives up everything that an appliance does not need, as far as this host permits it:
+///   - a root folder of its own (own_root.hpp), a network without anything, IPC and processes of its own: all that it starts dies with it.
+///     An ordinary user makes these in a user namespace, where the host permits that;
+///   - as root its uid, which becomes setup.run_as, and every supplementary group but that of /dev/kvm;
+///   - capabilities and new privileges, the system calls that lead out (deny_leaving()), and, without a root folder of its own, every file
+///     that an appliance does not need (Landlock).
+/// `setup` is changed to the paths inside. Value: what this host does not permit, a phrase each. Errors: what must not be missing (as
+/// root the change of uid; the system-call filter), and a root folder that could be begun and not finished.
 ///
 /// With a process namespace the caller becomes a waiting outer process that never returns from here, and the worker goes
 /// on in a child of it. `socket` is closed in the outer process.
-Result<void> confine(Setup& setup, int socket);
+Result<std::vector<std::string>> confine(Setup& setup, int socket);
 
 }  // namespace vmpatch::guest::worker

@@ -1,6 +1,8 @@
 #include "guest/worker/remote_guest.hpp"
 #include "guest/worker/start.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/programs.hpp"
+#include "vmpatch/core/text.hpp"
 #include "vmpatch/guest/opener.hpp"
 
 namespace vmpatch::guest {
@@ -145,6 +147,19 @@ Result<void> try_direct_reader() {
   VMPATCH_TRY(const int code, started.child.wait(std::chrono::seconds(10)));
   if (code != 0) return fail(Errc::failed, "{} ended with code {}", worker::direct_program, code);
   return {};
+}
+
+Result<std::vector<std::string>> missing_confinement() {
+  Command command;
+  VMPATCH_TRY(const auto program, internal_program("vm-patch-appliance"));
+  command.argv = {program.string(), worker::confinement_question};
+  command.cwd = "/";
+  VMPATCH_TRY(const auto output, run_checked(command));
+  std::vector<std::string> missing;
+  for (const auto line : split(output.out, '\n')) {
+    if (!line.empty()) missing.push_back(escape_untrusted(line));
+  }
+  return missing;
 }
 
 std::unique_ptr<GuestOpener> make_guest_opener(Log& log) { return std::make_unique<BothOpener>(log); }

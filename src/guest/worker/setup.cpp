@@ -34,7 +34,7 @@ Json to_json(const Setup& setup) {
   }
   if (setup.payload) json["payload"] = export_json(*setup.payload);
   json["tmp"] = setup.tmp.string();
-  json["cache"] = setup.cache.string();
+  json["appliance"] = setup.appliance.string();
   if (setup.run_as) {
     json["uid"] = setup.run_as->uid;
     json["gid"] = setup.run_as->gid;
@@ -57,7 +57,7 @@ Result<Setup> setup_from_json(const Json& json) {
     VMPATCH_TRY(setup.payload, export_from_json(json["payload"]));
   }
   VMPATCH_TRY(setup.tmp, word(json, "tmp"));
-  VMPATCH_TRY(setup.cache, word(json, "cache"));
+  VMPATCH_TRY(setup.appliance, word(json, "appliance"));
   if (json.contains("uid")) {
     VMPATCH_TRY(const std::int64_t uid, number(json, "uid", 1, max_id));
     VMPATCH_TRY(const std::int64_t gid, number(json, "gid", 1, max_id));

@@ -18,7 +18,7 @@ struct Setup {
   std::vector<GuestDisk> disks;
   std::optional<image::NbdExport> payload;
   std::filesystem::path tmp;    ///< 0700, of the worker's account
-  std::filesystem::path cache;  ///< 0700, of the worker's account
+  std::filesystem::path appliance;  ///< kernel, initrd and root; read-only
   std::optional<Credentials> run_as;  ///< set when the parent is root
   std::optional<gid_t> kvm_group;     ///< the one supplementary group that the worker keeps
   Accelerator accelerator = Accelerator::tcg;

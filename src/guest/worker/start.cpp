@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "guest/worker/appliance_folder.hpp"
 #include "guest/worker/setup.hpp"
 #include "guest/worker/start.hpp"
 #include "vmpatch/core/file.hpp"
@@ -37,24 +38,6 @@ Result<fs::path> make_worker_folder(const fs::path& work_dir, const std::optiona
   return fs::path(pattern);
 }
 
-/// Per account: libguestfs refuses an appliance that belongs to another one. supermin locks it while it builds.
-Result<fs::path> make_cache_folder(const fs::path& cache_dir, const std::optional<Credentials>& account) {
-  const uid_t uid = account ? account->uid : ::geteuid();
-  const fs::path folder = cache_dir / fmt::format("appliance-{}", uid);
-  VMPATCH_CHECK(make_dirs(cache_dir, 0755));
-  if (::mkdir(folder.c_str(), 0700) == 0) {
-    VMPATCH_CHECK(give_to(folder, account));
-  } else if (errno != EEXIST) {
-    return errno_error(errno, fmt::format("cannot make {}", folder.string()));
-  }
-  struct stat info {};
-  if (::lstat(folder.c_str(), &info) != 0) return errno_error(errno, folder.string());
-  if (!S_ISDIR(info.st_mode) || info.st_uid != uid || (info.st_mode & 022U) != 0) {
-    return fail(Errc::refused, "{} must be a folder of uid {} that nobody else can write to; remove it", folder.string(), uid);
-  }
-  return folder;
-}
-
 std::vector<std::pair<int, rlim_t>> appliance_limits() {
   constexpr rlim_t gib = 1U << 30U;
   std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}, {RLIMIT_FSIZE, 16 * gib}};
@@ -71,15 +54,21 @@ std::optional<gid_t> kvm_group() {
   return info.st_gid;
 }
 
+/// The sockets are for this account alone.
+std::optional<Credentials> account_of(const OpenRequest& request) {
+  const auto& account = request.disks.front().source.account;
+  return account ? account : worker_credentials();
+}
+
 Result<Setup> make_setup(const OpenRequest& request, bool write, const fs::path& tmp) {
   Setup setup;
   setup.disks = request.disks;
   setup.payload = request.payload_disk;
   setup.tmp = tmp;
-  setup.run_as = worker_credentials();
+  setup.run_as = account_of(request);
   setup.write = write;
   setup.timeout = request.timeout;
-  VMPATCH_TRY(setup.cache, make_cache_folder(request.cache_dir, setup.run_as));
+  VMPATCH_TRY(setup.appliance, ready_appliance(request.cache_dir));
   VMPATCH_TRY(const AcceleratorAnswer answer, find_accelerator(request.cache_dir));
   setup.accelerator = answer.accelerator;
   if (answer.accelerator == Accelerator::kvm && setup.run_as) setup.kvm_group = kvm_group();
@@ -127,7 +116,7 @@ Result<void> RemoteGuest::open_direct(const OpenRequest& request) {
 }
 
 Result<void> RemoteGuest::open_appliance(const OpenRequest& request, bool write) {
-  VMPATCH_TRY(tmp_, make_worker_folder(request.work_dir, worker_credentials()));
+  VMPATCH_TRY(tmp_, make_worker_folder(request.work_dir, account_of(request)));
   VMPATCH_TRY(const Setup setup, make_setup(request, write, tmp_));
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {

@@ -10,6 +10,9 @@ namespace vmpatch::guest::worker {
 
 inline constexpr const char* direct_program = "vm-patch-guest";
 
+/// The argument that makes vm-patch-appliance print what this host does not permit it, and end.
+inline constexpr const char* confinement_question = "--confinement";
+
 /// A worker program that waits for its first frame.
 struct StartedWorker final : PreparedReader {
   UniqueFd socket;

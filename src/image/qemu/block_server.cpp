@@ -81,12 +81,14 @@ std::string NbdExport::uri() const {
 }
 
 struct BlockServer::State {
-  State(SocketDir dir, Worker process) : socket_dir(std::move(dir)), worker(std::move(process)), builder(worker) {}
+  State(SocketDir dir, Worker process, std::optional<Credentials> run_as)
+      : socket_dir(std::move(dir)), worker(std::move(process)), builder(worker), account(run_as) {}
 
   // The folder is removed after QEMU, which is declared later, has ended.
   SocketDir socket_dir;
   Worker worker;
   NodeBuilder builder;
+  std::optional<Credentials> account;
   std::map<std::string, Export> exports;
   int next_export = 1;
   bool listening = false;
@@ -107,9 +109,10 @@ BlockServer::~BlockServer() = default;
 pid_t BlockServer::pid() const { return state_->worker.pid(); }
 
 Result<BlockServer> BlockServer::start(const BlockServerOptions& options) {
-  VMPATCH_TRY(auto dir, SocketDir::make(options.socket_dir));
-  VMPATCH_TRY(auto worker, Worker::start(options.log_fd, options.reading));
-  return BlockServer(std::make_unique<State>(std::move(dir), std::move(worker)));
+  const auto account = fresh_credentials();
+  VMPATCH_TRY(auto dir, SocketDir::make(options.socket_dir, account));
+  VMPATCH_TRY(auto worker, Worker::start(options.log_fd, options.reading, account));
+  return BlockServer(std::make_unique<State>(std::move(dir), std::move(worker), account));
 }
 
 Result<void> BlockServer::State::listen() {
@@ -152,7 +155,7 @@ Result<NbdExport> BlockServer::State::publish(Export entry, const std::string& n
     return added.error();
   }
   exports.emplace(name, std::move(entry));
-  return NbdExport{socket_dir.socket(), name, size, writable};
+  return NbdExport{socket_dir.socket(), name, size, writable, account};
 }
 
 Result<NbdExport> BlockServer::export_chain(const Chain& chain, const std::string& name) {

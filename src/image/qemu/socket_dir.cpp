@@ -14,10 +14,9 @@
 
 namespace vmpatch::image {
 
-Result<SocketDir> SocketDir::make(const fs::path& path) {
+Result<SocketDir> SocketDir::make(const fs::path& path, const std::optional<Credentials>& worker) {
   std::error_code error;
   SocketDir dir(fs::absolute(path, error).lexically_normal());
-  const auto worker = worker_credentials();
   const std::string what = "socket folder " + shown(dir.path_);
   if (dir.socket().native().size() >= sizeof(sockaddr_un{}.sun_path)) {
     dir.path_.clear();
@@ -31,7 +30,7 @@ Result<SocketDir> SocketDir::make(const fs::path& path) {
   const UniqueFd fd(::open(dir.path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat info {};
   const bool ours = fd && ::fstat(fd.get(), &info) == 0 &&
-                    (info.st_uid == ::geteuid() || (worker && info.st_uid == worker->uid));
+                    (info.st_uid == ::geteuid() || (worker && is_worker_account(info.st_uid)));
   if (!ours) {
     dir.path_.clear();
     return fail(Errc::refused, "{} exists and is not a folder of ours; remove it or choose another", what);

@@ -36,7 +36,6 @@ Command qemu_command(int monitor, bool small) {
                                                    {"MALLOC_ARENA_MAX", "1"},
                                                    {"MALLOC_MMAP_THRESHOLD_", "4194304"},
                                                    {"MALLOC_TRIM_THRESHOLD_", "33554432"}};
-  command.run_as = worker_credentials();
   command.cwd = "/";
   command.descriptors = {{monitor, monitor_fd}};
   // A forged image may ask for gigabytes (FACTS: qemu-img info on hostile images).
@@ -56,7 +55,7 @@ Result<const SystemCallFilter*> filter() {
 Worker::Worker(Child child, Qmp qmp, UniqueFd messages, int log_fd)
     : child_(std::move(child)), qmp_(std::move(qmp)), messages_(std::move(messages)), log_fd_(log_fd) {}
 
-Result<Worker> Worker::start(int log_fd, bool reading) {
+Result<Worker> Worker::start(int log_fd, bool reading, const std::optional<Credentials>& account) {
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
     return errno_error(errno, "make the monitor socket for QEMU");
@@ -70,6 +69,7 @@ Result<Worker> Worker::start(int log_fd, bool reading) {
   UniqueFd writer(pipe[1]);
 
   Command command = qemu_command(theirs.get(), reading && ::access(small_qemu, X_OK) == 0);
+  command.run_as = account;
   VMPATCH_TRY(command.filter, filter());
   auto child = Child::start(command, writer.get());
   if (!child) return child.error().in("start the block server");

@@ -13,7 +13,7 @@ class Worker {
  public:
   /// `log_fd` (may be -1) gets QEMU's messages, escaped, a line each; it must stay open. Does not wait until QEMU is up: the
   /// first command does.
-  static Result<Worker> start(int log_fd, bool reading);
+  static Result<Worker> start(int log_fd, bool reading, const std::optional<Credentials>& account);
 
   /// Qmp::execute; an error of a QEMU that has died says so and quotes its last message.
   Result<Json> execute(std::string_view command, const Json& arguments = Json::object(), int pass_fd = -1);

@@ -1,0 +1,170 @@
+#include "guest/worker/own_root.hpp"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/format.hpp"
+
+namespace vmpatch::guest::worker {
+namespace {
+
+/// What lies in /tmp is memory: of a writing worker what the appliance changes on its own disk, which is nothing much; of a reading one
+/// also the journals that are replayed over disks that are only read.
+constexpr std::uint64_t written_memory = 256ULL << 20U;
+constexpr std::uint64_t read_memory = 512ULL << 20U;
+
+constexpr const char* base = "/tmp";  ///< every host has it; the new root is mounted over it
+
+Error cannot(std::string_view what) { return errno_error(errno, fmt::format("guest worker: cannot {}", what)); }
+
+/// Opened before the new root hides the way to it, and after unshare(): the kernel binds only from mounts of the caller's own namespace.
+struct Binding {
+  UniqueFd source;
+  std::string target;  ///< below the new root
+  std::uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+};
+
+/// A link of the host, such as /bin -> usr/bin.
+struct Link {
+  std::string text;
+  std::string target;
+};
+
+struct Contents {
+  std::vector<Binding> bindings;
+  std::vector<Link> links{{"/proc/self/fd", "/dev/fd"}};
+
+  /// What the host does not have is left out.
+  void add(const fs::path& source, const std::string& target, std::uint64_t attributes = Binding().attributes) {
+    UniqueFd fd(::open(source.c_str(), O_PATH | O_CLOEXEC));
+    if (fd) bindings.push_back({std::move(fd), target, attributes});
+  }
+  Result<void> need(const fs::path& source, const std::string& target, std::uint64_t attributes = Binding().attributes) {
+    const auto before = bindings.size();
+    add(source, target, attributes);
+    return bindings.size() > before ? Result<void>() : Result<void>(cannot(fmt::format("reach {}", source.string())));
+  }
+  void add_or_link(const std::string& path) {
+    std::error_code error;
+    const auto text = fs::read_symlink(path, error);
+    if (error) return add(path, path);
+    links.push_back({text.string(), path});
+  }
+};
+
+Result<Contents> host_contents() {
+  Contents contents;
+  VMPATCH_CHECK(contents.need("/usr", "/usr"));
+  for (const char* path : {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}) contents.add_or_link(path);
+  for (const char* path : {"/etc/ld.so.cache", "/etc/alternatives"}) contents.add(path, path);
+  constexpr std::uint64_t device = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  for (const char* path : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/kvm"}) contents.add(path, path, device);
+  VMPATCH_CHECK(contents.need("/proc", "/proc", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  return contents;
+}
+
+Result<void> add_own(Contents& contents, Setup& setup) {
+  const auto socket = [&](fs::path& path, std::string target) {
+    auto added = contents.need(path, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    path = std::move(target);
+    return added;
+  };
+  VMPATCH_CHECK(contents.need(setup.appliance, "/appliance"));
+  setup.appliance = "/appliance";
+  for (std::size_t i = 0; i < setup.disks.size(); ++i) VMPATCH_CHECK(socket(setup.disks[i].source.socket, fmt::format("/tmp/disk{}", i)));
+  if (setup.payload) VMPATCH_CHECK(socket(setup.payload->socket, "/tmp/payload"));
+  setup.tmp = "/tmp/work";
+  return {};
+}
+
+Result<void> make_target(int source, const std::string& path) {
+  struct stat info {};
+  std::error_code error;
+  fs::create_directories(fs::path(path).parent_path(), error);
+  if (::fstat(source, &info) != 0) return cannot("look at " + path);
+  const bool made = S_ISDIR(info.st_mode) ? ::mkdir(path.c_str(), 0755) == 0
+                                          : ::close(::open(path.c_str(), O_CREAT | O_EXCL | O_CLOEXEC, 0600)) == 0;
+  return made ? Result<void>() : Result<void>(cannot("make " + path));
+}
+
+Result<void> bind(const Binding& binding) {
+  const std::string target = base + binding.target;
+  VMPATCH_CHECK(make_target(binding.source.get(), target));
+  const std::string source = fmt::format("/proc/self/fd/{}", binding.source.get());
+  // With what is mounted below: in a user namespace the kernel binds nothing that would uncover what a mount hides.
+  if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) return cannot("bind " + binding.target);
+  mount_attr attributes{};
+  attributes.attr_set = binding.attributes;
+  if (::mount_setattr(AT_FDCWD, target.c_str(), AT_RECURSIVE, &attributes, sizeof attributes) != 0) {
+    return cannot("protect " + binding.target);
+  }
+  return {};
+}
+
+Result<void> mount_memory(const std::string& where, const std::string& options) {
+  if (::mount("vm-patch", where.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) return cannot("mount memory at " + where);
+  return {};
+}
+
+Result<void> make_tmp(const Setup& setup) {
+  const uid_t uid = setup.run_as ? setup.run_as->uid : ::geteuid();
+  const gid_t gid = setup.run_as ? setup.run_as->gid : ::getegid();
+  const std::string tmp = std::string(base) + "/tmp";
+  if (::mkdir(tmp.c_str(), 0755) != 0) return cannot("make " + tmp);
+  VMPATCH_CHECK(mount_memory(tmp, fmt::format("mode=0700,uid={},gid={},size={},nr_inodes=4096", uid, gid,
+                                              setup.write ? written_memory : read_memory)));
+  const std::string work = base + setup.tmp.string();
+  if (::mkdir(work.c_str(), 0700) != 0 || ::chown(work.c_str(), uid, gid) != 0) return cannot("make its folder");
+  return {};
+}
+
+Result<void> change_root() {
+  if (::chdir(base) != 0) return cannot("enter its root");
+  // The old root lies under the new one for a moment: pivot_root(2), "pivot_root(".", ".")".
+  if (::syscall(SYS_pivot_root, ".", ".") == 0) {
+    if (::umount2(".", MNT_DETACH) != 0) return cannot("leave the host's root");
+  } else if (errno != EINVAL || ::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || ::chroot(".") != 0) {
+    // A host that runs from its initramfs cannot leave that: there the new root covers it.
+    return cannot("change its root");
+  }
+  return ::chdir("/") == 0 ? Result<void>() : Result<void>(cannot("enter its root"));
+}
+
+}  // namespace
+
+Result<void> enter_own_root(Setup& setup) {
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    Error error = cannot("make mounts private");
+    error.code = Errc::unsupported;
+    return error;
+  }
+  VMPATCH_TRY(Contents contents, host_contents());
+  Setup changed = setup;
+  VMPATCH_CHECK(add_own(contents, changed));
+  ::umask(0022);  // the worker's account passes through what is made here
+  // From here on what lies below /tmp can only be reached by what was opened.
+  VMPATCH_CHECK(mount_memory(base, "mode=0755,size=1m,nr_inodes=256"));
+  VMPATCH_CHECK(make_tmp(changed));
+  for (const Binding& binding : contents.bindings) VMPATCH_CHECK(bind(binding));
+  for (const Link& link : contents.links) {
+    if (::symlink(link.text.c_str(), (base + link.target).c_str()) != 0) return cannot("make " + link.target);
+  }
+  VMPATCH_CHECK(change_root());
+  setup = std::move(changed);
+  return {};
+}
+
+Result<void> seal_root() {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (::mount_setattr(AT_FDCWD, "/", 0, &attributes, sizeof attributes) != 0) return cannot("protect its root");
+  return {};
+}
+
+}  // namespace vmpatch::guest::worker
