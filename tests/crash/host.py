@@ -49,9 +49,10 @@ def unmount(stage):
 
 def fill(stage):
     """Every block of the file system that an ordinary write could get."""
-    subprocess.run(["dd", "if=/dev/zero", "of=" + os.path.join(stage.mount_point, "filler"), "bs=64K", "status=none"],
-                   capture_output=True, check=False)
-    os.sync()
+    for size in ("64K", "1K"):
+        subprocess.run(["dd", "if=/dev/zero", "of=" + os.path.join(stage.mount_point, "filler"), "oflag=append", "conv=notrunc", "bs=" + size,
+                        "status=none"], capture_output=True, check=False)
+        os.sync()
 
 
 def make_room(stage):
@@ -213,7 +214,7 @@ def filler_at(stage, point):
 def state_file_system(stage, mib=160):
     """Puts the state folder on a small file system of its own."""
     with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as config:
-        config.write("space_reserve: 1MiB\n")
+        config.write("schema: vm-patch/config/v1\nspace_reserve: 1MiB\n")
     with open(stage.path("host-disk"), "wb") as out:
         out.truncate(mib << 20)
     s.must("mkfs.ext4", "-q", "-F", "-m", "0", stage.path("host-disk"))
