@@ -64,10 +64,10 @@ std::string make_outer_script(const std::string& inner, Seconds timeout, const s
   const std::string command = fmt::format(
       "nice -n 10 timeout -k 5 {} unshare --fork --kill-child --pid --mount --ipc --uts /bin/sh -c {}", timeout.count(),
       quote(std::string(enter) + quote(inner)));
-  return fmt::format(R"(echo -1000 >/proc/$PPID/oom_score_adj
+  return fmt::format(R"sh(echo -1000 >/proc/$PPID/oom_score_adj
 echo 4096 >/proc/sys/kernel/pid_max
 {{ {}; echo $? >{}.code; }} </dev/null 2>&1 | tail -c {} >{}
-echo "$(cat {}.code) $(stat -c %s {})")",
+echo "$(cat {}.code) $(stat -c %s {})")sh",
                      command, output, max_output, output, output, output);
 }
 

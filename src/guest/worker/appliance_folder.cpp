@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <thread>
 
 #include "vmpatch/core/digest.hpp"
@@ -18,7 +19,7 @@
 namespace vmpatch::guest::worker {
 namespace {
 
-constexpr Seconds build_limit{900};
+constexpr std::chrono::seconds build_limit{900};
 
 /// Where libguestfs keeps what the appliance is made of: guestfs(3), "SUPERMIN APPLIANCE".
 Result<fs::path> find_description() {
