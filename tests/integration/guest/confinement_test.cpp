@@ -1,6 +1,7 @@
 // The worker that a guest has taken over: a process that has gone through confine() tries to reach everything that is not its run's, and
 // tells what it reached. As root, and as an ordinary user.
 #include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>

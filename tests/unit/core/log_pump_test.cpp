@@ -35,7 +35,7 @@ std::string logged(const std::string& script) {
 }
 
 TEST(LogPump, each_line_has_its_name_and_is_escaped) {
-  EXPECT_EQ(logged("printf 'one\\n\\033[31mred\\007\\r\\n\\nlast' ; echo err >&2"), "x: one\nx: \\x1b[31mred\\x07\nx: lasterr\n");
+  EXPECT_EQ(logged("printf 'one\\n\\033[31mred\\007\\r\\n\\nlast' ; echo err >&2"), "x: one\nx: \\x1B[31mred\\x07\nx: lasterr\n");
 }
 
 TEST(LogPump, a_line_without_end_is_cut) {
