@@ -29,7 +29,8 @@ constexpr std::string_view tail = "\nexit $?\n";
 
 /// Before the guest's shell: what there is of the kernel, seen from the new namespaces. A link in the place of a folder would lead out of
 /// the guest. A process that takes all memory shall be the one that the kernel ends.
-constexpr std::string_view enter = R"(echo 1000 >/proc/self/oom_score_adj
+constexpr std::string_view enter = R"(exec 2>&1
+echo 1000 >/proc/self/oom_score_adj
 for f in dev proc sys; do if [ -L /sysroot/$f ] || [ ! -d /sysroot/$f ]; then echo "the guest's /$f is no folder"; exit 125; fi; done
 mount -t proc proc /sysroot/proc && mount --rbind /sys /sysroot/sys && mount --rbind /dev /sysroot/dev || exit 125
 exec chroot /sysroot /bin/sh )";
@@ -62,13 +63,13 @@ Result<std::string> make_inner_script(const std::vector<std::string>& argv, cons
 std::string make_outer_script(const std::string& inner, Seconds timeout, const std::string& output, std::uint64_t max_output) {
   // nice: a guest that takes every processor must not keep the one who ends it from its work. The daemon is our parent.
   const std::string command = fmt::format(
-      "nice -n 10 timeout -k 5 {} unshare --fork --kill-child --pid --mount --ipc --uts /bin/sh -c {}", timeout.count(),
+      "nice -n 10 timeout -v -k 5 {} unshare --fork --kill-child --pid --mount --ipc --uts /bin/sh -c {}", timeout.count(),
       quote(std::string(enter) + quote(inner)));
   return fmt::format(R"sh(echo -1000 >/proc/$PPID/oom_score_adj
 echo 4096 >/proc/sys/kernel/pid_max
-{{ {}; echo $? >{}.code; }} </dev/null 2>&1 | tail -c {} >{}
-echo "$(cat {}.code) $(stat -c %s {})")sh",
-                     command, output, max_output, output, output, output);
+{{ {} 2>{}.limit; echo $? >{}.code; }} </dev/null | tail -c {} >{}
+echo "$(cat {}.code) $(stat -c %s {}) $(grep -c 'sending signal' {}.limit)")sh",
+                     command, output, output, max_output, output, output, output, output);
 }
 
 std::optional<Ending> parse_ending(std::string_view text) {
@@ -78,7 +79,9 @@ std::optional<Ending> parse_ending(std::string_view text) {
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
     return error == std::errc{} && end == word.data() + word.size();
   };
-  if (words.size() != 2 || !take(words[0], ending.exit_code) || !take(words[1], ending.output)) return std::nullopt;
+  unsigned signals = 0;
+  if (words.size() != 3 || !take(words[0], ending.exit_code) || !take(words[1], ending.output) || !take(words[2], signals)) return std::nullopt;
+  ending.late = signals > 0;
   if (ending.exit_code < 0 || ending.exit_code > 255) return std::nullopt;
   return ending;
 }

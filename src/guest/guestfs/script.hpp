@@ -28,9 +28,10 @@ Result<std::string> make_inner_script(const std::vector<std::string>& argv, cons
 struct Ending {
   int exit_code = -1;
   std::uint64_t output = 0;  ///< bytes that were kept
+  bool late = false;         ///< timeout(1) ended it: by its own word, for the appliance's clock need not go as ours does
 };
 
-/// nullopt for anything but an exit code from 0 to 255 and a size.
+/// nullopt for anything but an exit code from 0 to 255, a size, and a number of signals that timeout(1) has sent.
 std::optional<Ending> parse_ending(std::string_view text);
 
 }  // namespace vmpatch::guest::guestfs

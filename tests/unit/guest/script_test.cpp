@@ -40,11 +40,13 @@ TEST(GuestScript, inner_script_runs_its_program_and_gives_its_exit_code) {
 }
 
 TEST(Ending, only_an_exit_code_and_a_size_are_taken) {
-  const auto good = parse_ending("255 4194305\n");
+  const auto good = parse_ending("255 4194305 0\n");
   ASSERT_TRUE(good.has_value());
   EXPECT_EQ(good->exit_code, 255);
   EXPECT_EQ(good->output, 4194305U);
-  for (const char* text : {"", "\n", "0", "256 0", "-1 0", "0 -1", "0  1", "0x1 0", "1a 0", "0 0 0", "0 99999999999999999999"}) {
+  EXPECT_FALSE(good->late);
+  EXPECT_TRUE(parse_ending("124 0 1")->late);
+  for (const char* text : {"", "\n", "0", "0 0", "256 0 0", "-1 0 0", "0 -1 0", "0  1", "0x1 0 0", "1a 0 0", "0 0 0 0", "0 0 x", "0 99999999999999999999 0"}) {
     EXPECT_FALSE(parse_ending(text).has_value()) << text;
   }
 }
