@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vmpatch/core/log.hpp"
+#include "vmpatch/image/identity.hpp"
 #include "vmpatch/inventory/libvirt_folders.hpp"
 #include "vmpatch/inventory/machine.hpp"
 
@@ -50,8 +51,9 @@ struct ChainOptions {
   /// A silent host's machines become those that its folders name, as far as they tell of them: for who uses an image.
   bool left_as_machines = false;
   bool without_libvirt = false;             ///< the operator answers for a libvirt that does not: see Machine::unanswered
-  /// By a machine's UUID: when its memory was saved, if that was recorded and nothing was recorded since that used it.
-  std::function<std::optional<Time>(const std::string& machine_uuid)> saved_memory = {};
+  /// When memory was saved that belongs to a machine of this UUID, or to one of these disks as they are now (top layers of those that
+  /// it can write), if that was recorded and nothing was recorded since that used it.
+  std::function<std::optional<Time>(const std::string& machine_uuid, const std::vector<image::LayerIdentity>& disks)> saved_memory = {};
   /// By a machine's UUID: until when memory that was saved to a file was thrown away, as an operator said.
   std::function<std::optional<Time>(const std::string& machine_uuid)> forgotten_memory = {};
 };

@@ -264,7 +264,7 @@ Inventory Hosts::load() const {
   const auto recorded = RecordedMemory::load(*context_);
   inventory::ChainOptions options = options_;
   if (recorded) {
-    options.saved_memory = [&](const std::string& uuid) { return recorded->saved(uuid); };
+    options.saved_memory = [&](const std::string& uuid, const std::vector<image::LayerIdentity>& disks) { return recorded->saved(uuid, disks); };
     options.forgotten_memory = [&](const std::string& uuid) { return recorded->forgotten(uuid); };
   }
   load_lineage(inventory, options);

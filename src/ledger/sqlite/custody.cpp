@@ -21,7 +21,7 @@ Result<std::optional<Custody>> SqliteCustody::last(const std::string& machine_uu
   return ask([&]() -> Result<std::optional<Custody>> {
     VMPATCH_CHECK(check(kinds::custody, machine_uuid));
     VMPATCH_TRY(Statement s, database().prepare("SELECT boot_id, opened, started, closed, identities, operation, unbroken, lost, "
-                                                "live FROM custody WHERE machine_uuid = ?"));
+                                                "live, attested FROM custody WHERE machine_uuid = ?"));
     VMPATCH_TRY(const bool found, s.bind(machine_uuid).step());
     if (!found) return std::optional<Custody>();
     Custody custody;
@@ -35,6 +35,7 @@ Result<std::optional<Custody>> SqliteCustody::last(const std::string& machine_uu
     custody.unbroken = s.integer(6) != 0;
     custody.lost = s.integer(7) != 0;
     VMPATCH_TRY(custody.live, optional_json(s, 8));
+    if (!s.is_null(9)) custody.attested = s.time(9);
     return std::optional(std::move(custody));
   });
 }
@@ -42,12 +43,13 @@ Result<std::optional<Custody>> SqliteCustody::last(const std::string& machine_uu
 Result<void> SqliteCustody::put(const Custody& c) {
   return replace(kinds::custody, c.machine_uuid, [&]() -> Result<void> {
     VMPATCH_TRY(Statement s, database().prepare("INSERT OR REPLACE INTO custody (machine_uuid, boot_id, opened, started, closed, "
-                                                "identities, operation, unbroken, lost, live) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                                                "identities, operation, unbroken, lost, live, attested) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                                                "?)"));
     const std::string identities = dump_json(c.identities);
     const std::string live = optional_text(c.live);
     return s
         .bind(c.machine_uuid, c.boot_id, c.opened, std::int64_t{c.started}, c.closed, identities, c.operation,
-              std::int64_t{c.unbroken}, std::int64_t{c.lost}, live)
+              std::int64_t{c.unbroken}, std::int64_t{c.lost}, live, c.attested)
         .run();
   });
 }

@@ -10,7 +10,8 @@ Result<SavedMemory> read_saved(const Statement& s, int first) {
   SavedMemory saved;
   VMPATCH_TRY(saved.identities, s.json(first));
   saved.time = s.time(first + 1);
-  saved.memory = s.integer(first + 2) != 0;
+  saved.memory = s.integer(first + 2) == 1;
+  saved.without_memory = s.integer(first + 2) == 2;
   saved.managed = s.integer(first + 3) != 0;
   if (!s.is_null(first + 4)) saved.forgotten = s.time(first + 4);
   return saved;
@@ -23,8 +24,9 @@ Result<void> SqliteCustody::put_saved(const std::string& machine_uuid, const Sav
     VMPATCH_TRY(Statement s, database().prepare("INSERT OR REPLACE INTO saved (machine_uuid, identities, time, memory, managed, forgotten) "
                                                 "VALUES (?, ?, ?, ?, ?, ?)"));
     const std::string text = dump_json(saved.identities);
+    const std::int64_t memory = saved.memory ? 1 : saved.without_memory ? 2 : 0;
     return s
-        .bind(machine_uuid, text, saved.time, std::int64_t{saved.memory}, std::int64_t{saved.memory && saved.managed}, saved.forgotten)
+        .bind(machine_uuid, text, saved.time, memory, std::int64_t{saved.memory && saved.managed}, saved.forgotten)
         .run();
   });
 }

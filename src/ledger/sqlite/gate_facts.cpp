@@ -12,10 +12,14 @@ namespace {
 /// A reader of a WAL database waits only while somebody recovers it after a crash.
 constexpr int patience_ms = 1000;
 
+bool may_be_torn(const Run& run) {
+  return run.state == RunState::committing || run.state == RunState::committed || run.state == RunState::quarantined;
+}
+
 /// See GateFacts::unfinished_run.
 int severity(const Run& run) {
   if (run.state == RunState::planned) return 0;
-  if (run.state == RunState::committing || run.state == RunState::committed || run.state == RunState::quarantined) return 3;
+  if (may_be_torn(run)) return 3;
   return is_alive(run.holder) ? 2 : 1;
 }
 
@@ -87,6 +91,8 @@ class SqliteGateReader final : public GateReader {
   Result<void> read_unfinished_run(const std::string& machine_uuid, const std::vector<std::string>& disks, GateFacts& facts) {
     VMPATCH_CHECK(check_open_runs());
     VMPATCH_TRY(auto runs, select_runs(database(), unfinished, {}, 0));
+    const auto torn = std::ranges::find_if(runs, may_be_torn);
+    if (torn != runs.end()) facts.torn_run = torn->id;
     std::erase_if(runs, [&](const Run& run) { return !is_about(run, machine_uuid, disks); });
     const auto worst = std::ranges::max_element(runs, {}, severity);
     if (worst != runs.end()) facts.unfinished_run = std::move(*worst);

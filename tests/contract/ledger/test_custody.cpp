@@ -67,7 +67,10 @@ TEST_F(CustodyTest, saved_identities_come_back) {
   ASSERT_TRUE(custody_->put_saved("m", {.identities = {}, .time = clock_.now(), .memory = false, .managed = true}));
   back = *custody_->saved("m");
   EXPECT_TRUE(back->identities.is_null());
-  EXPECT_FALSE(back->memory || back->managed) << "managed means nothing without memory";
+  EXPECT_FALSE(back->memory || back->managed || back->without_memory) << "managed means nothing without memory";
+  ASSERT_TRUE(custody_->put_saved("m", {.identities = {}, .time = clock_.now(), .without_memory = true}));
+  back = *custody_->saved("m");
+  EXPECT_TRUE(back->without_memory && !back->memory);
 }
 
 TEST_F(CustodyTest, forgotten_memory_leaves_the_identities_and_one_row_with_the_reason) {

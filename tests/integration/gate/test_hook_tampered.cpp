@@ -226,7 +226,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(HookTamperedTest, insert_of_a_custody_for_a_machine_without_one_is_seen) {
   const std::string uuid = std::exchange(uuid_, random_uuid());
   EXPECT_TRUE(denied(gate("prepare"), "not-attested"));
-  tamper(in_custody, "INSERT INTO custody SELECT 'U', boot_id, opened, started, closed, identities, operation, unbroken, lost, live FROM custody "
+  tamper(in_custody, "INSERT INTO custody SELECT 'U', boot_id, opened, started, closed, identities, operation, unbroken, lost, live, attested FROM custody "
                      "WHERE machine_uuid = '" + uuid + "'");
   EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
   EXPECT_NE(problems().find("was put in by something else"), std::string::npos) << problems();
