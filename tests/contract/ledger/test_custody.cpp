@@ -34,7 +34,7 @@ class CustodyTest : public LedgerTest {
 TEST_F(CustodyTest, record_comes_back_and_the_next_one_replaces_it) {
   EXPECT_FALSE(custody_->last("m")->has_value());
   Custody c{.machine_uuid = "m", .boot_id = "b", .opened = clock_.now(), .started = true, .closed = {},
-            .identities = {{"vda", 1}}, .live = {{"vda", 1}, {"vdb", 2}}, .operation = "prepare", .unbroken = true, .lost = true};
+            .identities = {{"vda", 1}}, .live = {{"vda", 1}, {"vdb", 2}}, .operation = "prepare", .unbroken = true, .attested = clock_.now(), .lost = true};
   ASSERT_TRUE(custody_->put(c));
   custody_ = reopen({.busy_timeout_ms = 100, .checkpoint = false});
   auto back = custody_->last("m");
@@ -44,6 +44,7 @@ TEST_F(CustodyTest, record_comes_back_and_the_next_one_replaces_it) {
   EXPECT_TRUE((*back)->started);
   EXPECT_TRUE((*back)->unbroken);
   EXPECT_TRUE((*back)->lost);
+  EXPECT_EQ((*back)->attested, clock_.now());
   EXPECT_EQ((*back)->live, c.live);
   EXPECT_FALSE((*back)->closed);
   c.closed = clock_.now() + Seconds(5);
