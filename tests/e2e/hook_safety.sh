@@ -268,22 +268,22 @@ expect_exit 0 vm-patch gate override -d web01 --reason 'it will not help'
 expect_exit 1 virsh restore "$WORK/web01.save"
 
 title 'memory stays with its disks, whatever the machine is called since'
-virsh start web01
-virsh save web01 "$WORK/web01.save"
-virsh undefine web01
-sed 's/>web01</>renamed</' "$WORK/web01.xml" >"$WORK/renamed.xml"
+attest web02
+virsh start web02
+virsh save web02 "$WORK/web02.save"
+virsh undefine web02
+sed 's/>web02</>renamed</' "$WORK/web02.xml" >"$WORK/renamed.xml"
 virsh define "$WORK/renamed.xml"
 libvirtd restart
 expect_exit 4 vm-patch plan -d renamed -r "$WORK/app.vmpatch"
 expect_text "$OUT" 'renamed has memory that was saved to a file'
 virsh undefine renamed
-expect_exit 4 vm-patch plan -a "$WORK/images/web01.qcow2" --format qcow2 -r "$WORK/app.vmpatch"
+expect_exit 4 vm-patch plan -a "$WORK/images/web02.qcow2" --format qcow2 -r "$WORK/app.vmpatch"
 expect_text "$OUT" 'has memory that was saved to a file'
 virsh define "$WORK/renamed.xml"
 expect_exit 0 vm-patch gate forget-save -d renamed --reason 'its machine is gone'
 expect_exit 0 vm-patch plan -d renamed -r "$WORK/app.vmpatch"
 virsh undefine renamed
-virsh define "$WORK/web01.defined.xml"
 
 title 'an end that no libvirt daemon saw is not believed'
 attest web01

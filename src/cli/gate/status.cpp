@@ -93,8 +93,9 @@ void print_for_people(const std::vector<Check>& checks, const std::vector<ledger
   if (decisions.empty()) return;
   Table last({"TIME", "MACHINE", "OPERATION", "DECISION", "RULE"});
   for (const ledger::AuditRow& row : decisions) {
-    last.add_row({format_time(row.time), text_of(row.data, "name"), text_of(row.data, "operation"),
-                  row.action.substr(std::string_view("gate.").size()), text_of(row.data, "rule")});
+    const bool of_gate = row.action.starts_with("gate.");  // others are of the records themselves
+    last.add_row({format_time(row.time), text_of(row.data, "name"), text_of(row.data, "operation"), of_gate ? row.action.substr(5) : row.action,
+                  text_of(row.data, "rule")});
   }
   print_text("\n" + last.format());
 }
