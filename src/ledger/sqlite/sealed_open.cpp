@@ -100,7 +100,7 @@ Result<void> SealedDatabase::seal_everything() {
   VMPATCH_CHECK(tree_.clear());
   for (const RecordKind* kind : schema_->kinds()) {
     VMPATCH_TRY(const auto all, records(*kind, {"1"}));
-    for (const auto& [key, record] : all) pending_[key] = {record.group, record.digest};
+    for (const Record& record : all) pending_[record.key] = {record.group, record.digest};
   }
   return {};
 }

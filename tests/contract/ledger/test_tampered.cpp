@@ -1,6 +1,7 @@
 // What the Store and the custody answer when something else wrote into their files. The real gate: gate_hook.
 
 #include "contract/ledger/fixture.hpp"
+#include "support/key_twice.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/ledger/integrity.hpp"
 
@@ -201,6 +202,38 @@ TEST_F(TamperedTest, acceptance_names_every_problem_and_nothing_holds_it_up_afte
   EXPECT_TRUE(believed(store_->verify_audit()));
   tamper("UPDATE audit SET actor = 'x' WHERE action = 'records.accepted'");
   EXPECT_NE(problems(), "");
+}
+
+/// The genuine row keeps its seal, and stands where it is read last.
+TEST_F(TamperedTest, key_that_is_there_twice_is_believed_in_neither_row) {
+  tamper(with_other_key("overrides", "id TEXT NOT NULL PRIMARY KEY", "id TEXT NOT NULL",
+                        "INSERT INTO overrides (rowid, id, machine_uuid, identities, reason, actor, created, expires) SELECT -1, id, "
+                        "machine_uuid, '{\"vda\":1}', 'forged', actor, created, expires - 1 FROM overrides"));
+  EXPECT_NE(problems().find("record override/machine-1/o is there twice"), std::string::npos) << problems();
+  EXPECT_TRUE(untrusted(store_->overrides("machine-1")));
+  EXPECT_TRUE(untrusted(read_gate_facts(file(), "machine-1", {}, clock_.now())));
+  tamper(with_other_key("runs", "id TEXT NOT NULL UNIQUE", "id TEXT NOT NULL",
+                        "INSERT INTO runs SELECT -sequence, id, kind, machine_uuid, machine_name, host, recipe_id, recipe_version, "
+                        "recipe_digest, state, holder_pid, holder_start_time, holder_boot_id, recovery_attempts, created, updated, error, "
+                        "'{\"disks\":[\"forged\"]}' FROM runs WHERE state = 'attested'"));
+  EXPECT_NE(problems().find("record run/" + ended_ + " is there twice"), std::string::npos) << problems();
+  EXPECT_TRUE(untrusted(store_->runs({})));
+  tamper(with_other_key("recipes", "id TEXT NOT NULL PRIMARY KEY,\n  version INTEGER NOT NULL,\n  digest TEXT NOT NULL",
+                        "id TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (id, version)",
+                        "INSERT INTO recipes SELECT id, 1, digest FROM recipes"));
+  EXPECT_NE(problems().find("record recipe/r is there twice"), std::string::npos) << problems();
+  EXPECT_TRUE(untrusted(store_->seen_recipe("r")));
+  EXPECT_TRUE(untrusted(store_->note_recipe("r", 4, "four")));
+}
+
+TEST_F(TamperedTest, index_that_says_something_else_than_its_table_is_named) {
+  ASSERT_TRUE(store_->note_recipe("other", 1, "one"));
+  tamper("CREATE TEMP TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = 'overrides_machine'; PRAGMA writable_schema = ON;"
+         "UPDATE sqlite_schema SET sql = 'CREATE INDEX overrides_machine ON overrides (machine_uuid, expires + 99)' WHERE name = "
+         "'overrides_machine'; PRAGMA writable_schema = RESET; REINDEX overrides_machine; PRAGMA writable_schema = ON; UPDATE sqlite_schema "
+         "SET sql = (SELECT sql FROM kept) WHERE name = 'overrides_machine'; PRAGMA writable_schema = RESET");
+  EXPECT_NE(problems().find("the file is not sound: "), std::string::npos) << problems();
+  EXPECT_TRUE(untrusted(store_->verify_audit()));
 }
 
 TEST_F(TamperedTest, table_of_another_form_cannot_be_accepted) {

@@ -5,6 +5,7 @@
 
 #include "integration/gate/hook_test.hpp"
 #include "ledger/audit.hpp"
+#include "support/key_twice.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/ledger/integrity.hpp"
 
@@ -230,6 +231,18 @@ TEST_F(HookTamperedTest, insert_of_a_custody_for_a_machine_without_one_is_seen) 
                      "WHERE machine_uuid = '" + uuid + "'");
   EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
   EXPECT_NE(problems().find("was put in by something else"), std::string::npos) << problems();
+}
+
+/// A genuine override of other disks, and behind its seal a second row of its id for the disks as they are.
+TEST_F(HookTamperedTest, override_of_an_id_that_is_there_already_opens_nothing) {
+  add_override();
+  write_disk();
+  EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
+  tamper(in_ledger, with_other_key("overrides", "id TEXT NOT NULL PRIMARY KEY", "id TEXT NOT NULL",
+                                   "INSERT INTO overrides (rowid, id, machine_uuid, identities, reason, actor, created, expires) SELECT "
+                                   "-rowid, id, machine_uuid, '" + dump_json(identities()) + "', 'forged', actor, created, expires - 1 FROM overrides"));
+  EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
+  EXPECT_NE(problems().find("is there twice"), std::string::npos) << problems();
 }
 
 TEST_F(HookTamperedTest, older_copy_of_a_whole_database_is_seen) {
