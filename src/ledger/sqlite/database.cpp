@@ -25,7 +25,7 @@ Error sqlite_error(sqlite3* connection, int code, const std::string& file, std::
   // What cannot be read any more may have said anything.
   const bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
   if (damaged) {
-    return fail(Errc::untrusted, "{}: {}: {}; restore it from a backup, or move it away, and run `vm-patch audit accept`", file, what, detail);
+    return fail(Errc::untrusted, "{}: {}: {}; {}", file, what, detail, way_without);
   }
   return fail(Errc::failed, "{}: {}: {}", file, what, detail);
 }

@@ -20,6 +20,10 @@ struct sqlite3_stmt;
 
 namespace vmpatch::ledger {
 
+/// The end of every message about a file of which nothing can be believed.
+inline constexpr std::string_view way_without =
+    "restore it from a backup; `vm-patch audit accept` says what is lost without it, and how to go on";
+
 /// Bytes that are no text; kept alive by the caller as text is.
 struct Blob {
   std::string_view bytes;

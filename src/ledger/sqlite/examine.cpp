@@ -63,6 +63,9 @@ class Examiner {
   }
 
   void examine_schema() {
+    const auto newest = static_cast<std::int64_t>(sealed_.schema().migrations().size());
+    const auto stated = sealed_.database().user_version();
+    if (stated && *stated != newest) problem(fmt::format("it says schema version {}, and its tables are those of version {}", *stated, newest));
     const auto differences = schema_differences(sealed_.database(), sealed_.schema().migrations());
     if (!differences) return problem(differences.error().message);
     for (const SchemaDifference& difference : *differences) problem(difference.text());

@@ -59,6 +59,10 @@ class SqliteGateReader final : public GateReader {
   Result<void> read_policy(GateFacts& facts) {
     VMPATCH_TRY(const auto row, sealed_.load_key(kinds::policy, "policy", "policy", {"id = 1"}));
     if (!row) return {};
+    if (row->text(1) == lost_policy) {
+      return fail(Errc::untrusted, "{} had no policy when its records were accepted, and what is required is not known; run 'vm-patch gate "
+                  "publish'", sealed_.database().file());
+    }
     VMPATCH_TRY(facts.policy, row->json(1));
     VMPATCH_TRY(facts.policy_origin, row->json(2));
     return {};

@@ -8,6 +8,9 @@
 
 namespace vmpatch::ledger {
 
+/// In the place of the policy where the records had none when they were accepted: there may have been one. Nothing is allowed by it.
+inline constexpr std::string_view lost_policy = "null";
+
 // From a row as its kind gives it (record_kinds.cpp).
 Result<Run> read_run(const Row& row);
 Result<Attestation> read_attestation(const Row& row, bool with_envelope);

@@ -61,7 +61,8 @@ class SealedDatabase {
   /// Database::open, failed (read_only: another version), untrusted.
   static Result<SealedDatabase> open(const std::filesystem::path& file, const RecordSchema& schema, const Database::Options& options);
 
-  /// For whoever looks what is wrong, or accepts it: only the version is asked for (read_only), or migrated to.
+  /// For whoever looks what is wrong, or accepts it: only the version is looked at. One that says something else than its tables is
+  /// no error; read_write: it is put right, and the database is migrated. Errc::refused: no vm-patch of up to now made these tables.
   static Result<SealedDatabase> open_unchecked(const std::filesystem::path& file, const RecordSchema& schema,
                                                const Database::Options& options);
 
@@ -110,9 +111,9 @@ class SealedDatabase {
   Result<Seals> stored_seals() { return tree_.stored(); }
   /// Errc::untrusted when the stored seals do not lead to `root`.
   Result<void> check_seals(const Digest& root);
-  /// Seals what is there under a schema that is ours, with an audit row "records.accepted". Value: that row; the anchor is left as
-  /// it is.
-  Result<Head> accept(Time time, const Json& data);
+  /// Seals what is there after `first`, under a schema that is ours, with an audit row "records.accepted". Value: that row; the anchor
+  /// is left as it is. Errc::refused: the file is not sound.
+  Result<Head> accept(Time time, const Json& data, const Work& first);
 
   [[nodiscard]] Database& database() { return *database_; }
   [[nodiscard]] const Anchor& anchor() const { return anchor_; }
@@ -130,6 +131,7 @@ class SealedDatabase {
   /// The rows from the anchor on; head_ and the tree's root become those of the last.
   Result<void> check_chain(const Head& anchored);
   Result<void> seal_everything();
+  Result<void> make_sound();
   /// records() that are sealed as they are.
   Result<Records> checked(const RecordKind& kind, const Which& which);
   Result<std::optional<Digest>> sealed(const std::string& group, const std::string& key);

@@ -64,7 +64,7 @@ Result<void> SqliteStore::publish_policy(const Json& policy, const Json& origin)
 Result<std::optional<std::pair<Json, Json>>> SqliteStore::published_policy() {
   return ask([&]() -> Result<std::optional<std::pair<Json, Json>>> {
     VMPATCH_TRY(const auto row, sealed_.load_key(kinds::policy, "policy", "policy", {"id = 1"}));
-    if (!row) return std::optional<std::pair<Json, Json>>();
+    if (!row || row->text(1) == lost_policy) return std::optional<std::pair<Json, Json>>();
     VMPATCH_TRY(Json policy, row->json(1));
     VMPATCH_TRY(Json origin, row->json(2));
     return std::optional(std::pair(std::move(policy), std::move(origin)));
