@@ -105,6 +105,40 @@ expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/r-3.vmpatch"
 allowed
 keep good
 
+title 'nor does one behind the seal of a genuine one, of the same id'
+expect_exit 0 vm-patch gate override -a "$disk" --format raw --reason 'a real one, never used'
+python3 - "$disk" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as disk: disk.write(disk.read(1))
+PYTHON
+expect_exit 20 gate prepare
+expect_text "$ERR" 'denied: unattested-change: '
+expect_exit 0 vm-patch gate override -a "$disk" --format raw --reason 'to know the disks as they are'
+identities=$(value ledger.sqlite "SELECT identities FROM overrides WHERE reason LIKE 'to know%'")
+id=$(value ledger.sqlite "SELECT id FROM overrides WHERE reason LIKE 'a real%'")
+expect_exit 0 gate prepare
+expect_exit 20 gate prepare
+# Its unique key is away while the second row goes in.
+sql ledger.sqlite "CREATE TEMP TABLE kept AS SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema
+    WHERE tbl_name = 'overrides' AND (name = 'overrides' OR sql IS NULL);
+  PRAGMA writable_schema = ON;
+  UPDATE sqlite_schema SET sql = replace(sql, ' PRIMARY KEY', '') WHERE name = 'overrides';
+  DELETE FROM sqlite_schema WHERE tbl_name = 'overrides' AND sql IS NULL;
+  PRAGMA writable_schema = RESET;
+  INSERT INTO overrides (rowid, id, machine_uuid, identities, reason, actor, created, expires)
+    SELECT -1, id, machine_uuid, '$identities', 'forged', actor, created, expires - 1 FROM overrides WHERE id = '$id';
+  PRAGMA writable_schema = ON;
+  UPDATE sqlite_schema SET sql = (SELECT sql FROM kept WHERE name = 'overrides') WHERE name = 'overrides';
+  INSERT INTO sqlite_schema SELECT * FROM kept WHERE sql IS NULL;
+  PRAGMA writable_schema = RESET"
+tampered "record override/$uuid/$id is there twice"
+expect_exit 5 vm-patch audit verify
+expect_text "$ERR" 'ledger.sqlite: the file is not sound: '
+back good
+expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/r-3.vmpatch"
+allowed
+keep good
+
 title 'a lowered recipe version does not bring the old recipe back'
 expect_exit 5 vm-patch plan -a "$disk" --format raw -r "$WORK/r-2.vmpatch"
 expect_text "$ERR" 'older than version 3'
@@ -202,10 +236,70 @@ tampered 'its anchor .*/state\.anchor is missing'
 expect_exit 5 vm-patch gate publish
 back good
 
+title 'what is lost is forgotten only by name, and what was closed stays closed'
+truncate -s 1M "$WORK/web02.raw"
+sed "s:web01:web02:g; s:$uuid:$(cat /proc/sys/kernel/random/uuid):" "$WORK/web01.xml" >"$WORK/web02.xml"
+second() { "$VMPATCH_GATE" --state-dir "$state" -- web02 prepare begin - <"$WORK/web02.xml"; }
+expect_exit 20 second
+expect_text "$ERR" 'denied: not-attested: '
+rm -f "$state"/ledger.sqlite-*
+echo 'no database' >"$state/ledger.sqlite"
+expect_exit 20 second
+expect_text "$ERR" 'denied: records-tampered: .*vm-patch audit accept. says what is lost'
+expect_exit 4 vm-patch audit accept --yes --reason 'disk failed'
+expect_text "$ERR" 'ledger\.sqlite is lost: restore it from a backup, or say .--forget ledger.*forgotten is then which machines were attested'
+mv "$state/ledger.sqlite" "$WORK/moved-away"
+expect_exit 4 vm-patch audit accept --yes --reason 'disk failed'
+mv "$WORK/moved-away" "$state/ledger.sqlite"
+expect_exit 20 second
+mkdir -p "$state/runs/of-somebody"
+expect_exit 4 vm-patch audit accept --yes --reason 'disk failed' --forget ledger
+expect_text "$ERR" 'folder.* of runs .*/runs/of-somebody.*may have been writing'
+expect_same 'the ledger' 'no database' "$(cat "$state/ledger.sqlite")"
+rmdir "$state/runs/of-somebody"
+keep lost
+expect_exit 0 "$VMPATCH" --state-dir "$state" audit accept --yes --reason 'no configuration at hand' --forget ledger
+expect_exit 20 second
+expect_text "$ERR" "denied: records-tampered: .*had no policy when its records were accepted.*run 'vm-patch gate publish'"
+expect_exit 0 vm-patch audit verify
+expect_text "$ERR" 'warning: .*ledger\.sqlite: it had no policy .* every start is denied'
+expect_exit 0 vm-patch gate publish
+expect_exit 20 second
+expect_text "$ERR" 'denied: not-attested: '
+back lost
+expect_exit 0 vm-patch audit accept --yes --reason 'disk failed' --forget ledger
+expect_same 'what was set aside' 'no database' "$(cat "$state/ledger.sqlite.forgotten-1")"
+expect_exit 20 second
+expect_text "$ERR" 'denied: not-attested: '
+expect_exit 20 gate prepare
+expect_exit 0 vm-patch audit verify
+expect_text "$OUT" 'nothing was known any more of what was before'
+expect_exit 4 vm-patch audit accept --yes --reason 'too much' --forget gate
+back good
+python3 - "$disk" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as disk: disk.write(disk.read(1))
+PYTHON
+expect_exit 0 vm-patch gate override -a "$disk" --format raw --reason 'to be used once'
+expect_exit 0 gate prepare
+expect_exit 20 gate prepare
+rm "$state"/custody.sqlite*
+expect_exit 4 vm-patch audit accept --yes --reason 'disk failed'
+expect_text "$ERR" 'say .--forget gate.*memory in a file of .virsh save'
+expect_exit 0 vm-patch audit accept --yes --reason 'disk failed' --forget gate
+expect_exit 20 gate prepare
+expect_text "$ERR" 'denied: unattested-change: '
+expect_exit 0 vm-patch audit list
+expect_text "$OUT" 'overrides\.voided'
+back good
+expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/r-3.vmpatch"
+allowed
+keep good
+
 title 'a ledger of before gets an anchor by its first command'
 rm "$anchor"
 sql ledger.sqlite "DROP TABLE seals; DROP TABLE seal_nodes; ALTER TABLE audit DROP COLUMN records; PRAGMA user_version = 2"
-sql custody.sqlite "DROP TABLE seals; DROP TABLE seal_nodes; ALTER TABLE audit DROP COLUMN records; PRAGMA user_version = 1"
+sql custody.sqlite "DROP TABLE seals; DROP TABLE seal_nodes; ALTER TABLE audit DROP COLUMN records; PRAGMA user_version = 2"
 python3 - "$state" <<'PYTHON'
 # Rows as the first version wrote them: without the digest over the records.
 import hashlib, sqlite3, sys

@@ -90,6 +90,7 @@ Result<int> verify_audit_log(Context& context) {
   }
   for (const ledger::Examined& one : all) {
     for (const std::string& problem : one.problems) context.log.error("{}: {}", one.file.string(), problem);
+    for (const std::string& warning : one.warnings) context.log.warn("{}: {}", one.file.string(), warning);
   }
   for (const std::string& problem : signatures.problems) context.log.error("{}", problem);
   return fine ? 0 : exit_code(Errc::untrusted);

@@ -25,7 +25,7 @@ Error sqlite_error(sqlite3* connection, int code, const std::string& file, std::
   // What cannot be read any more may have said anything.
   const bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
   if (damaged) {
-    return fail(Errc::untrusted, "{}: {}: {}; restore it from a backup, or move it away, and run `vm-patch audit accept`", file, what, detail);
+    return fail(Errc::untrusted, "{}: {}: {}; {}", file, what, detail, way_without);
   }
   return fail(Errc::failed, "{}: {}: {}", file, what, detail);
 }
@@ -105,14 +105,6 @@ std::string Statement::blob(int column) const {
   if (bytes == nullptr) return {};
   return {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
-
-std::string Statement::exact(int column) const {
-  const int type = sqlite3_column_type(statement_, column);
-  const std::string value = type == SQLITE_INTEGER ? std::to_string(integer(column)) : blob(column);
-  return fmt::format("{}:{}:{},", type, value.size(), value);
-}
-
-int Statement::columns() const { return sqlite3_column_count(statement_); }
 
 Result<Json> Statement::json(int column) const { return parse_json(text(column), file_); }
 
@@ -219,7 +211,15 @@ Result<std::int64_t> Database::pragma(std::string_view name) {
 Result<std::int64_t> Database::user_version() { return pragma("user_version"); }
 Result<std::int64_t> Database::data_version() { return pragma("data_version"); }
 
-std::int64_t Database::changes() const { return sqlite3_changes64(connection_); }
+Result<std::vector<std::string>> Database::integrity_problems() {
+  VMPATCH_TRY(Statement check, prepare("PRAGMA integrity_check(20)"));
+  std::vector<std::string> problems;
+  for (;;) {
+    VMPATCH_TRY(const bool row, check.step());
+    if (!row) return problems;
+    if (std::string text = check.text(0); text != "ok") problems.push_back(std::move(text));
+  }
+}
 
 Result<void> Database::set_auto_checkpoint(int pages) {
   return execute(fmt::format("PRAGMA wal_autocheckpoint={}", pages));

@@ -15,8 +15,7 @@ Result<std::string> schema_text(Database& database) {
   for (;;) {
     VMPATCH_TRY(const bool found, select.step());
     if (!found) return text;
-    for (int column = 0; column < select.columns(); ++column) text += select.exact(column);
-    text += '\n';
+    text += select.row().exact() + '\n';
   }
 }
 

@@ -210,7 +210,7 @@ TEST_F(OldLedgerTest, is_not_sealed_when_its_chain_is_broken) {
   const auto opened = open_store(file(), clock_);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Errc::untrusted);
-  ASSERT_TRUE(accept_records(folder_, "known", clock_));
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known"}, clock_));
   store_ = open();
   everything_holds();
 }
