@@ -259,6 +259,7 @@ expect_same 'the ledger' 'no database' "$(cat "$state/ledger.sqlite")"
 rmdir "$state/runs/of-somebody"
 keep lost
 expect_exit 0 "$VMPATCH" --state-dir "$state" audit accept --yes --reason 'no configuration at hand' --forget ledger
+expect_text "$ERR" 'warning: the records have no policy, and every start is denied until one is published'
 expect_exit 20 second
 expect_text "$ERR" "denied: records-tampered: .*had no policy when its records were accepted.*run 'vm-patch gate publish'"
 expect_exit 0 vm-patch audit verify
@@ -295,6 +296,57 @@ back good
 expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/r-3.vmpatch"
 allowed
 keep good
+
+title 'an anchor that stays behind, or only grows, is told and stops nothing'
+# read_only COMMAND, mounted COMMAND: where the anchor cannot be written, or only be appended to and not replaced.
+# shellcheck disable=SC2016  # expanded by the inner shell
+read_only() { unshare -m sh -ec 'mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"; exec "$@"' "$anchor" "$@"; }
+# shellcheck disable=SC2016  # expanded by the inner shell
+mounted() { unshare -m sh -ec 'mount --bind "$0" "$0"; exec "$@"' "$anchor" "$@"; }
+program=("$VMPATCH" --state-dir "$state" --config "$WORK/vm-patch.yaml")
+expect_exit 0 read_only "${program[@]}" gate publish
+expect_text "$ERR" 'warning: the anchor of the records was not moved on.*Read-only file system'
+expect_exit 0 read_only "${program[@]}" audit verify
+expect_text "$ERR" 'warning: the anchor .*/state\.anchor is [0-9]+ row\(s\) behind .*/ledger\.sqlite and cannot be moved on .*Read-only'
+expect_exit 3 read_only "${program[@]}" gate status --no-proof --hooks-dir "$WORK/none"
+expect_text "$OUT" '^anchor +NOT OK .*cannot be moved on'
+expect_exit 0 vm-patch audit verify
+expect_text "$ERR" 'warning: the anchor .* row\(s\) behind .*, and is moved on'
+expect_exit 0 vm-patch audit verify
+expect_no_text "$ERR" 'anchor'
+expect_exit 3 vm-patch gate status --no-proof --hooks-dir "$WORK/none"
+expect_text "$OUT" '^anchor +ok '
+python3 - "$anchor" <<'PYTHON'
+import sys
+with open(sys.argv[1]) as anchor: last = anchor.read().splitlines()[-1]
+with open(sys.argv[1], "a") as anchor: anchor.write((last + "\n") * 140000)
+PYTHON
+expect_exit 0 mounted "$VMPATCH_GATE" --state-dir "$state" -- web01 prepare begin - <"$WORK/web01.xml"
+expect_exit 0 mounted "${program[@]}" audit verify
+expect_text "$ERR" 'warning: the anchor .* bytes: it can be appended to and not be replaced, so it only grows'
+sql ledger.sqlite 'CREATE VIEW v AS SELECT 1'
+expect_exit 0 mounted "${program[@]}" audit accept --yes --reason 'the anchor is a mount'
+expect_exit 0 mounted "${program[@]}" audit verify
+expect_no_text "$ERR" 'anchor'
+back good
+
+title 'a version that was lowered, and an anchor that is none, have a way out that works'
+sql ledger.sqlite 'PRAGMA user_version = 2'
+sql custody.sqlite 'PRAGMA user_version = 1'
+tampered 'ledger\.sqlite: it says schema version 2, and its tables are those of version 3'
+expect_exit 0 vm-patch audit accept --yes --reason 'somebody tried something'
+allowed
+back good
+rm "$anchor"
+mkdir "$anchor"
+tampered 'anchor .*/state\.anchor is no regular file; find out who put it there, move it away, and run .vm-patch audit accept'
+expect_exit 4 vm-patch audit accept --yes --reason 'to see what it says'
+expect_text "$ERR" 'anchor .* cannot be begun anew: .*; move away what is there'
+rmdir "$anchor"
+expect_exit 0 vm-patch audit accept --yes --reason 'moved away'
+expect_exit 0 vm-patch audit verify
+allowed
+back good
 
 title 'a ledger of before gets an anchor by its first command'
 rm "$anchor"

@@ -33,6 +33,10 @@ struct Examined {
 /// Errors: failed (one cannot be read at all).
 Result<std::vector<Examined>> examine_records(const std::filesystem::path& state_dir);
 
+/// Moves the anchor on to the newest rows, where it stayed behind (a process was killed, or could not write it), and says that and what
+/// else is not as it should be with it, a sentence each. Of databases that hold; what is wrong with others examine_records() says.
+std::vector<std::string> tend_anchor(const std::filesystem::path& state_dir);
+
 struct Acceptance {
   std::string reason;
   /// Chains ("ledger", "gate") that begin again without any record. What is there of their files is set aside as FILE.forgotten-N.

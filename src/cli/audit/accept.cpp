@@ -56,7 +56,9 @@ Result<void> ask(const Context& context, const std::vector<std::string>& forget)
 Result<void> publish(Context& context, const policy::Policy& policy) {
   std::error_code error;
   if (!fs::exists(context.paths.ledger(), error)) return {};
-  VMPATCH_CHECK(open_ledger(context, policy));
+  VMPATCH_TRY(const auto store, open_ledger(context, policy));
+  VMPATCH_TRY(const auto published, store->published_policy());
+  if (!published) context.log.warn("the records have no policy, and every start is denied until one is published: 'vm-patch gate publish'");
   return {};
 }
 

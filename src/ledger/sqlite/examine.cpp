@@ -36,7 +36,7 @@ class Examiner {
   }
 
   Result<Examined> run() {
-    const auto anchored = sealed_.anchor().read();
+    const auto anchored = sealed_.anchor().read_all();
     VMPATCH_CHECK(sealed_.database().snapshot([&]() -> Result<void> {
       examine_anchor(anchored);
       examine_schema();

@@ -69,6 +69,20 @@ Json told(const std::vector<std::string>& problems) {
   return list;
 }
 
+/// Of one database that is as its chain says.
+Result<void> move_on(const Anchor& anchor, SealedDatabase& sealed, std::vector<std::string>& said) {
+  VMPATCH_TRY(const Head head, sealed.head());
+  VMPATCH_TRY(const auto anchored, anchor.read());
+  const Head* known = find_head(anchored, head.chain);
+  const std::int64_t behind = known == nullptr ? 0 : head.sequence - known->sequence;
+  if (behind <= 0) return {};
+  const auto moved = anchor.append(head);
+  said.push_back(moved ? fmt::format("the anchor {} was {} row(s) behind {}, and is moved on", anchor.file().string(), behind, sealed.database().file())
+                       : fmt::format("the anchor {} is {} row(s) behind {} and cannot be moved on ({}): an older copy of up to then would not be "
+                                     "found out", anchor.file().string(), behind, sealed.database().file(), moved.error().message));
+  return {};
+}
+
 /// A database and what is to become of it.
 struct Task {
   const Place& place;
@@ -154,6 +168,12 @@ Result<Head> carry_out(const fs::path& state_dir, const Task& task, const Accept
   return task.is_ledger() ? void_overrides_of(file, now) : task.before.newest;
 }
 
+/// Before anything is changed: what is accepted is believed only when the anchor says so as well.
+Result<void> check_replaceable(const Anchor& anchor) {
+  const auto heads = anchor.read_all();
+  return anchor.replace(heads ? *heads : std::vector<Head>());
+}
+
 }  // namespace
 
 bool has_records(const fs::path& state_dir) {
@@ -170,11 +190,26 @@ Result<std::vector<Examined>> examine_records(const fs::path& state_dir) {
   return all;
 }
 
+std::vector<std::string> tend_anchor(const fs::path& state_dir) {
+  const Anchor anchor(state_dir);
+  std::vector<std::string> said;
+  bool any = false;
+  for (const Place& place : places) {
+    auto sealed = SealedDatabase::open(state_dir / place.name, place.schema(), {.mode = Database::Mode::read_only});
+    any = any || sealed;
+    // What is wrong with the records is not the anchor's.
+    if (sealed) static_cast<void>(move_on(anchor, *sealed, said).has_value());
+  }
+  if (any) std::ranges::copy(anchor.complaints(), std::back_inserter(said));
+  return said;
+}
+
 Result<std::vector<Examined>> accept_records(const fs::path& state_dir, const Acceptance& acceptance, const Clock& clock) {
   VMPATCH_TRY(auto before, examine_records(state_dir));
   VMPATCH_TRY(const auto tasks, make_tasks(before, acceptance.forget));
   if (std::ranges::all_of(before, [](const Examined& one) { return one.problems.empty(); })) return before;
   for (const Task& task : tasks) VMPATCH_CHECK(check_runs(state_dir, task));
+  VMPATCH_CHECK(check_replaceable(Anchor(state_dir)));
   std::vector<Head> heads;
   for (const Task& task : tasks) {
     VMPATCH_TRY(heads.emplace_back(), carry_out(state_dir, task, acceptance, clock.now()));

@@ -80,7 +80,15 @@ class SealedDatabase {
   }
   /// One transaction that joins another write(); checked first. Afterwards the anchor is moved on.
   Result<void> write(const Work& work);
-  void announce_to(Announce announce) { announce_ = std::move(announce); }
+  /// `not_anchored` gets why the anchor stayed behind a commit.
+  void announce_to(Announce announce, std::function<void(const Error&)> not_anchored) {
+    announce_ = std::move(announce);
+    not_anchored_ = std::move(not_anchored);
+  }
+  /// The newest row, checked as by read().
+  Result<Head> head() {
+    return ask([&]() -> Result<Head> { return head_; });
+  }
 
   // Inside read() or write(). Errc::untrusted when records and seals do not fit, or a key is there twice. What comes back is what was
   // checked: nobody asks the database a second time, which might answer otherwise (by an index, say, that something else wrote).
@@ -144,6 +152,7 @@ class SealedDatabase {
   Anchor anchor_;
   SealTree tree_;
   Announce announce_;
+  std::function<void(const Error&)> not_anchored_;
   std::string actor_;
   Head head_;
   std::optional<std::int64_t> checked_version_;  ///< data_version() of the state that head_ and tree_ are of

@@ -87,7 +87,7 @@ Result<std::int64_t> SqliteStore::verify_audit() {
 
 Result<std::unique_ptr<Store>> open_store(const std::filesystem::path& file, const Clock& clock, const StoreOptions& options) {
   VMPATCH_TRY(SealedDatabase sealed, SealedDatabase::open(file, ledger_schema(), {.create = options.create}));
-  if (options.announce) sealed.announce_to(options.announce);
+  sealed.announce_to(options.announce, options.not_anchored);
   return std::unique_ptr<Store>(std::make_unique<SqliteStore>(std::move(sealed), clock));
 }
 
