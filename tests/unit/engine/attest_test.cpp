@@ -52,11 +52,9 @@ class AttestTest : public test::ProofTest {
   /// The entry of the recipe as it is now, which was attested.
   Json entry(ProofKind proof = ProofKind::delivered) { return with_recipe(Json::array(), trusted(), proof)[0]; }
   ProvenAgain prove(const Json& earlier, const std::string& id = "new") {
-    recipe::Recipe now;
-    now.id = id;
     Earlier candidates;
     candidates.satisfied = earlier;
-    return prove_again(environment_, candidates, now, guest_, facts_);
+    return prove_again(environment_, candidates, id, guest_, facts_);
   }
   void expect_dropped(const Json& earlier, const std::string& reason) {
     const auto again = prove(earlier);
