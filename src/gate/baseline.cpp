@@ -33,6 +33,11 @@ std::optional<Verdict> check_proof(const ledger::Attestation& attestation, const
     if (!required.empty() && !required.contains(id)) continue;
     const std::string proof = entry.contains("proof") ? entry.at("proof").get<std::string>() : "unknown";
     if (proof == "delivered") continue;
+    if (proof == "not-installed") {
+      return deny("proof-weak",
+                  fmt::format("recipe {} has to be proved by the files that it delivers, and none of its packages is installed", escape_untrusted(id)),
+                  fmt::format("name in the baseline the recipes that {} needs, or see `vm-patch inspect -d {}` for what was removed", name, name));
+    }
     return deny("proof-weak",
                 fmt::format("recipe {} has to be proved by the files that it delivers, its attested proof is {}", escape_untrusted(id),
                             proof == "own-lists" ? "the guest's own lists" : escape_untrusted(proof)),
