@@ -24,6 +24,12 @@ Result<Attestable> read_and_ask(const Environment& environment, const std::strin
 
 }  // namespace
 
+std::vector<std::string> RecipeAnswer::all_unmet() const {
+  auto all = unmet;
+  all.insert(all.end(), unproved.begin(), unproved.end());
+  return all;
+}
+
 Result<RecipeAnswer> ask_recipe(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts) {
   RecipeAnswer answer;
   answer.foreign = plan::foreign_system(job.recipe.get(), facts);
@@ -31,8 +37,8 @@ Result<RecipeAnswer> ask_recipe(const Job& job, const recipe::PayloadStore& payl
   VMPATCH_TRY(auto findings, ask_steps_and_checks(job, payloads, guest, facts));
   answer.unmet = std::move(findings.unmet);
   answer.checks = std::move(findings.held);
-  VMPATCH_TRY(const auto delivered, compare_delivered(job, payloads, guest, facts));
-  answer.unmet.insert(answer.unmet.end(), delivered.findings.begin(), delivered.findings.end());
+  VMPATCH_TRY(auto delivered, compare_delivered(job, payloads, guest, facts));
+  answer.unproved = std::move(delivered.findings);
   const auto compared = delivered.checks();
   answer.checks.insert(answer.checks.end(), compared.begin(), compared.end());
   answer.kind = delivered.proof();

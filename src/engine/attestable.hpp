@@ -10,10 +10,12 @@ namespace vmpatch::engine {
 /// One recipe, asked of one guest. Lines are safe for a terminal.
 struct RecipeAnswer {
   std::vector<std::string> foreign;  ///< why the recipe is for another system; then nothing else was asked
-  std::vector<std::string> unmet;    ///< what does not hold, or is not proved
+  std::vector<std::string> unmet;    ///< steps and checks that do not hold
+  std::vector<std::string> unproved; ///< why the files of its packages are not what the package database says
   std::vector<std::string> checks;   ///< what was looked at
   ProofKind kind = ProofKind::delivered;  ///< what it rests on where it holds
-  [[nodiscard]] bool holds() const { return foreign.empty() && unmet.empty(); }
+  [[nodiscard]] bool holds() const { return foreign.empty() && unmet.empty() && unproved.empty(); }
+  [[nodiscard]] std::vector<std::string> all_unmet() const;  ///< and unproved
 };
 /// Every step's counterpart, every check, and the files of its packages. Errors: those of the store and of reading the guest.
 Result<RecipeAnswer> ask_recipe(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts);

@@ -28,7 +28,7 @@ Result<Json> prove(const Environment& environment, const DroppedRecipe& entry, g
   VMPATCH_TRY(const auto job, load_job(recipe, environment.payloads));
   VMPATCH_TRY(auto answer, ask_recipe(job, environment.payloads, guest, facts));
   if (!answer.foreign.empty()) return fail(Errc::failed, "{}", some_of(std::move(answer.foreign)));
-  if (!answer.unmet.empty()) return fail(Errc::failed, "it does not hold any more: {}", some_of(std::move(answer.unmet)));
+  if (!answer.holds()) return fail(Errc::failed, "it does not hold any more: {}", some_of(answer.all_unmet()));
   return with_recipe(Json::array(), recipe, answer.kind);
 }
 

@@ -79,7 +79,7 @@ Result<Proof> prove(const Job& job, const recipe::PayloadStore& payloads, const 
 
   VMPATCH_TRY(const auto answer, ask_recipe(job, payloads, guest, after));
   proof.failures.insert(proof.failures.end(), answer.foreign.begin(), answer.foreign.end());
-  proof.failures.insert(proof.failures.end(), answer.unmet.begin(), answer.unmet.end());
+  for (auto& line : answer.all_unmet()) proof.failures.push_back(std::move(line));
   proof.checks.insert(proof.checks.end(), answer.checks.begin(), answer.checks.end());
   proof.kind = answer.kind;
 

@@ -41,8 +41,9 @@ Result<VerifyReport> ask(const Environment& environment, const Job& job, const i
   if (answer.holds()) report.proof = answer.kind;
   report.checks = std::move(answer.checks);
   auto unfit = plan::applicability(job.recipe.get(), reading.facts());
-  report.applicable = answer.holds() || unfit.empty();
-  report.unmet = report.applicable ? std::move(answer.unmet) : std::move(unfit);
+  // Where all is done already its packages are no longer those that it is for: whether their files are in order is asked all the same.
+  report.applicable = unfit.empty() || (answer.foreign.empty() && answer.unmet.empty());
+  report.unmet = report.applicable ? answer.all_unmet() : std::move(unfit);
   return report;
 }
 

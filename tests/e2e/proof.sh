@@ -113,6 +113,7 @@ printf 'Package: links\nVersion: 2.0\nArchitecture: all\nMaintainer: x <x@x>\nDe
 ln -s libx.so.2 "$WORK/links/usr/lib/links/libx.so"
 dpkg-deb --root-owner-group -b "$WORK/links" "$WORK/links_2.0_all.deb" >/dev/null
 bundle_of links "$WORK/links.vmpatch" "$WORK/links_2.0_all.deb"
+disk=$WORK/links.raw
 fresh
 { in_disk /var/lib/dpkg/status && printf 'Package: links\nStatus: install ok installed\nArchitecture: all\nVersion: 2.0\nMaintainer: x\nDescription: x\n\n'; } >"$WORK/status"
 put "$WORK/status" /var/lib/dpkg/status
@@ -121,6 +122,8 @@ not_proved "$WORK/links.vmpatch" 'package links 2.0 is not proved: none of its 1
 printf 'mkdir /usr/lib/links\ncd /usr/lib/links\nsymlink libx.so libx.so.2\n' | debugfs -w "$disk" >"$WORK/debugfs" 2>&1
 expect_exit 0 verify "$WORK/links.vmpatch" --json
 expect_same proof delivered "$(of_machine 'm["proof"]')"
+rm "$disk"
+disk=$WORK/disk.raw
 
 title 'an old file in the place of a diverted one is what runs'
 fresh
