@@ -40,6 +40,7 @@ issued: 2020-01-01
 applies_to: {os: {id: debian}}
 steps: [{file: {path: /etc/hostname, content: "mini\n"}}]
 YAML
+chown "$user:$user" "$home/name.yaml"
 expect_exit 0 vm-patch key generate "$home/other"
 expect_exit 0 vm-patch key trust "$home/other.pub" --role author
 expect_exit 0 vm-patch recipe bundle "$home/name.yaml" --key "$home/other" -o "$home/name.vmpatch"
