@@ -97,7 +97,7 @@ class Rollback {
     VMPATCH_CHECK(check_written_since(last));
     VMPATCH_CHECK(record_.advance(RunState::patched));
     VMPATCH_CHECK(prove());
-    VMPATCH_CHECK(record_.advance(RunState::verified));
+    VMPATCH_CHECK(record_.advance(RunState::verified, {{"report", {{"dropped", to_json(may_.dropped)}}}}));
     VMPATCH_CHECK(commit());
     return attest();
   }

@@ -100,10 +100,10 @@ Verdict check_baseline(const Input& input, const Json& group) {
     if (have == 0) return deny("recipe-missing", fmt::format("recipe {} is required and was never attested", shown), remedy);
     return deny("recipe-old", fmt::format("recipe {} is required in version {}, attested is version {}", shown, lowest, have), remedy);
   }
-  // What a rollback leaves when nothing held before: known disks, but no recipe that holds on them.
+  // What a rollback or a recovery leaves when nothing is proved: known disks, but no recipe that holds on them.
   if (attestation.satisfied.empty()) {
     return deny("not-attested", "its last attestation says that no recipe holds on it",
-                fmt::format("patch it with `vm-patch apply -d {} -r BUNDLE`", name));
+                fmt::format("check it with `vm-patch verify -d {0} -r BUNDLE` or patch it with `vm-patch apply -d {0} -r BUNDLE`", name));
   }
   if (auto weak = check_proof(attestation, baseline, name)) return *weak;
   if (!baseline.at("max_age").is_null()) {
