@@ -20,9 +20,11 @@ constexpr std::size_t most_named = 10;
 
 /// What became of one subject's files.
 struct Outcome {
-  std::size_t regular = 0;             ///< that it delivers
-  std::size_t compared = 0;            ///< of these
-  std::size_t excluded = 0;
+  /// Files, or links: that it delivers; of these.
+  struct Count {
+    std::size_t all = 0, compared = 0, excluded = 0;
+  };
+  Count files, links;
   bool by_own_lists = false;           ///< which could be read
   std::vector<std::string> different;  ///< as are the others: paths, safe for a terminal
   std::vector<std::string> unnamed;    ///< that are there, and that its own list does not name
@@ -58,6 +60,13 @@ class Comparison {
         outcomes_(subjects_.size()) {}
 
   Result<Delivered> run() {
+    for (const auto& subject : subjects_) {
+      if (subject.installed != nullptr) {
+        ++result_.installed;
+      } else {
+        result_.absent.push_back(escape_untrusted(subject.name));
+      }
+    }
     if (facts_.package_manager != "dpkg") return without_dpkg();
     VMPATCH_TRY(filter_, guest::PathFilter::load(guest_));
     auto diversions = guest::load_diversions(guest_);
@@ -126,12 +135,16 @@ class Comparison {
         if (content == contents.end()) return fail(Errc::failed, "{}: {} is a hard link to nothing", deb.name(), file.path);
         candidate.sha256 = content->second;
       }
-      if (file.kind != DebFile::Kind::symlink) ++outcomes_[index].regular;
+      ++count_of(index, file).all;
       VMPATCH_TRY(const auto place, place_of(file.path, index));
       auto& places = file.kind == DebFile::Kind::symlink ? links_ : files_;
       places[place].push_back(std::move(candidate));
     }
     return {};
+  }
+
+  Outcome::Count& count_of(std::size_t index, const DebFile& file) {
+    return file.kind == DebFile::Kind::symlink ? outcomes_[index].links : outcomes_[index].files;
   }
 
   /// Where dpkg has put it. What lies at a diverted path itself is asked about, too.
@@ -158,7 +171,7 @@ class Comparison {
 
   void count_same(const Candidate& candidate) {
     ++result_.compared;
-    if (candidate.file->kind != DebFile::Kind::symlink) ++outcomes_[candidate.subject].compared;
+    ++count_of(candidate.subject, *candidate.file).compared;
   }
 
   /// Several packages may deliver a path and replace each other there: any of them may have won.
@@ -180,7 +193,7 @@ class Comparison {
   Result<void> note_different(const std::string& path, const std::string& place, std::size_t index, guest::FileKind kind) {
     VMPATCH_TRY(const auto there, kind_of(place));
     if (!there && filter_.excludes(path, kind)) {
-      ++outcomes_[index].excluded;
+      ++(kind == guest::FileKind::symlink ? outcomes_[index].links : outcomes_[index].files).excluded;
       ++result_.excluded;
     } else {
       outcomes_[index].different.push_back(escape_untrusted(place));
@@ -258,16 +271,16 @@ class Comparison {
   }
 
   Result<void> compare_sum(std::size_t index, const std::string& path, const Md5Digest& sum, bool conffile) {
-    ++outcomes_[index].regular;
+    ++outcomes_[index].files.all;
     VMPATCH_TRY(const auto place, place_of(path, index));
     if (files_.contains(place)) {  // a payload says more
-      ++outcomes_[index].compared;
+      ++outcomes_[index].files.compared;
       return {};
     }
     const auto found = md5_.digest(place);
     if (!found && !is_finding(found.error())) return found.error();
     if (found && *found == sum) {
-      ++outcomes_[index].compared;
+      ++outcomes_[index].files.compared;
       ++result_.compared_own;
       return {};
     }
@@ -317,29 +330,39 @@ class Comparison {
       tell(outcome.present, "of its files are there, though it is not installed", "remove them, or install the package");
       tell(outcome.in_its_place, "diverted files have something else in their place that no package owns",
            "remove that, or the diversion with dpkg-divert");
-      if (must_compare(i) && outcome.compared == 0 && outcome.different.empty()) {
-        result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome)));
+      if (subject.exact() && outcome.files.all + outcome.links.all == 0) {
+        result_.weak.push_back(fmt::format("{} has no files: only the package database says that it is installed", subject.text()));
+      }
+      const auto* none = nothing_compared(i);
+      if (none != nullptr && outcome.different.empty()) {
+        result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome, *none)));
       }
     }
   }
 
-  static std::string why_nothing(const Outcome& outcome) {
-    if (outcome.regular == 0) return "its own md5sums list names no file";
-    return fmt::format("none of its {} files could be compared: {} are left out by the guest's dpkg.cfg, {} are changed conffiles; "
-                       "reinstall it without path-exclude, or use a recipe without it", outcome.regular, outcome.excluded,
-                       outcome.regular - outcome.excluded);
+  static std::string why_nothing(const Outcome& outcome, const Outcome::Count& none) {
+    if (none.all == 0) return "its own md5sums list names no file";
+    const bool links = &none == &outcome.links;
+    return fmt::format("none of its {} {} could be compared: {} are left out by the guest's dpkg.cfg{}; reinstall it without path-exclude, or use "
+                       "a recipe without it", none.all, links ? "links" : "files", none.excluded,
+                       links ? "" : fmt::format(", {} are changed conffiles", none.all - none.excluded));
   }
 
-  /// Only a payload can say that there is nothing to compare.
-  [[nodiscard]] bool must_compare(std::size_t index) const {
+  /// Of which nothing was compared though something must be; null = that is not so. Only a payload can say that there is nothing to compare.
+  [[nodiscard]] const Outcome::Count* nothing_compared(std::size_t index) const {
     const auto& subject = subjects_[index];
-    if (subject.installed != nullptr && subject.exact()) return outcomes_[index].regular > 0;
-    if (!outcomes_[index].by_own_lists) return false;
+    const auto& outcome = outcomes_[index];
+    const auto none = [](const Outcome::Count& count) { return count.compared == 0 ? &count : nullptr; };
+    if (subject.installed != nullptr && subject.exact()) {
+      if (outcome.files.all > 0) return none(outcome.files);
+      return outcome.links.all > 0 ? none(outcome.links) : nullptr;
+    }
+    if (!outcome.by_own_lists) return nullptr;
     const auto& files = debs_[index].files;
     const bool delivers_none = subject.payload != nullptr && std::all_of(files.begin(), files.end(), [](const DebFile& file) {
                                  return file.kind == DebFile::Kind::symlink;
                                });
-    return outcomes_[index].regular > 0 || !delivers_none;
+    return outcome.files.all > 0 || !delivers_none ? none(outcome.files) : nullptr;
   }
 
   struct Asked {
@@ -368,6 +391,7 @@ class Comparison {
 
 std::vector<std::string> Delivered::checks() const {
   std::vector<std::string> lines{fmt::format("delivered files: {} compared by sha256", compared)};
+  if (!absent.empty()) lines.push_back(fmt::format("not installed: {}", name_some(absent)));
   if (excluded > 0) lines.push_back(fmt::format("delivered files: {} left out by the guest's dpkg.cfg", excluded));
   if (!weak.empty()) {
     lines.push_back(fmt::format("weaker proof, by the guest's own lists, which its root can forge: {} files; {}", compared_own,

@@ -11,6 +11,9 @@
 // likes, and it says nothing about where links lead. The same holds for a file of another package in the place of a diverted one, and
 // for a package that is not there where no payload says which files it would have.
 //
+// Neither ("not-installed"): the recipe is about packages, and the guest has none of them. Nothing was compared but that their files are not
+// there under their names.
+//
 // What need not be equal, as dpkg leaves it: a conffile (equal, it counts as compared), and a path that dpkg.cfg excludes while
 // it is absent. A diverted path is compared where it is diverted to; at the path itself there may be nothing, or a file of the package that
 // diverts.
@@ -26,9 +29,14 @@ struct Delivered {
   std::size_t compared = 0;       ///< files and links that are what a payload delivers
   std::size_t compared_own = 0;   ///< files that are what the guest's own lists say
   std::size_t excluded = 0;       ///< paths that are absent, as dpkg.cfg says
+  std::size_t installed = 0;          ///< packages that the recipe is about, and that the guest has
+  std::vector<std::string> absent;    ///< those that it has not: names, safe for a terminal
   std::vector<std::string> weak;      ///< what rests on the guest's own lists, safe for a terminal
   std::vector<std::string> findings;  ///< why the packages are not proved, one line a package and kind; empty = they are
-  [[nodiscard]] ProofKind proof() const { return weak.empty() ? ProofKind::delivered : ProofKind::own_lists; }
+  [[nodiscard]] ProofKind proof() const {
+    if (installed == 0 && !absent.empty()) return ProofKind::not_installed;
+    return weak.empty() ? ProofKind::delivered : ProofKind::own_lists;
+  }
   /// What was looked at, one line each.
   [[nodiscard]] std::vector<std::string> checks() const;
 };

@@ -9,8 +9,9 @@ struct Ended {
   std::string message;
 };
 
-/// The content of `direction` is on the disks: ends the server, the run in the ledger, and its leftovers. The new content is attested,
-/// unless the record says that what somebody else wrote was overwritten ("unproven").
+/// The content of `direction` is on the disks: ends the server, the run in the ledger, and its leftovers. Of the new content is attested what
+/// a direct reader proves once more: whoever wrote beside the run's blocks since has left no trace in them. Nothing is where the record
+/// says that what somebody else wrote was overwritten ("unproven").
 Result<Ended> end_written(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction,
                           std::uint64_t bytes);
 

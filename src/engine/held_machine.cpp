@@ -82,6 +82,14 @@ Result<std::vector<std::string>> look_at_users(const Environment& environment, c
 
 }  // namespace
 
+Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked) {
+  VMPATCH_TRY(const auto now, environment.reread(machine));
+  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
+    return fail(Errc::refused, "machine {}: {}", shown(machine), fmt::join(obstacles, "; "));
+  }
+  return check_same_disks(now, locked, environment.allowed_dirs);
+}
+
 Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
                                       const Identities& expected) {
   HeldMachine held;
@@ -90,11 +98,7 @@ Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord&
   VMPATCH_CHECK(record.lease(disk_keys(before)));
   VMPATCH_TRY(held.locks_, lock_disks(held.disks_, image::Sharing::nobody));
   // Whatever it was while planning: from here on nobody can start it or write its disks without noticing us.
-  VMPATCH_TRY(const auto now, environment.reread(machine));
-  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
-    return fail(Errc::refused, "machine {}: {}", shown(machine), fmt::join(obstacles, "; "));
-  }
-  VMPATCH_CHECK(check_same_disks(now, held.disks_, environment.allowed_dirs));
+  VMPATCH_CHECK(check_unchanged(environment, machine, held.disks_));
   VMPATCH_TRY(held.identities_, identify(held.disks_));
   if (expected.empty()) return held;
   if (const auto difference = first_difference(expected, held.identities_); !difference.empty()) {

@@ -38,4 +38,8 @@ class HeldMachine {
   std::vector<std::string> remarks_;
 };
 
+/// Under locks: reads the machine again from its source. Errors: refused (with every obstacle: it is not dormant any more, say), busy (its
+/// disks are no longer the locked ones).
+Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked);
+
 }  // namespace vmpatch::engine

@@ -25,6 +25,13 @@ Json to_json(const std::vector<DroppedRecipe>& dropped) {
   return all;
 }
 
-std::string_view to_string(ProofKind kind) { return kind == ProofKind::delivered ? "delivered" : "own-lists"; }
+std::string_view to_string(ProofKind kind) {
+  switch (kind) {
+    case ProofKind::delivered: return "delivered";
+    case ProofKind::own_lists: return "own-lists";
+    case ProofKind::not_installed: return "not-installed";
+  }
+  return "";
+}
 
 }  // namespace vmpatch::engine

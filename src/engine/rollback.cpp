@@ -1,6 +1,6 @@
 #include <fcntl.h>
 
-#include "engine/attest.hpp"
+#include "engine/attestable.hpp"
 #include "engine/ending.hpp"
 #include "engine/rollback_check.hpp"
 #include "vmpatch/core/file.hpp"
@@ -96,7 +96,8 @@ class Rollback {
     VMPATCH_CHECK(stage());
     VMPATCH_CHECK(check_written_since(last));
     VMPATCH_CHECK(record_.advance(RunState::patched));
-    VMPATCH_CHECK(record_.advance(RunState::verified));
+    VMPATCH_CHECK(prove());
+    VMPATCH_CHECK(record_.advance(RunState::verified, {{"report", {{"dropped", to_json(may_.dropped)}}}}));
     VMPATCH_CHECK(commit());
     return attest();
   }
@@ -147,7 +148,9 @@ class Rollback {
     step("comparing with what the run wrote");
     const auto since = written_since(*server_, staged_, original_disks_);
     if (!since && since.error().code != Errc::not_found) return since.error();
-    if ((since && since->differing == 0) || options_.accept_loss) return {};
+    if (since && since->differing == 0) return {};
+    damaged_ = options_.accept_loss;
+    if (options_.accept_loss) return {};
     const auto amount = since ? fmt::format("{} of the {} that the run wrote are others now", format_size(since->differing), format_size(since->of))
                               : std::string("how much is not known");
     return fail(Errc::refused,
@@ -155,6 +158,30 @@ class Rollback {
                 "same: what was written there since is lost, and a file system that was used since will be damaged; the present content "
                 "is kept, and comes back by rolling that rollback back",
                 escape_untrusted(machine_.name), original_.id, difference, amount, original_.id);
+  }
+
+  /// What held before may not hold on what comes back: somebody wrote beside the run's blocks, a key was revoked, a newer version was seen.
+  /// What is not proved is not attested; the way back is open all the same.
+  Result<void> prove() {
+    Earlier earlier;
+    earlier.satisfied = satisfied_before(original_);
+    if (earlier.satisfied.empty()) return {};
+    if (damaged_) {
+      may_ = nothing_attestable(earlier, "the machine wrote over what comes back, so that its file systems may be damaged; check them");
+      return {};
+    }
+    step("reading what will be there");
+    guest::OpenRequest request;
+    for (const auto& staged : staged_) {
+      VMPATCH_TRY(auto source, server_->export_overlay(staged.disk.chain, staged.redo, staged.disk.target + "-prove", false));
+      request.disks.push_back({std::move(source), true});
+    }
+    request.work_dir = scratch_->path();
+    request.cache_dir = environment_.places.cache;
+    request.log_fd = log_.get();
+    may_ = attestable_on(environment_, machine_.name, earlier, request);
+    for (const auto& staged : staged_) VMPATCH_CHECK(server_->remove(staged.disk.target + "-prove"));
+    return {};
   }
 
   Result<void> commit() {
@@ -166,7 +193,7 @@ class Rollback {
     step("putting the old content back");
     VMPATCH_TRY(auto detail, committing_detail(environment_));
     // Rolling this back brings the patch back.
-    detail.update({{"satisfied", satisfied_before(original_)},
+    detail.update({{"satisfied", may_.satisfied},
                    {"satisfied_before", original_.detail.value("satisfied", Json::array())},
                    {"undo", record_.undo_dir().string()}});
     VMPATCH_CHECK(record_.advance(RunState::committing, detail));
@@ -179,11 +206,11 @@ class Rollback {
   Result<void> attest() {
     VMPATCH_TRY(const auto after, held_->identify_again());
     report_.run_id = record_.run().id;
+    report_.dropped = may_.dropped;
     report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
     VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, undo_bytes_));
     const auto& run = record_.run();
-    VMPATCH_TRY(const auto attestation, make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after,
-                                                         satisfied_before(original_)));
+    VMPATCH_TRY(const auto attestation, make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, may_.satisfied));
     VMPATCH_CHECK(record_.attest(attestation));
     // Its undo image has done its duty.
     const auto removed = remove_tree(environment_.places.undo / original_.id);
@@ -219,6 +246,8 @@ class Rollback {
   UniqueFd log_;
   std::optional<image::BlockServer> server_;
   std::uint64_t undo_bytes_ = 0;
+  bool damaged_ = false;  ///< what was written since will be overwritten
+  Attestable may_;
   Report report_;
 };
 

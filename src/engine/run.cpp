@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 
+#include "engine/attestable.hpp"
 #include "engine/ending.hpp"
 #include "engine/patch.hpp"
 #include "engine/payload_files.hpp"
-#include "engine/prove_again.hpp"
 #include "engine/verification.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
@@ -170,15 +170,15 @@ Result<void> Run::verify() {
   VMPATCH_TRY(auto guest, environment_.opener.open_read(request));
   VMPATCH_TRY(const auto facts, read_guest_facts(*guest, machine_));
   VMPATCH_TRY(auto proof, prove(job_, environment_.payloads, assessment_.plan, *assessment_.facts, *guest, facts));
-  auto again = prove_again(environment_, earlier_, job_.recipe.get(), *guest, facts);
+  auto may = attestable(environment_, earlier_, HoldsNow{job_.recipe, proof.kind}, *guest, facts);
   VMPATCH_CHECK(guest->finish());
   guest.reset();
   VMPATCH_CHECK(remove_exports("-verify"));
   if (!proof.failures.empty()) {
     return fail(Errc::failed, "machine {}: verification failed: {}", escape_untrusted(machine_.name), join(proof.failures));
   }
-  satisfied_ = with_recipe(std::move(again.kept), job_.recipe, proof.kind);
-  report_.dropped = std::move(again.dropped);
+  satisfied_ = std::move(may.satisfied);
+  report_.dropped = std::move(may.dropped);
   report_.proof = proof.kind;
   report_.checks = std::move(proof.checks);
   report_.checks.emplace_back("file systems: clean");

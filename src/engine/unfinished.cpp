@@ -56,6 +56,18 @@ Result<Unfinished> Unfinished::open(const Environment& environment, const ledger
 
 Result<std::vector<Standing>> Unfinished::look() { return protocol_->look(writes_may_be_lost_); }
 
+Result<guest::OpenRequest> Unfinished::export_disks(const Environment& environment) {
+  guest::OpenRequest request;
+  for (const auto& disk : held_.disks()) {
+    VMPATCH_TRY(auto source, server_->export_chain(disk.chain, disk.target + "-prove"));
+    request.disks.push_back({std::move(source), true});
+  }
+  request.work_dir = scratch_.path();
+  request.cache_dir = environment.places.cache;
+  request.log_fd = log_.get();
+  return request;
+}
+
 Result<Identities> Unfinished::finish() {
   VMPATCH_CHECK(server_->stop());
   return held_.identify_again();

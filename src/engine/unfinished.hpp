@@ -19,6 +19,8 @@ class Unfinished {
   CommitProtocol& protocol() { return *protocol_; }
   [[nodiscard]] const std::vector<RecordedDisk>& recorded() const { return recorded_; }
   [[nodiscard]] const std::vector<std::string>& remarks() const { return held_.remarks(); }
+  /// For reading the guest that is on the disks now; until finish().
+  Result<guest::OpenRequest> export_disks(const Environment& environment);
   /// Ends the server in order; identities afterwards.
   Result<Identities> finish();
 

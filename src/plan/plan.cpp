@@ -52,16 +52,6 @@ void select(const recipe::Recipe& recipe, const std::vector<PayloadPackage>& pay
   }
 }
 
-void refuse_unfit_guest(const guest::Facts& facts, Plan& plan) {
-  if (facts.hibernated) {
-    plan.reasons.emplace_back("the guest is hibernated: its memory image would no longer fit its disks; resume it and shut it down");
-  }
-  for (const auto& package : facts.half_configured) {
-    plan.reasons.push_back(fmt::format("the guest's package database is not in order ({}); start it and run dpkg --configure -a",
-                                       escape_untrusted(package)));
-  }
-}
-
 Plan decide(Plan plan, const recipe::Recipe& recipe, const std::vector<PayloadPackage>& payloads,
             const Situation& situation) {
   plan.reasons = situation.obstacles;
@@ -70,8 +60,14 @@ Plan decide(Plan plan, const recipe::Recipe& recipe, const std::vector<PayloadPa
     plan.outcome = Outcome::refused;
     return plan;
   }
+  // Even where all that is asked for is there already.
+  if (auto foreign = foreign_system(recipe, *situation.facts); plan.reasons.empty() && !foreign.empty()) {
+    plan.outcome = Outcome::not_applicable;
+    plan.reasons = std::move(foreign);
+    return plan;
+  }
   // Before all else: what the database of such a guest says may be wrong, so nothing can be said to hold either.
-  if (situation.facts->os.id == recipe.applies_to.os_id) refuse_unfit_guest(*situation.facts, plan);
+  for (auto& reason : unfit_guest(*situation.facts)) plan.reasons.push_back(std::move(reason));
   if (!plan.reasons.empty()) {
     plan.outcome = Outcome::refused;
     return plan;

@@ -424,6 +424,153 @@ def a_machine_that_was_written_beside_the_runs_blocks_is_rolled_back_and_keeps_t
         s.must("qemu-io", "-r", "-f", "raw", "-c", "read -P 90 {} {}".format(*where[1:]), stage.disks[0].path)
 
 
+# --- what is attested afterwards ---
+
+def with_two_files(kind="raw"):
+    """A machine on which two recipes hold: one of a file beside the blocks that a run writes, one by a key of its own."""
+    stage = ready(kind, beside="one\n")
+    stage.apply_bundle(stage.make_file_bundle("beside", "/etc/beside", "one\\n"))
+    stage.apply_bundle(stage.make_file_bundle("other", "/etc/other", "other\\n", key="other"))
+    s.expect("attested", ["beside 1 delivered", "other 1 delivered"], stage.attested())
+    return stage
+
+
+def change_beside(stage):
+    """In place, as somebody does who writes the image. The run's blocks are not touched."""
+    if not stage.guest_writes(stage.disks[0], 0x5A, stage.beside[0], 512):
+        raise s.Failed("the file could not be changed")
+
+
+def revoke(stage, key):
+    stage.run("key", "revoke", stage.key_id(key), "--reason", "laptop lost")
+
+
+def a_rollback_attests_what_held_before_as_long_as_it_is_proved_again():
+    with with_two_files() as stage:
+        stage.apply()
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered", "patch1 1 delivered"], stage.attested())
+        stage.rollback()
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered"], stage.attested())
+        stage.rollback(run=last_id(stage))
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered", "patch1 1 delivered"], stage.attested())
+
+
+def a_rollback_does_not_attest_what_was_written_beside_its_blocks_nor_by_whom_is_revoked():
+    with with_two_files("qcow2") as stage:
+        stage.apply()
+        change_beside(stage)
+        revoke(stage, "other")
+        text = stage.rollback()
+        says(text, "no longer attested: beside version 1: it does not hold any more: /etc/beside has other content",
+             "no longer attested: other version 1: ", "laptop lost")
+        s.expect("attested", [], stage.attested())
+        says(stage.run("history"), "no longer attested: beside", "no longer attested: other")
+        # Forward again: the patch itself is proved.
+        stage.rollback(run=last_id(stage))
+        s.expect("attested", ["patch1 1 delivered"], stage.attested())
+
+
+def a_rollback_that_accepts_the_loss_attests_nothing():
+    with with_two_files() as stage:
+        stage.apply()
+        stage.guest_writes(stage.disks[0], *FOREIGN)
+        says(stage.rollback("--accept-loss"), "file systems may be damaged", "'vm-patch verify' with its bundle attests it again")
+        s.expect("attested", [], stage.attested())
+        stage.run("verify", "-d", "web01", "-r", stage.path("beside-1.vmpatch"))
+        s.expect("attested", ["beside 1 delivered"], stage.attested())
+
+
+def a_commit_that_is_done_again_is_attested_as_long_as_it_is_proved_again():
+    with with_two_files("chain") as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        says(stage.run("recover"), "redone")
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered", "patch1 1 delivered"], stage.attested())
+
+
+def a_commit_that_is_done_again_does_not_attest_what_was_written_beside_it_nor_by_whom_is_revoked():
+    with with_two_files() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        change_beside(stage)
+        revoke(stage, "other")
+        says(stage.run("recover"), "redone", "not attested: beside version 1: it does not hold any more", "not attested: other version 1: ",
+             "laptop lost")
+        s.expect("attested", ["patch1 1 delivered"], stage.attested())
+        s.expect("state", "attested", stage.last_run()["state"])
+        says(stage.run("history"), "no longer attested: beside", "no longer attested: other")
+
+
+def a_rollback_that_is_done_again_attests_what_is_proved_then():
+    with with_two_files() as stage:
+        stage.apply()
+        revoke(stage, "other")
+        stage.rollback(code=-9, VMPATCH_CRASH_AT="after:committing")
+        change_beside(stage)
+        says(stage.run("recover"), "redone", "not attested: beside version 1")
+        s.expect("attested", [], stage.attested())
+        says(stage.run("history"), "no longer attested: beside", "no longer attested: other")
+
+
+def a_commit_that_is_done_again_starts_no_appliance_to_prove_it_and_names_the_remedy():
+    with with_two_files() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="before:committed")
+        says(stage.run("recover", VMPATCH_NEEDS_APPLIANCE="1"), "redone", "not attested: patch1 version 1: it is not proved: only an appliance",
+             "'vm-patch verify' with its bundle attests it again")
+        s.expect("attested", [], stage.attested())
+        stage.run("verify", "-d", "web01", "-r", stage.path("patch1.vmpatch"))
+        s.expect("attested", ["patch1 1 delivered"], stage.attested())
+
+
+# --- what is not attested at all ---
+
+def a_recipe_for_another_system_is_not_attested_though_all_that_it_asks_for_is_there():
+    with ready(beside="one\n") as stage:
+        bundle = stage.make_file_bundle("beside", "/etc/beside", "one\\n", system="fedora")
+        for verb in (("verify",), ("apply", "--yes")):
+            says(stage.run(*verb, "-d", "web01", "-r", bundle), "the recipe is for fedora, the guest is debian")
+        s.expect("attestations", [], stage.attestations())
+
+
+def a_hibernated_guest_is_not_attested():
+    with with_two_files() as stage:
+        bundle = stage.path("beside-1.vmpatch")
+        before = stage.attestations()
+        for verb in (("verify",), ("apply", "--yes")):
+            says(stage.run(*verb, "-d", "web01", "-r", bundle, code=4, VMPATCH_HIBERNATED="1"), "the guest is hibernated")
+        s.expect("what is attested", before, stage.attestations())
+        stage.apply()
+        says(stage.rollback(VMPATCH_HIBERNATED="1"), "no longer attested: beside version 1: the guest is hibernated")
+        s.expect("attested", [], stage.attested())
+
+
+def a_machine_that_was_cloned_while_it_was_read_is_not_attested():
+    with with_two_files("qcow2") as stage:
+        before = stage.attestations()
+        disk = stage.disks[0]
+        clone = os.path.join(stage.images, "clone.qcow2")
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("beside-1.vmpatch"), code=4,
+                       VMPATCH_AT_READ=f"qemu-img create -q -f qcow2 -F qcow2 -b '{disk.file}' '{clone}'"), "clone.qcow2")
+        s.expect("what is attested", before, stage.attestations())
+
+
+def a_machine_whose_disk_was_exchanged_while_it_was_read_is_not_attested():
+    with with_two_files() as stage:
+        before = stage.attestations()
+        place = stage.path("images")
+        # The file that is read stays as it is, in another folder.
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("beside-1.vmpatch"), code=6,
+                       VMPATCH_AT_READ=f"mv '{place}' '{place}.read' && cp -r '{place}.read' '{place}'"), "others than a moment ago")
+        s.expect("what is attested", before, stage.attestations())
+
+
+def an_earlier_recipe_is_not_attested_again_once_a_newer_version_was_seen():
+    with with_two_files() as stage:
+        newer = stage.make_file_bundle("beside", "/etc/beside", "two\\n", version=2)
+        stage.run("recipe", "verify", newer)
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("other-1.vmpatch")), "no longer attested: beside version 1: ", "older than version 2")
+        s.expect("attested", ["other 1 delivered"], stage.attested())
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("beside-1.vmpatch"), code=5), "older than version 2, which was used here")
+
+
 def runs_are_rolled_back_newest_first():
     with ready("two") as stage:
         stage.apply("patch1")

@@ -87,6 +87,18 @@ class Crash {
   bool in_state_ = false;
 };
 
+vmpatch::guest::TextGuestOptions text_guest_options() {
+  vmpatch::guest::TextGuestOptions options;
+  options.needs_appliance = !variable("VMPATCH_NEEDS_APPLIANCE").empty();
+  options.hibernated = !variable("VMPATCH_HIBERNATED").empty();
+  if (const auto command = variable("VMPATCH_AT_READ"); !command.empty()) {
+    options.at_read = [command] {
+      if (std::system(command.c_str()) != 0) die();
+    };
+  }
+  return options;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -94,7 +106,7 @@ int main(int argc, char** argv) {
   static Crash crash;
   vmpatch::cli::set_transition_hook([](std::string_view when, std::string_view state) { return crash.transition(when, state); });
   if (variable("VMPATCH_GUEST") == "text") {
-    vmpatch::cli::set_guest_opener([](vmpatch::Log&) { return vmpatch::guest::make_text_guest_opener(); });
+    vmpatch::cli::set_guest_opener([](vmpatch::Log&) { return vmpatch::guest::make_text_guest_opener(text_guest_options()); });
   }
   crash.start();
   return vmpatch::app::run_application(argc, argv);

@@ -88,6 +88,43 @@ in_database demo-app d
 in_database libdemo d
 not_proved "$WORK/app-2.vmpatch" 'package demo-app: 1 of its files are there, though it is not installed: /usr/bin/demo-app'
 
+title 'that none of its packages is installed is said, and is no proof by its files'
+gone /usr/bin/demo-app
+gone /usr/lib/demo/libdemo.txt
+expect_exit 0 verify "$WORK/app-2.vmpatch" -v
+expect_text "$OUT" 'holds, attested \(weaker proof: none of its packages is installed'
+expect_text "$OUT" 'held: not installed: .*demo-app'
+expect_exit 0 verify "$WORK/app-2.vmpatch" --json
+expect_same proof not-installed "$(of_machine 'm["proof"]')"
+
+title 'a recipe for another system is not attested, though nothing that it asks for is missing'
+sed -e 's/^id: .*/id: for-ubuntu/' -e 's/os: {id: debian[^}]*}/os: {id: ubuntu, version_id: "24.04"}/' "$WORK/app-2.yaml" >"$WORK/ubuntu.yaml"
+vm-patch -q recipe bundle "$WORK/ubuntu.yaml" --payloads "$debs" --key "$WORK/author" -o "$WORK/ubuntu.vmpatch"
+for verb in 'verify' 'apply --yes'; do
+  # shellcheck disable=SC2086
+  expect_exit 0 vm-patch $verb -a "$disk" --format raw -r "$WORK/ubuntu.vmpatch"
+  expect_text "$OUT" 'the recipe is for ubuntu, the guest is debian'
+  expect_no_text "$OUT" attested
+done
+
+title 'a package of links only is proved by its links'
+mkdir -p "$WORK/links/DEBIAN" "$WORK/links/usr/lib/links"
+printf 'Package: links\nVersion: 2.0\nArchitecture: all\nMaintainer: x <x@x>\nDescription: x\n' >"$WORK/links/DEBIAN/control"
+ln -s libx.so.2 "$WORK/links/usr/lib/links/libx.so"
+dpkg-deb --root-owner-group -b "$WORK/links" "$WORK/links_2.0_all.deb" >/dev/null
+bundle_of links "$WORK/links.vmpatch" "$WORK/links_2.0_all.deb"
+disk=$WORK/links.raw
+fresh
+{ in_disk /var/lib/dpkg/status && printf 'Package: links\nStatus: install ok installed\nArchitecture: all\nVersion: 2.0\nMaintainer: x\nDescription: x\n\n'; } >"$WORK/status"
+put "$WORK/status" /var/lib/dpkg/status
+line /etc/dpkg/dpkg.cfg.d/50-nothing 'path-exclude=/*\n'
+not_proved "$WORK/links.vmpatch" 'package links 2.0 is not proved: none of its 1 links could be compared: 1 are left out by the guest.s dpkg.cfg'
+printf 'mkdir /usr/lib/links\ncd /usr/lib/links\nsymlink libx.so libx.so.2\n' | debugfs -w "$disk" >"$WORK/debugfs" 2>&1
+expect_exit 0 verify "$WORK/links.vmpatch" --json
+expect_same proof delivered "$(of_machine 'm["proof"]')"
+rm "$disk"
+disk=$WORK/disk.raw
+
 title 'an old file in the place of a diverted one is what runs'
 fresh
 in_database demo-app 's/^Version: .*/Version: 2.0/'
@@ -186,6 +223,32 @@ vm-patch -q recipe bundle "$WORK/newer.yaml" --payloads "$debs" --key "$WORK/aut
 vm-patch plan -a "$disk" --format raw -r "$WORK/newer.vmpatch" >/dev/null
 expect_exit 5 verify "$WORK/app-1.vmpatch"
 expect_text "$ERR" 'recipe app-1 version 1 is older than version 2, which was used here'
+sed 's/^version: 1/version: 3/' "$WORK/only.yaml" >"$WORK/only-3.yaml"
+vm-patch -q recipe bundle "$WORK/only-3.yaml" --payloads "$debs" --key "$WORK/author" -o "$WORK/only-3.vmpatch"
+expect_exit 0 vm-patch recipe verify "$WORK/only-3.vmpatch"
+expect_exit 5 verify "$WORK/only.vmpatch"
+expect_text "$ERR" 'recipe app-only version 1 is older than version 3, which was used here'
+expect_exit 0 vm-patch recipe verify "$WORK/only.vmpatch"
+expect_text "$ERR" 'app-only version 3 was used here: version 1 is refused'
+
+title 'an earlier recipe of which a newer version was seen is not attested again'
+expect_exit 0 verify "$WORK/newer.vmpatch"
+sed 's/^version: 2/version: 3/' "$WORK/newer.yaml" >"$WORK/newest.yaml"
+vm-patch -q recipe bundle "$WORK/newest.yaml" --payloads "$debs" --key "$WORK/author" -o "$WORK/newest.vmpatch"
+expect_exit 0 vm-patch recipe verify "$WORK/newest.vmpatch"
+line /etc/motd 'three\n'
+sed -e 's/^id: .*/id: motd-three/' -e 's/two/three/' "$WORK/motd.yaml" >"$WORK/three.yaml"
+vm-patch -q recipe bundle "$WORK/three.yaml" --key "$WORK/author" -o "$WORK/three.vmpatch"
+expect_exit 0 verify "$WORK/three.vmpatch"
+expect_text "$OUT" 'no longer attested: app-1 version 2: recipe app-1 version 2 is older than version 3'
+expect_same 'what is attested' 'motd-three:delivered' "$(attested)"
+
+title 'an attestation key that was taken away is not replaced in silence'
+mv "$WORK/state/keys/attest" "$WORK/taken"
+expect_exit 4 verify "$WORK/three.vmpatch"
+expect_text "$ERR" "attestation key $WORK/state/keys/attest is not there, and this host has signed before .*; put it back; .*vm-patch key generate $WORK/state/keys/attest"
+[ ! -e "$WORK/state/keys/attest" ] || failed 'a new key was made'
+mv "$WORK/taken" "$WORK/state/keys/attest"
 
 title 'a key of the configuration signs; what keys before it signed still verifies'
 signer_of() { # of the newest attestation
@@ -199,12 +262,12 @@ id_of() { openssl pkey -in "$1" -pubout -outform DER | sha256sum | cut -d' ' -f1
 expect_same 'who signed' "$(id_of "$WORK/state/keys/attest")" "$(signer_of)"
 copy "$original" "$WORK/second.raw"
 printf 'schema: vm-patch/config/v1\nattestation_key: %s/host.key\n' "$WORK" >"$WORK/vm-patch.yaml"
-second() { vm-patch verify -a "$WORK/second.raw" --format raw -r "$WORK/newer.vmpatch"; }
+second() { vm-patch verify -a "$WORK/second.raw" --format raw -r "$WORK/newest.vmpatch"; }
 expect_exit 1 second
 expect_text "$ERR" "attestation key $WORK/host.key is not there; make it with 'vm-patch key generate"
 vm-patch -q key generate "$WORK/host.key" >/dev/null
 chmod 0640 "$WORK/host.key"
-for verb in second "vm-patch apply -a $WORK/second.raw --format raw -r $WORK/newer.vmpatch --yes" 'vm-patch rollback 00000000-0000-4000-8000-000000000000'; do
+for verb in second "vm-patch apply -a $WORK/second.raw --format raw -r $WORK/newest.vmpatch --yes" 'vm-patch rollback 00000000-0000-4000-8000-000000000000'; do
   # shellcheck disable=SC2086  # no path here has a space
   expect_exit 4 $verb
   expect_text "$ERR" "attestation key: signing key $WORK/host.key: mode 0640 lets others use it; run: chmod 600"

@@ -35,10 +35,13 @@ Result<Inspection> inspect(const ReadEnvironment& environment, const inventory::
 /// Reads the machine (unless obstacles forbid it) and plans. Errors are those of opening and reading the guest.
 Result<plan::Plan> assess(const Environment& environment, const Job& job, const inventory::Machine& machine);
 
-/// What it rests on that a recipe's packages are what the guest says: the recipe's own payloads, or where there is none the guest's own
-/// lists, which its root can forge. The words of an attestation, and of a baseline.
-enum class ProofKind { delivered, own_lists };
-std::string_view to_string(ProofKind kind);  ///< "delivered", "own-lists"
+/// What it rests on that a recipe's packages are what the guest says. The words of an attestation; a baseline may demand the first.
+enum class ProofKind {
+  delivered,      ///< the recipe's own payloads, or signed content
+  own_lists,      ///< where there is no payload the guest's own lists, which its root can forge
+  not_installed,  ///< none of them is installed: nothing was compared
+};
+std::string_view to_string(ProofKind kind);  ///< "delivered", "own-lists", "not-installed"
 
 /// A recipe that was attested for the machine before and is not any more.
 struct DroppedRecipe {

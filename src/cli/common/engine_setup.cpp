@@ -68,6 +68,10 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine:
   VMPATCH_TRY(setup->payloads_, recipe::PayloadStore::open(context.paths.payloads()));
   setup->environment_.emplace(engine::Environment{*setup->reading_, *setup->store_, *setup->custody_, *setup->payloads_,
                                                   setup->policy_.space_reserve, {}, {}, transition_hook()});
+  // Rollback and recovery prove again what was attested. Without keys they attest nothing, and end well.
+  auto keyring = recipe::load_trust_file(context.paths.trust);
+  if (!keyring) log.warn("no recipe can be proved again: {}", keyring.error().message);
+  if (keyring) setup->environment_->keyring = std::move(*keyring);
   setup->environment_->users_of = [&context, &setup = *setup](const std::vector<inventory::BareImage>& images) {
     return find_image_users(context, images, setup.without_libvirt_);
   };

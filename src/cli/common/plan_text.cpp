@@ -79,8 +79,15 @@ std::string format_dropped(const std::vector<engine::DroppedRecipe>& dropped) {
   return text;
 }
 
+std::string describe_weaker(std::string_view proof) {
+  if (proof == "own-lists") return "weaker proof: by the guest's own lists, which its root can forge";
+  if (proof == "not-installed") return "weaker proof: none of its packages is installed, so that nothing was compared";
+  return {};
+}
+
 std::string format_report(const engine::Report& report, bool verbose) {
-  const auto proof = report.proof == engine::ProofKind::own_lists ? "  weaker proof: by the guest's own lists, which its root can forge\n" : "";
+  const auto weaker = report.proof ? describe_weaker(to_string(*report.proof)) : std::string();
+  const auto proof = weaker.empty() ? weaker : fmt::format("  {}\n", weaker);
   if (report.run_id.empty()) return format_plan(report.plan, verbose) + proof + format_dropped(report.dropped);
   auto text = fmt::format("{}: patched by {} version {} in {}, {} written\n", escape_untrusted(report.plan.machine_name),
                           report.plan.recipe_id, report.plan.recipe_version, format_duration(report.duration),

@@ -2,6 +2,7 @@
 
 #include "cli/common/engine_setup.hpp"
 #include "cli/common/output.hpp"
+#include "cli/common/plan_text.hpp"
 #include "cli/common/progress.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
@@ -51,8 +52,8 @@ Result<int> run_rollback(Context& context, const RollbackOptions& options) {
   if (context.options.json) {
     print_json(engine::to_json(report));
   } else {
-    print_text(fmt::format("run {} put back what run {} had overwritten ({})\n  undo with: vm-patch rollback {}\n", report.run_id, options.run,
-                           format_size(report.changed_bytes), report.run_id));
+    print_text(fmt::format("run {} put back what run {} had overwritten ({})\n{}  undo with: vm-patch rollback {}\n", report.run_id, options.run,
+                           format_size(report.changed_bytes), format_dropped(report.dropped), report.run_id));
   }
   return 0;
 }

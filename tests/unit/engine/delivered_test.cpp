@@ -93,10 +93,50 @@ TEST_F(DeliveredTest, changed_conffile_is_the_administrators_and_an_unchanged_on
   expect_finding("not proved: none of its 1 files could be compared");
 }
 
-TEST_F(DeliveredTest, package_without_files_needs_no_comparison) {
+TEST_F(DeliveredTest, package_without_files_rests_on_the_database_alone) {
   offer(spec("meta", "2.0", {}));
   install(spec("meta", "2.0", {}));
+  expect_proved(ProofKind::own_lists);
+  EXPECT_THAT(compare().weak, ElementsAre(HasSubstr("meta 2.0 has no files")));
+}
+
+TEST_F(DeliveredTest, package_of_links_only_is_proved_by_them) {
+  auto links = spec("links", "2.0", {});
+  links.links = true;
+  links.hard_links = false;
+  offer(links);
+  install(links);
   expect_proved(ProofKind::delivered);
+  EXPECT_EQ(compare().compared, 1U);
+  exclude("/*");
+  guest_.remove("/usr/lib/links/soft");
+  expect_finding("package links 2.0 is not proved: none of its 1 links could be compared: 1 are left out by the guest's dpkg.cfg;");
+}
+
+TEST_F(DeliveredTest, links_left_out_do_not_count_as_files) {
+  auto with_links = tool_;
+  with_links.links = true;
+  offer(with_links);
+  install(with_links);
+  exclude("/*");
+  for (const auto* path : {"/usr/bin/tool", "/usr/share/tool/data", "/etc/tool.conf", "/usr/lib/links/one", "/usr/lib/links/two", "/usr/lib/links/soft"}) {
+    guest_.remove(path);
+  }
+  expect_finding("none of its 5 files could be compared: 4 are left out by the guest's dpkg.cfg, 1 are changed conffiles");
+}
+
+TEST_F(DeliveredTest, recipe_none_of_whose_packages_is_installed_says_so) {
+  offer(tool_);
+  expect_proved(ProofKind::not_installed);
+  EXPECT_THAT(compare().checks(), testing::Contains("not installed: tool"));
+  const auto other = spec("other", "2.0", {{"usr/bin/other", "other"}});
+  offer(other);
+  install(other);
+  expect_proved(ProofKind::delivered);
+  EXPECT_THAT(compare().checks(), testing::Contains("not installed: tool"));
+  facts_.package_manager = "rpm";
+  facts_.packages.clear();
+  expect_proved(ProofKind::not_installed);
 }
 
 TEST_F(DeliveredTest, newer_version_is_proved_by_its_own_lists_and_that_is_said) {
@@ -181,7 +221,7 @@ TEST_F(DeliveredTest, copy_of_another_architecture_is_asked_too) {
 
 TEST_F(DeliveredTest, package_that_the_database_denies_is_found_by_its_files) {
   offer(tool_);
-  expect_proved(ProofKind::delivered);
+  expect_proved(ProofKind::not_installed);
   guest_.add_file("/usr/bin/tool", "old tool");
   expect_finding("package tool: 1 of its files are there, though it is not installed: /usr/bin/tool");
 }
@@ -220,7 +260,7 @@ TEST_F(DeliveredTest, file_that_nobody_can_look_at_is_no_absent_file) {
 TEST_F(DeliveredTest, file_of_an_absent_package_may_belong_to_another_one) {
   offer(tool_);
   install(spec("other-tool", "1.0", {{"usr/bin/tool", "other tool"}}));
-  expect_proved(ProofKind::own_lists);
+  expect_proved(ProofKind::not_installed);
   guest_.add_file("/usr/bin/tool", "old tool");
   expect_finding("though it is not installed: /usr/bin/tool");
 }

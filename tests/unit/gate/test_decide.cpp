@@ -82,6 +82,7 @@ TEST(Decide, proof_that_the_baseline_demands) {
       {"own lists and a policy from before", proof("own-lists"), Answer::allow, "attested"},
       {"delivered", [&](SceneData& s) { demand(s); proof("delivered")(s); }, Answer::allow, "attested"},
       {"own lists are too weak", [&](SceneData& s) { demand(s); proof("own-lists")(s); }, Answer::deny, "proof-weak"},
+      {"packages that are not installed prove nothing", [&](SceneData& s) { demand(s); proof("not-installed")(s); }, Answer::deny, "proof-weak"},
       {"an attestation from before says nothing", demand, Answer::deny, "proof-weak"},
       {"an unknown word is no proof", [&](SceneData& s) { demand(s); proof("boot")(s); }, Answer::deny, "proof-weak"},
       {"a recipe that is not required may be weak", [&](SceneData& s) { demand(s); proof("delivered")(s); extra(s); }, Answer::allow, "attested"},

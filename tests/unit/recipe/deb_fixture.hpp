@@ -20,6 +20,7 @@ struct DebSpec {
   std::string changelog;  ///< becomes changelog.Debian.gz
   std::string compression = "xz";
   bool links = true;  ///< deliver a symbolic and a hard link, too
+  bool hard_links = true;  ///< … or the symbolic one alone
 };
 
 inline std::filesystem::path build_deb(const ScratchDir& dir, const DebSpec& spec) {
@@ -43,8 +44,10 @@ inline std::filesystem::path build_deb(const ScratchDir& dir, const DebSpec& spe
   if (spec.links) {
     std::filesystem::create_directories(root / "usr/lib/links");
     std::filesystem::create_symlink("../target", root / "usr/lib/links/soft");
-    put(root / "usr/lib/links/one", "linked");
-    std::filesystem::create_hard_link(root / "usr/lib/links/one", root / "usr/lib/links/two");
+    if (spec.hard_links) {
+      put(root / "usr/lib/links/one", "linked");
+      std::filesystem::create_hard_link(root / "usr/lib/links/one", root / "usr/lib/links/two");
+    }
   }
   const auto deb = dir / (spec.name + "_" + spec.version + "_" + spec.architecture + ".deb");
   const auto built =
