@@ -105,6 +105,30 @@ done
 line /var/lib/dpkg/diversions '/usr/bin/demo-app\nnonsense\n:\n'
 not_proved "$WORK/app-2.vmpatch" 'diversions: line 2: nonsense is no normal path'
 
+title 'a file that a forged diversion puts in the place of another one of the same package'
+mkdir -p "$WORK/tool/DEBIAN" "$WORK/tool/usr/bin" "$WORK/tool/usr/share/tool"
+printf 'Package: tool\nVersion: 2.0\nArchitecture: all\nMaintainer: t <t@t>\nDescription: t\n' >"$WORK/tool/DEBIAN/control"
+printf 'secure\n' >"$WORK/tool/usr/bin/tool"
+printf 'legacy\n' >"$WORK/tool/usr/share/tool/legacy"
+dpkg-deb --root-owner-group -b "$WORK/tool" "$WORK/tool_2.0_all.deb" >/dev/null
+bundle_of tool "$WORK/tool.vmpatch" "$WORK/tool_2.0_all.deb"
+has_tool() { # a fresh guest with it, as dpkg leaves it
+  fresh
+  { in_disk /var/lib/dpkg/status && printf 'Package: tool\nStatus: install ok installed\nArchitecture: all\nVersion: 2.0\nMaintainer: t\nDescription: t\n\n'; } >"$WORK/status"
+  put "$WORK/status" /var/lib/dpkg/status
+  debugfs -w -R 'mkdir /usr/share/tool' "$disk" >"$WORK/debugfs" 2>&1
+  put "$WORK/tool/usr/bin/tool" /usr/bin/tool
+  put "$WORK/tool/usr/share/tool/legacy" /usr/share/tool/legacy
+}
+disk=$WORK/other.raw
+has_tool
+expect_exit 0 verify "$WORK/tool.vmpatch"
+put "$WORK/tool/usr/share/tool/legacy" /usr/bin/tool
+gone /usr/share/tool/legacy
+line /var/lib/dpkg/diversions '/usr/share/tool/legacy\n/usr/bin/tool\n:\n'
+not_proved "$WORK/tool.vmpatch" 'files are diverted to where another one belongs: /usr/share/tool/legacy in /usr/bin/tool; remove the diversion'
+disk=$WORK/disk.raw
+
 title 'a held older package is not met, and refused before anything is launched'
 fresh
 in_database demo-app 's/^Status: install/Status: hold/'
