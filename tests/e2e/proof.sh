@@ -129,6 +129,39 @@ line /var/lib/dpkg/diversions '/usr/share/tool/legacy\n/usr/bin/tool\n:\n'
 not_proved "$WORK/tool.vmpatch" 'files are diverted to where another one belongs: /usr/share/tool/legacy in /usr/bin/tool; remove the diversion'
 disk=$WORK/disk.raw
 
+title 'what the mount table hides or shows in another place is what runs'
+# table LINE: the patched guest of disk.raw with this line in its fstab, and an old program in /opt/old
+table() {
+  fresh
+  in_database demo-app 's/^Version: .*/Version: 2.0/'
+  in_database libdemo 's/^Version: .*/Version: 2.0/'
+  printf 'mkdir /opt/old\nmkdir /srv/data\nmkdir /data\n' | debugfs -w "$disk" >"$WORK/debugfs" 2>&1
+  in_disk /usr/bin/demo-app >"$WORK/old-app"
+  put "$WORK/old-app" /opt/old/demo-app
+  deliver "$debs/libdemo_2.0_all.deb"
+  deliver "$debs/demo-app_2.0_all.deb"
+  { in_disk /etc/fstab && printf '%b\n' "$1"; } >"$WORK/fstab"
+  put "$WORK/fstab" /etc/fstab
+}
+disk=$WORK/mounts.raw
+table '/opt/old/demo-app /usr/bin/demo-app none bind 0 0'
+not_proved "$WORK/app-2.vmpatch" 'package demo-app 2.0: 1 files are not what it delivers: /usr/bin/demo-app'
+for line in '/srv/var /var none rbind' '/opt/var /var/lib/dpkg none bind' 'overlay /usr overlay lowerdir=/usr,upperdir=/opt/u,workdir=/opt/w' \
+  'nas:/old /usr/lib/demo nfs ro' '/srv/old.img /usr/lib/demo ext4 defaults' 'tmpfs /var tmpfs defaults'; do
+  read -r what where type _ <<<"$line"
+  table "$line 0 0"
+  expect_exit 4 verify "$WORK/app-2.vmpatch"
+  expect_text "$ERR" "fstab.* $what .*$where.*(fstab|patch).*while it runs"
+  expect_no_text "$OUT" attested
+done
+table 'tmpfs /usr/lib/demo tmpfs defaults 0 0'
+not_proved "$WORK/app-2.vmpatch" 'package libdemo 2.0: 1 files are not what it delivers'
+table 'UUID=1b0e7a3c-0000-4000-8000-000000000001 /usr/lib/demo ext4 defaults 0 0'
+not_proved "$WORK/app-2.vmpatch" 'package libdemo 2.0: 1 files are not what it delivers'
+table 'tmpfs /tmp tmpfs nosuid 0 0\ntmpfs /run tmpfs size=10% 0 0\n/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\nnas:/home /home nfs _netdev 0 0\n/srv/data /data none bind 0 0\n/swap none swap sw 0 0\nproc /proc proc defaults 0 0'
+expect_exit 0 verify "$WORK/app-2.vmpatch"
+disk=$WORK/disk.raw
+
 title 'a held older package is not met, and refused before anything is launched'
 fresh
 in_database demo-app 's/^Status: install/Status: hold/'
