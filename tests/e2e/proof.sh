@@ -160,6 +160,21 @@ table 'UUID=1b0e7a3c-0000-4000-8000-000000000001 /usr/lib/demo ext4 defaults 0 0
 not_proved "$WORK/app-2.vmpatch" 'package libdemo 2.0: 1 files are not what it delivers'
 table 'tmpfs /tmp tmpfs nosuid 0 0\ntmpfs /run tmpfs size=10% 0 0\n/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\nnas:/home /home nfs _netdev 0 0\n/srv/data /data none bind 0 0\n/swap none swap sw 0 0\nproc /proc proc defaults 0 0'
 expect_exit 0 verify "$WORK/app-2.vmpatch"
+
+title 'a name that a folder has twice may be another file for the guest'
+table ''
+put "$WORK/old-app" /usr/bin/demo-bad
+tune2fs -O ^metadata_csum "$disk" >"$WORK/debugfs" 2>&1
+python3 - "$disk" <<'PYTHON'
+import mmap, sys
+with open(sys.argv[1], "r+b") as file, mmap.mmap(file.fileno(), 0) as disk:
+    at = disk.find(b"\x08\x01demo-bad")  # the entry's length of the name, its type, and the name
+    assert at > 0
+    disk[at + 2:at + 10] = b"demo-app"
+PYTHON
+expect_exit 1 verify "$WORK/app-2.vmpatch"
+expect_text "$ERR" 'holds the name demo-app twice, and the guest may open the other one; run e2fsck -f'
+expect_no_text "$OUT" attested
 disk=$WORK/disk.raw
 
 title 'a held older package is not met, and refused before anything is launched'

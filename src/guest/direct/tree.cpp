@@ -94,6 +94,8 @@ Result<Found> Tree::walk(const std::string& path, bool follow) {
 Result<std::vector<ExtEntry>> Tree::list(const Node& directory) {
   VMPATCH_TRY(auto entries, directory.fs->entries(directory.inode));
   std::sort(entries.begin(), entries.end(), [](const ExtEntry& a, const ExtEntry& b) { return a.name < b.name; });
+  const auto twin = std::adjacent_find(entries.begin(), entries.end(), [](const ExtEntry& a, const ExtEntry& b) { return a.name == b.name; });
+  if (twin != entries.end()) return ExtFileSystem::name_twice(directory.inode, twin->name);
   for (ExtEntry& entry : entries) {
     if (entry.kind != FileKind::unknown) continue;
     VMPATCH_TRY(const FileStat stat, directory.fs->stat(entry.inode));

@@ -408,6 +408,33 @@ TEST(Machines, server_that_hangs_up_at_once_fails) {
   EXPECT_FALSE(hibernated);
 }
 
+/// The kernel of the guest finds an entry by the hash of its name, which may be the second one.
+TEST(Damage, name_that_a_folder_has_twice_is_an_error_of_every_reading) {
+  const TempDir dir;
+  write_root(dir, "root");
+  dir.write("root/usr/bin/tool", "new");
+  dir.write("root/usr/bin/other", "other");
+  dir.write("root/usr/bin/twin", "old");
+  const fs::path disk = make_file_system(dir, "disk", dir / "root", {"-t", "ext4", "-O", "^metadata_csum"});
+  std::ifstream whole(disk, std::ios::binary);
+  const std::string image{std::istreambuf_iterator<char>(whole), {}};
+  const auto entry = image.find("\x04\x01twin"s);
+  ASSERT_NE(entry, std::string::npos);
+  overwrite(disk, entry, "\x04\x01tool"s);
+  const Machine machine(dir, {disk});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  Guest& guest = **machine.guest;
+  const auto digests = guest.digests({"/usr/bin/tool"});
+  ASSERT_EQ(code_of(digests), Errc::failed);
+  EXPECT_NE(digests.error().message.find("holds the name tool twice, and the guest may open the other one; run e2fsck -f"), std::string::npos)
+      << digests.error().message;
+  EXPECT_EQ(code_of(guest.read("/usr/bin/tool", 10)), Errc::failed);
+  EXPECT_EQ(code_of(guest.stat("/usr/bin/tool")), Errc::failed);
+  EXPECT_EQ(code_of(guest.lstat("/usr/bin/tool")), Errc::failed);
+  EXPECT_EQ(code_of(guest.list("/usr/bin")), Errc::failed);
+  EXPECT_EQ(guest.read("/usr/bin/other", 10).value_or(""), "other");
+}
+
 /// Damage by chance must end in values or errors: with sanitizers this is the test of the whole adapter.
 TEST(Damage, random_bytes_in_metadata_never_end_the_process) {
   const TempDir dir;
