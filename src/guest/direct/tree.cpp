@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "guest/mount_kinds.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::direct {
@@ -43,6 +44,11 @@ Result<Found> Tree::node_at(unsigned mount, ExtFileSystem& fs, InodeNumber inode
 Result<Found> Tree::resolve(const std::string& path, bool follow) {
   VMPATCH_TRY(Found found, walk(path, follow));
   if (found.how == Found::How::blocked) return std::move(*found.why);
+  if (found.how == Found::How::missing) {
+    for (const auto& [where, why] : without_place_) {
+      if (is_at_or_below(found.path, where)) return why;
+    }
+  }
   return found;
 }
 
@@ -70,7 +76,11 @@ Result<Found> Tree::walk(const std::string& path, bool follow) {
     }
     const Node& folder = way.back();
     VMPATCH_TRY(const auto inode, names_.find({folder.fs, folder.inode}, folder.stat.size, name));
-    if (!inode) return Found{};
+    if (!inode) {
+      names.push_back(std::move(name));
+      names.insert(names.end(), pending.rbegin(), pending.rend());
+      return Found{Found::How::missing, {}, std::nullopt, path_of(names)};
+    }
     VMPATCH_TRY(Found there, node_at(folder.mount, *folder.fs, *inode));
     if (there.how != Found::How::node) return there;
     Node next = std::move(there.node);
@@ -122,7 +132,10 @@ Result<Tree::Joined> Tree::mount(const std::string& where, ExtFileSystem& fs) {
 Result<Tree::Joined> Tree::block(const std::string& where, Error why) {
   VMPATCH_TRY(const Found found, walk(where, true));
   if (found.how == Found::How::blocked) return Joined::hidden;
-  if (found.how != Found::How::node) return Joined::no_directory;
+  if (found.how != Found::How::node) {
+    if (found.how == Found::How::missing && !found.path.empty()) without_place_.emplace_back(found.path, std::move(why));
+    return Joined::no_directory;
+  }
   add(found.node, {nullptr, 0, why});
   for (const std::string& other : places_.elsewhere(found.path)) {
     VMPATCH_TRY(const Found there, walk(other, true));

@@ -26,7 +26,7 @@ struct Found {
   How how = How::missing;
   Node node;
   std::optional<Error> why{};  ///< of blocked
-  std::string path{};          ///< of node: the real one, without links
+  std::string path{};          ///< of node: the real one, without links; of missing: the real one up to what is missing, then as asked for
 };
 
 class Tree {
@@ -70,6 +70,8 @@ class Tree {
   std::map<Point, Mount> mounts_;
   unsigned mounted_ = 0;
   BoundPlaces places_;
+  /// Blocked places that are not on the disk: systemd makes missing mount points.
+  std::vector<std::pair<std::string, Error>> without_place_;
   NameCache names_;
 };
 

@@ -41,6 +41,7 @@ Result<void> ApplianceGuest::mount_one(const Mount& mount) {
                     escape_untrusted(file_system.device));
       }
       notes_.add(where, blocked ? blocked->message : "there is no such directory");
+      if (blocked) shut_.insert_or_assign(where, *blocked);  // systemd makes missing mount points
       return {};
     }
     real = path.get();

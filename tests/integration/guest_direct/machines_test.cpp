@@ -306,6 +306,16 @@ TEST(Machines, what_hides_the_disk_answers_with_its_line_of_the_mount_table) {
   }
 }
 
+TEST(Machines, mount_point_that_systemd_will_make_answers_too) {
+  const TempDir dir;
+  dir.write("root/opt/file", "x");
+  fs::create_symlink("opt", dir / "root/link");
+  const Machine machine(dir, {root_with(dir, "nas:/old /link/demo/deep nfs ro 0 0\n", {})});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ(code_of((*machine.guest)->lstat("/opt/demo/deep/file")), Errc::refused);
+  EXPECT_EQ(code_of((*machine.guest)->lstat("/opt/demo/other")), Errc::not_found);
+}
+
 TEST(Machines, usual_lines_of_a_mount_table_are_no_obstacle) {
   const TempDir dir;
   dir.write("root/tmp/file", "x");
