@@ -30,6 +30,7 @@ struct Outcome {
   std::vector<std::string> unnamed;    ///< that are there, and that its own list does not name
   std::vector<std::string> present;    ///< of a package that is not installed
   std::vector<std::string> in_its_place;  ///< diverted, with something else at the path itself
+  std::vector<std::string> overlaid;      ///< "PATH in PLACE": diverted to where a file of another path belongs
 };
 
 /// What one package delivers at a place.
@@ -76,6 +77,7 @@ class Comparison {
     } else {
       result_.findings.push_back(diversions.error().message);
     }
+    for (const auto& [path, diversion] : diversions_) at_target_[diversion.to];
     check_unique();
     debs_.resize(subjects_.size());
     for (std::size_t i = 0; i < subjects_.size(); ++i) VMPATCH_CHECK(read_payload(i));
@@ -150,7 +152,11 @@ class Comparison {
   /// Where dpkg has put it. What lies at a diverted path itself is asked about, too.
   Result<std::string> place_of(const std::string& path, std::size_t index) {
     const auto diversion = diversions_.find(path);
-    if (diversion == diversions_.end() || diversion->second.package == subjects_[index].name) return path;
+    if (diversion == diversions_.end() || diversion->second.package == subjects_[index].name) {
+      if (const auto target = at_target_.find(path); target != at_target_.end()) target->second.emplace(path, index);
+      return path;
+    }
+    at_target_[diversion->second.to].emplace(path, index);
     VMPATCH_TRY(const auto there, kind_of(path));
     if (there && diversion->second.local()) {
       outcomes_[index].in_its_place.push_back(escape_untrusted(path));
@@ -303,7 +309,7 @@ class Comparison {
     VMPATCH_TRY(const auto owners, find_owners(foreign_, guest_, facts_, md5_));
     for (std::size_t i = 0; i < foreign_.size(); ++i) {
       const auto path = escape_untrusted(foreign_[i].path);
-      if (files_.contains(foreign_[i].path) || links_.contains(foreign_[i].path)) continue;  // compared with the payload of its package
+      if (is_delivered_at(foreign_[i].path)) continue;  // compared with the payload of its package
       if (owners[i]) {
         result_.weak.push_back(fmt::format("{} of {}", path, *owners[i]));
       } else {
@@ -313,7 +319,29 @@ class Comparison {
     return {};
   }
 
+  /// Not only diverted to there from elsewhere.
+  [[nodiscard]] bool is_delivered_at(const std::string& path) const {
+    const auto by_path = [&](const std::map<std::string, std::vector<Candidate>>& places) {
+      const auto found = places.find(path);
+      return found != places.end() && std::any_of(found->second.begin(), found->second.end(),
+                                                  [&](const Candidate& c) { return c.file->path == path; });
+    };
+    return by_path(files_) || by_path(links_);
+  }
+
+  /// Packages may replace each other's file of one path; files of two paths never share a place.
+  void check_targets() {
+    for (const auto& [place, origins] : at_target_) {
+      const bool shared = std::any_of(origins.begin(), origins.end(), [&](const auto& o) { return o.first != origins.begin()->first; });
+      if (!shared) continue;
+      for (const auto& [path, index] : origins) {
+        if (path != place) outcomes_[index].overlaid.push_back(fmt::format("{} in {}", escape_untrusted(path), escape_untrusted(place)));
+      }
+    }
+  }
+
   void conclude() {
+    check_targets();
     for (std::size_t i = 0; i < subjects_.size(); ++i) {
       const auto& subject = subjects_[i];
       auto& outcome = outcomes_[i];
@@ -330,6 +358,8 @@ class Comparison {
       tell(outcome.present, "of its files are there, though it is not installed", "remove them, or install the package");
       tell(outcome.in_its_place, "diverted files have something else in their place that no package owns",
            "remove that, or the diversion with dpkg-divert");
+      tell(outcome.overlaid, "files are diverted to where another one belongs",
+           "remove the diversion with dpkg-divert --remove, and reinstall both packages in the guest");
       if (subject.exact() && outcome.files.all + outcome.links.all == 0) {
         result_.weak.push_back(fmt::format("{} has no files: only the package database says that it is installed", subject.text()));
       }
@@ -379,6 +409,8 @@ class Comparison {
   std::vector<Outcome> outcomes_;
   guest::PathFilter filter_;
   std::map<std::string, guest::Diversion> diversions_;
+  /// By a diversion's target: what was put there, by its own path, and the index of its subject.
+  std::map<std::string, std::set<std::pair<std::string, std::size_t>>> at_target_;
   std::vector<recipe::DebPackage> debs_;
   std::map<std::string, std::vector<Candidate>> files_;
   std::map<std::string, std::vector<Candidate>> links_;

@@ -15,8 +15,8 @@
 // there under their names.
 //
 // What need not be equal, as dpkg leaves it: a conffile (equal, it counts as compared), and a path that dpkg.cfg excludes while
-// it is absent. A diverted path is compared where it is diverted to; at the path itself there may be nothing, or a file of the package that
-// diverts.
+// it is absent. A diverted path is compared where it is diverted to, which must not be where another
+// file belongs; at the path itself there may be nothing, or a file of the package that diverts.
 
 #include <string>
 #include <vector>

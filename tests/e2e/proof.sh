@@ -142,6 +142,78 @@ done
 line /var/lib/dpkg/diversions '/usr/bin/demo-app\nnonsense\n:\n'
 not_proved "$WORK/app-2.vmpatch" 'diversions: line 2: nonsense is no normal path'
 
+title 'a file that a forged diversion puts in the place of another one of the same package'
+mkdir -p "$WORK/tool/DEBIAN" "$WORK/tool/usr/bin" "$WORK/tool/usr/share/tool"
+printf 'Package: tool\nVersion: 2.0\nArchitecture: all\nMaintainer: t <t@t>\nDescription: t\n' >"$WORK/tool/DEBIAN/control"
+printf 'secure\n' >"$WORK/tool/usr/bin/tool"
+printf 'legacy\n' >"$WORK/tool/usr/share/tool/legacy"
+dpkg-deb --root-owner-group -b "$WORK/tool" "$WORK/tool_2.0_all.deb" >/dev/null
+bundle_of tool "$WORK/tool.vmpatch" "$WORK/tool_2.0_all.deb"
+has_tool() { # a fresh guest with it, as dpkg leaves it
+  fresh
+  { in_disk /var/lib/dpkg/status && printf 'Package: tool\nStatus: install ok installed\nArchitecture: all\nVersion: 2.0\nMaintainer: t\nDescription: t\n\n'; } >"$WORK/status"
+  put "$WORK/status" /var/lib/dpkg/status
+  debugfs -w -R 'mkdir /usr/share/tool' "$disk" >"$WORK/debugfs" 2>&1
+  put "$WORK/tool/usr/bin/tool" /usr/bin/tool
+  put "$WORK/tool/usr/share/tool/legacy" /usr/share/tool/legacy
+}
+disk=$WORK/other.raw
+has_tool
+expect_exit 0 verify "$WORK/tool.vmpatch"
+put "$WORK/tool/usr/share/tool/legacy" /usr/bin/tool
+gone /usr/share/tool/legacy
+line /var/lib/dpkg/diversions '/usr/share/tool/legacy\n/usr/bin/tool\n:\n'
+not_proved "$WORK/tool.vmpatch" 'files are diverted to where another one belongs: /usr/share/tool/legacy in /usr/bin/tool; remove the diversion'
+disk=$WORK/disk.raw
+
+title 'what the mount table hides or shows in another place is what runs'
+# table LINE: the patched guest of disk.raw with this line in its fstab, and an old program in /opt/old
+table() {
+  fresh
+  in_database demo-app 's/^Version: .*/Version: 2.0/'
+  in_database libdemo 's/^Version: .*/Version: 2.0/'
+  printf 'mkdir /opt/old\nmkdir /srv/data\nmkdir /data\n' | debugfs -w "$disk" >"$WORK/debugfs" 2>&1
+  in_disk /usr/bin/demo-app >"$WORK/old-app"
+  put "$WORK/old-app" /opt/old/demo-app
+  deliver "$debs/libdemo_2.0_all.deb"
+  deliver "$debs/demo-app_2.0_all.deb"
+  { in_disk /etc/fstab && printf '%b\n' "$1"; } >"$WORK/fstab"
+  put "$WORK/fstab" /etc/fstab
+}
+disk=$WORK/mounts.raw
+table '/opt/old/demo-app /usr/bin/demo-app none bind 0 0'
+not_proved "$WORK/app-2.vmpatch" 'package demo-app 2.0: 1 files are not what it delivers: /usr/bin/demo-app'
+for line in '/srv/var /var none rbind' '/opt/var /var/lib/dpkg none bind' 'overlay /usr overlay lowerdir=/usr,upperdir=/opt/u,workdir=/opt/w' \
+  'nas:/old /usr/lib/demo nfs ro' '/srv/old.img /usr/lib/demo ext4 defaults' 'tmpfs /var tmpfs defaults'; do
+  read -r what where type _ <<<"$line"
+  table "$line 0 0"
+  expect_exit 4 verify "$WORK/app-2.vmpatch"
+  expect_text "$ERR" "fstab.* $what .*$where.*(fstab|patch).*while it runs"
+  expect_no_text "$OUT" attested
+done
+table 'tmpfs /usr/lib/demo tmpfs defaults 0 0'
+not_proved "$WORK/app-2.vmpatch" 'package libdemo 2.0: 1 files are not what it delivers'
+table 'UUID=1b0e7a3c-0000-4000-8000-000000000001 /usr/lib/demo ext4 defaults 0 0'
+not_proved "$WORK/app-2.vmpatch" 'package libdemo 2.0: 1 files are not what it delivers'
+table 'tmpfs /tmp tmpfs nosuid 0 0\ntmpfs /run tmpfs size=10% 0 0\n/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\nnas:/home /home nfs _netdev 0 0\n/srv/data /data none bind 0 0\n/swap none swap sw 0 0\nproc /proc proc defaults 0 0'
+expect_exit 0 verify "$WORK/app-2.vmpatch"
+
+title 'a name that a folder has twice may be another file for the guest'
+table ''
+put "$WORK/old-app" /usr/bin/demo-bad
+tune2fs -O ^metadata_csum "$disk" >"$WORK/debugfs" 2>&1
+python3 - "$disk" <<'PYTHON'
+import mmap, sys
+with open(sys.argv[1], "r+b") as file, mmap.mmap(file.fileno(), 0) as disk:
+    at = disk.find(b"\x08\x01demo-bad")  # the entry's length of the name, its type, and the name
+    assert at > 0
+    disk[at + 2:at + 10] = b"demo-app"
+PYTHON
+expect_exit 1 verify "$WORK/app-2.vmpatch"
+expect_text "$ERR" 'holds the name demo-app twice, and the guest may open the other one; run e2fsck -f'
+expect_no_text "$OUT" attested
+disk=$WORK/disk.raw
+
 title 'a held older package is not met, and refused before anything is launched'
 fresh
 in_database demo-app 's/^Status: install/Status: hold/'

@@ -171,6 +171,8 @@ TEST(WritableGuest, free_space_is_that_of_the_file_system) {
 // Closes the shared guest and looks at what it left, in a second appliance that only reads.
 TEST(WritableGuestEnd, changes_are_on_the_overlay_its_file_system_is_clean_and_nothing_else_was_left) {
   ASSERT_TRUE(ok(shell("echo litter > /run/litter")));
+  ASSERT_TRUE(ok(guest().write("/opt/bound/written", "bound")));
+  ASSERT_TRUE(ok(guest().write("/opt/nas/written", "below what the guest mounts there")));
   Guests::get().finish_appliance();
   ServedGuest& served = Guests::get().served();
   served.verify_overlay();
@@ -179,6 +181,13 @@ TEST(WritableGuestEnd, changes_are_on_the_overlay_its_file_system_is_clean_and_n
   WritableGuest& after = **opened;
   EXPECT_EQ(after.read("/opt/app/version", 10).value(), "2\n");
   EXPECT_TRUE(after.list("/run")->empty());
+  EXPECT_EQ(after.read("/opt/real/written", 10).value_or(""), "bound");
+  for (const char* path : {"/opt/nas/tool", "/opt/one"}) {
+    const auto hidden = after.digests({path});
+    EXPECT_EQ(hidden.error().code, Errc::refused) << path;
+    EXPECT_NE(hidden.error().message.find("fstab"), std::string::npos) << hidden.error().message;
+  }
+  EXPECT_EQ(after.read("/opt/memory/hidden", 100).error().code, Errc::not_found);
   EXPECT_FALSE(after.write("/etc/new", "x").has_value());
   EXPECT_FALSE(after.command({"true"}, {}, Seconds(10)).has_value());
   EXPECT_TRUE(ok(after.check_file_systems()));

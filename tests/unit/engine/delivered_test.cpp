@@ -310,6 +310,42 @@ TEST_F(DeliveredTest, local_diversion_over_an_old_file_is_a_finding) {
   expect_proved(ProofKind::delivered);
 }
 
+TEST_F(DeliveredTest, file_that_is_diverted_to_where_another_one_belongs_is_a_finding) {
+  offer(tool_);
+  install(tool_);
+  guest_.add_file("/usr/bin/tool", "new data");
+  guest_.remove("/usr/share/tool/data");
+  for (const auto* owner : {":", "wrapper"}) {
+    divert("/usr/share/tool/data", "/usr/bin/tool", owner);
+    expect_finding("package tool 2.0: 1 files are diverted to where another one belongs: /usr/share/tool/data in /usr/bin/tool; remove the diversion");
+  }
+  // The same by a list of the guest, and where the other file is a link.
+  facts_.packages.front().version = "999";
+  EXPECT_THAT(compare().findings, testing::Contains(HasSubstr("diverted to where another one belongs: /usr/share/tool/data in /usr/bin/tool")));
+}
+
+TEST_F(DeliveredTest, file_diverted_to_where_a_link_belongs_is_a_finding) {
+  auto with_links = tool_;
+  with_links.links = true;
+  offer(with_links);
+  install(with_links);
+  guest_.add_file("/usr/lib/target", "new data");
+  guest_.remove("/usr/share/tool/data");
+  divert("/usr/share/tool/data", "/usr/lib/links/soft", ":");
+  EXPECT_THAT(compare().findings, testing::Contains(HasSubstr("/usr/share/tool/data in /usr/lib/links/soft")));
+}
+
+TEST_F(DeliveredTest, file_diverted_to_that_of_an_absent_package_does_not_make_it_absent) {
+  offer(tool_);
+  const auto other = spec("other", "2.0", {{"usr/bin/other", "old"}, {"usr/share/other", "other"}});
+  offer(other);
+  install(tool_);
+  divert("/usr/share/tool/data", "/usr/bin/other", ":");
+  guest_.remove("/usr/share/tool/data");
+  guest_.add_file("/usr/bin/other", "new data");
+  expect_finding("package other: 1 of its files are there, though it is not installed: /usr/bin/other");
+}
+
 TEST_F(DeliveredTest, malformed_diversions_are_a_finding) {
   offer(tool_);
   install(tool_);
