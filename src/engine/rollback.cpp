@@ -139,22 +139,25 @@ class Rollback {
                 escape_untrusted(machine_.name), original_.id, (environment_.places.undo / original_.id).string());
   }
 
-  /// Old blocks under newer data would destroy it. The newest run's identities tell at once; else what it wrote is compared.
+  /// Old blocks under newer data would destroy it. So what the run wrote is compared, always: a block device that was attached anew has the
+  /// same identity whatever was written, and what came between two later runs is in the identity of neither.
   Result<void> check_written_since(const ledger::Run& last) {
-    VMPATCH_TRY(const auto then, identities_from_json(last.detail.value("after", Json::object())));
-    const auto difference = first_difference(then, held_->identities());
-    if (difference.empty()) return {};
     step("comparing with what the run wrote");
     const auto since = written_since(*server_, staged_, original_disks_);
     if (!since && since.error().code != Errc::not_found) return since.error();
-    if ((since && since->differing == 0) || options_.accept_loss) return {};
+    if (since && since->differing == 0) return {};
+    if (options_.accept_loss) return {};
+    VMPATCH_TRY(const auto then, identities_from_json(last.detail.value("after", Json::object())));
+    const auto difference = first_difference(then, held_->identities());
+    const bool untouched = difference.empty() && last.id == original_.id && tells_of_writes(held_->identities());
+    if (!since && untouched) return {};
     const auto amount = since ? fmt::format("{} of the {} that the run wrote are others now", format_size(since->differing), format_size(since->of))
                               : std::string("how much is not known");
     return fail(Errc::refused,
-                "machine {} was written to since run {} ({}): {}. 'vm-patch rollback {} --accept-loss' puts the old content back all the "
+                "machine {} was written to since run {} ({}){}{}. 'vm-patch rollback {} --accept-loss' puts the old content back all the "
                 "same: what was written there since is lost, and a file system that was used since will be damaged; the present content "
                 "is kept, and comes back by rolling that rollback back",
-                escape_untrusted(machine_.name), original_.id, difference, amount, original_.id);
+                escape_untrusted(machine_.name), original_.id, amount, difference.empty() ? "" : ": ", difference, original_.id);
   }
 
   Result<void> commit() {

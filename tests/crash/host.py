@@ -404,6 +404,39 @@ def a_rollback_after_the_machine_wrote_is_refused_with_how_much_it_was():
         s.expect("the undo of the run", "kept", stage.last_run("apply")["undo"])
 
 
+def refuses_to_overwrite_a_block(stage, run):
+    used = stage.digests()
+    says(stage.rollback(run=run, code=4), "64 KiB of the 9 MiB", "--accept-loss")
+    s.expect("content", used, stage.digests())
+    s.expect("state", "failed", stage.last_run()["state"])
+    stage.rollback("--accept-loss", run=run)
+    s.expect("content", stage.old, stage.digests())
+    stage.rollback(run=stage.last_run("rollback")["id"])
+    s.expect("content", used, stage.digests())
+
+
+def a_rollback_on_a_block_device_that_was_attached_anew_is_refused_where_the_machine_wrote():
+    with ready("device") as stage:
+        stage.apply()
+        disk = stage.disks[0]
+        if not stage.guest_writes(disk, *FOREIGN):
+            raise s.Failed("the machine could not write")
+        disk.detach()
+        disk.attach()
+        stage.define()
+        refuses_to_overwrite_a_block(stage, stage.last_run("apply")["id"])
+
+
+def a_rollback_is_refused_where_the_machine_wrote_before_a_later_run_that_was_rolled_back():
+    with ready() as stage:
+        stage.apply("patch1")
+        first = last_id(stage)
+        stage.guest_writes(stage.disks[0], *FOREIGN)
+        stage.apply("patch2")
+        stage.rollback()
+        refuses_to_overwrite_a_block(stage, first)
+
+
 def a_rollback_that_accepts_the_loss_can_be_taken_back_itself():
     with ready() as stage:
         stage.apply()
