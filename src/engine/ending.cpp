@@ -12,7 +12,7 @@ using ledger::RunState;
 
 Result<Ended> discard(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction, std::uint64_t bytes) {
   const auto& before = record.run();
-  const bool lost = before.detail.value("lost", false);
+  const bool lost = has_lost(before);
   auto message = fmt::format("the {} content was {} ({}){}", to_string(direction), direction == Direction::to_old ? "put back" : "written",
                              format_size(bytes), direction == Direction::to_old ? "" : ", unattested");
   if (!before.error.empty()) message += ": " + before.error;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "engine/ending.hpp"
 #include "engine/sweep.hpp"
 #include "vmpatch/core/file.hpp"
@@ -53,10 +55,13 @@ class Recovery {
   }
 
   Result<std::string> end_commit() {
-    auto unfinished = Unfinished::open(environment_, run(), Unfinished::Logs::both);
+    // A choice is gone on with: it took what was remarked then, and one log may have been all that it had.
+    const bool chosen = run().detail.contains("way_out");
+    auto unfinished = Unfinished::open(environment_, run(), chosen ? Unfinished::Logs::either : Unfinished::Logs::both);
     if (!unfinished && unfinished.error().code == Errc::refused) return quarantine(unfinished.error().message);
     VMPATCH_CHECK(unfinished);
-    if (!unfinished->remarks().empty()) return quarantine(fmt::format("{}", fmt::join(unfinished->remarks(), "; ")));
+    if (!unfinished->has_log_to(direction_of(run()))) return quarantine(fmt::format("the {} content is gone", to_string(direction_of(run()))));
+    if (const auto remarks = new_remarks(*unfinished); !remarks.empty()) return quarantine(fmt::format("{}", fmt::join(remarks, "; ")));
     auto standings = unfinished->look();
     if (!standings && standings.error().code == Errc::refused) return quarantine(standings.error().message);
     VMPATCH_CHECK(standings);
@@ -67,9 +72,17 @@ class Recovery {
     return write(*unfinished, direction_of(run()));
   }
 
+  /// That nobody has seen and accepted yet.
+  std::vector<std::string> new_remarks(const Unfinished& unfinished) const {
+    auto remarks = unfinished.remarks();
+    const auto accepted = accepted_remarks(run());
+    std::erase_if(remarks, [&](const auto& remark) { return std::find(accepted.begin(), accepted.end(), remark) != accepted.end(); });
+    return remarks;
+  }
+
   Result<std::string> write(Unfinished& unfinished, Direction direction) {
     const auto bytes = unfinished.protocol().write(direction);
-    if (!bytes && direction == Direction::to_new) return give_up(unfinished, bytes.error());
+    if (!bytes && direction == Direction::to_new && unfinished.has_log_to(Direction::to_old)) return give_up(unfinished, bytes.error());
     VMPATCH_CHECK(bytes);
     VMPATCH_TRY(const auto ended, end_written(environment_, record_, unfinished, direction, *bytes));
     message_ = ended.message;
