@@ -1,5 +1,6 @@
 #include "engine/commit.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <map>
@@ -122,16 +123,27 @@ Result<std::vector<fs::path>> CommitProtocol::keep_lost(const std::vector<Record
 }
 
 Result<void> CommitProtocol::check_room() {
-  std::map<fs::path, std::uint64_t> needed;  // by folder of the image
+  struct Needed {
+    fs::path folder;
+    std::uint64_t bytes = 0;
+  };
+  std::map<dev_t, Needed> needed;  // by file system
   for (const auto& staged : disks_) {
     VMPATCH_TRY(const auto extents, held_by(staged, staged.redo, staged.disk.target + "-held"));
     Exports exports(server_, staged.disk);
     VMPATCH_TRY(const auto content, exports.chain());
     VMPATCH_TRY(const auto growth, image::growth_of(staged.disk.chain, content, extents));
     VMPATCH_CHECK(exports.close());
-    if (growth > 0) needed[staged.disk.chain.top().path.parent_path()] += growth;
+    if (growth == 0) continue;
+    struct stat info {};
+    const auto folder = staged.disk.chain.top().path.parent_path();
+    if (::fstat(staged.disk.chain.top().fd.get(), &info) != 0) return errno_error(errno, folder.string());
+    auto& there = needed[info.st_dev];
+    there.folder = folder;
+    there.bytes += growth;
   }
-  for (const auto& [folder, bytes] : needed) {
+  for (const auto& [device, there] : needed) {
+    const auto& [folder, bytes] = there;
     VMPATCH_TRY(const auto room, free_space(folder));
     if (room >= bytes) continue;
     return fail(Errc::refused, "the images in {} may grow by {} when the patch is written, and {} are free; make room there",

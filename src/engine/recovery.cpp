@@ -6,6 +6,7 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -21,10 +22,15 @@ class Recovery {
 
   Recovered finish(bool retry_quarantined) {
     auto ended = end(retry_quarantined);
+    if (!ended && is_no_room(ended.error()) && give_back_reserve(environment_.places)) {
+      no_room_ = ended.error();
+      ended = end(retry_quarantined);
+    }
     if (ended) return {record_.run(), *ended, message_};
     const auto code = ended.error().code;
     const bool later = code == Errc::busy || code == Errc::not_found;
-    return {record_.run(), later ? "waiting" : "failed", ended.error().message};
+    const auto remedy = is_no_room(ended.error()) ? "; make room, then run 'vm-patch recover'" : "";
+    return {record_.run(), later ? "waiting" : "failed", ended.error().message + remedy};
   }
 
  private:
@@ -69,6 +75,10 @@ class Recovery {
       return quarantine(foreign + ": somebody wrote there since");
     }
     if (run().state == RunState::quarantined) VMPATCH_CHECK(record_.advance(RunState::committing));
+    // The room that was given back is for the ledger: what is still to be written must not take it.
+    const bool written = std::all_of(standings->begin(), standings->end(), [](const auto& one) { return one.relation.as_first == 0; });
+    const bool can_go_back = direction_of(run()) == Direction::to_new && unfinished->has_log_to(Direction::to_old);
+    if (no_room_ && !written && can_go_back) return give_up(*unfinished, *no_room_);
     return write(*unfinished, direction_of(run()));
   }
 
@@ -92,13 +102,15 @@ class Recovery {
   /// A passing fault is tried again next time. What has no room, or failed too often, goes back to where it came from.
   Result<std::string> give_up(Unfinished& unfinished, const Error& error) {
     const auto failures = run().detail.value("failures", 0U) + 1;
-    const bool no_room = error.message.find("No space left on device") != std::string::npos;
+    const bool no_room = is_no_room(error);
+    if (no_room) give_back_reserve(environment_.places);
     if (!no_room && failures < most_failures) {
       VMPATCH_CHECK(record_.advance(RunState::committing, {{"failures", failures}}));
       return error;
     }
     environment_.log.warn("run {}: {}; putting the old content back", run().id, error.message);
-    VMPATCH_CHECK(record_.advance(RunState::committing, {{"failures", failures}, {"direction", to_string(Direction::to_old)}}, error.message));
+    const auto noted = record_.advance(RunState::committing, {{"failures", failures}, {"direction", to_string(Direction::to_old)}}, error.message);
+    if (!noted && !is_no_room(noted.error())) return noted.error();
     return write(unfinished, Direction::to_old);
   }
 
@@ -120,6 +132,7 @@ class Recovery {
   const Environment& environment_;
   RunRecord record_;
   std::string message_;
+  std::optional<Error> no_room_;  ///< for the ledger, before the reserve was given back
 };
 
 }  // namespace

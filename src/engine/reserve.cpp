@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -10,6 +11,7 @@
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::engine {
 namespace {

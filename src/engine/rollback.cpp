@@ -8,6 +8,7 @@
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -164,6 +165,7 @@ class Rollback {
     step("saving what will be overwritten");
     CommitProtocol protocol(*server_, staged_, progress());
     VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
+    VMPATCH_CHECK(make_reserve(environment_.places));
     VMPATCH_CHECK(protocol.check_room());
     VMPATCH_CHECK(held_->check_alone());
     step("putting the old content back");
@@ -194,16 +196,23 @@ class Rollback {
     return {};
   }
 
+  Error needs_recovery(const Error& error) const {
+    return fail(Errc::recovery_needed, "rollback of run {}: {}; {}run 'vm-patch recover'", original_.id, error.message,
+                is_no_room(error) ? "make room, then " : "");
+  }
+
   Error end_failed(const Error& error) {
     server_.reset();
     const auto state = record_.run().state;
-    bool written = state == RunState::committing || state == RunState::committed;
+    if (state == RunState::committed) return needs_recovery(error);
     if (state == RunState::committing) {
       step("the rollback failed: putting the present content back");
-      written = !take_back(record_, staged_, {scratch_->path() / "back", log_.get()}, progress());
+      const auto back = take_back(environment_, record_, staged_, {scratch_->path() / "back", log_.get()}, progress());
+      if (!back) return needs_recovery(error.in("going back failed, too: " + back.error().message));
     }
-    if (written) return fail(Errc::recovery_needed, "rollback of run {}: {}; run 'vm-patch recover'", original_.id, error.message);
-    if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) return noted.error();
+    if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
+      return needs_recovery(noted.error().in(error.message));
+    }
     if (auto removed = remove_tree(record_.undo_dir()); !removed) return removed.error().in(error.message);
     return error;
   }

@@ -196,6 +196,80 @@ def a_file_system_that_fills_up_during_the_commit_gets_the_old_content_back():
             unmount(stage)
 
 
+def one_file_system(stage):
+    """Image and state directory on one: what fills it leaves no room for the ledger either."""
+    file_system(stage, mib=300)
+    with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
+        out.write("schema: vm-patch/config/v1\nspace_reserve: 0\n")
+    state = os.path.join(stage.mount_point, "state")
+    s.must("cp", "-a", stage.state, state)
+    s.replace(stage.state + ".anchor", state + ".anchor")
+    stage.state = state
+
+
+def a_commit_that_fills_the_file_system_of_the_ledger_too_is_taken_back_and_recorded():
+    for verb in ("apply", "rollback"):
+        with ready() as stage:
+            one_file_system(stage)
+            try:
+                if verb == "rollback":
+                    stage.apply()
+                before = stage.digests()
+                act = stage.apply if verb == "apply" else stage.rollback
+                full = filler_at(stage, "after:committing")
+                # What a rollback writes needs no room: it fails for another reason, and there is none for the ledger.
+                error = {} if verb == "apply" else {"VMPATCH_ERROR_AT": "before:committed"}
+                says(act(code=1, VMPATCH_AT_TRANSITION=full, **error), "No space left on device" if verb == "apply" else "as wished")
+                s.expect("content", before, stage.digests())
+                make_room(stage)
+                s.expect("state", "failed", stage.last_run()["state"])
+                s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+                stage.run("audit", "verify")
+                if verb == "apply":
+                    stage.apply()
+            finally:
+                unmount(stage)
+
+
+def a_recovery_on_a_file_system_that_is_full_for_the_ledger_too_puts_the_old_content_back():
+    with ready() as stage:
+        one_file_system(stage)
+        try:
+            before = stage.digests()
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+            fill(stage)
+            says(stage.run("recover"), "put back", "No space left on device")
+            s.expect("content", before, stage.digests())
+            s.expect("state", "discarded", stage.last_run()["state"])
+            make_room(stage)
+            stage.run("audit", "verify")
+            stage.apply()
+        finally:
+            unmount(stage)
+
+
+def without_any_room_the_old_content_comes_back_and_is_recorded_when_there_is():
+    with ready() as stage:
+        one_file_system(stage)
+        try:
+            before = stage.digests()
+            full = filler_at(stage, "after:committing", first=os.path.join(stage.state, "reserve"))
+            says(stage.apply(code=7, VMPATCH_AT_TRANSITION=full), "make room, then run 'vm-patch recover'")
+            s.expect("content", before, stage.digests())
+            done = stage.try_run("recover")
+            says(done.stdout + done.stderr, "No space left on device", "make room")
+            s.expect("content", before, stage.digests())
+            make_room(stage)
+            says(stage.run("recover"), "web01: run")
+            if stage.last_run()["state"] == "discarded":
+                s.expect("content", before, stage.digests())
+            else:
+                s.expect("state", "attested", stage.last_run()["state"])
+            stage.run("audit", "verify")
+        finally:
+            unmount(stage)
+
+
 def a_recovery_without_room_puts_the_old_content_back():
     with ready() as stage:
         file_system(stage, mib=60)
@@ -212,10 +286,11 @@ def a_recovery_without_room_puts_the_old_content_back():
             unmount(stage)
 
 
-def filler_at(stage, point):
+def filler_at(stage, point, first=""):
+    """Once; `first` is removed before."""
     script = stage.path("fill")
     with open(script, "w", encoding="utf-8") as out:
-        out.write(f"#!/bin/sh\n[ \"$1\" = {point} ] || exit 0\n"
+        out.write(f"#!/bin/sh\n[ \"$1\" = {point} ] && ! [ -e '{stage.mount_point}/filler' ] || exit 0\nrm -f '{first}'\n"
                   f"dd if=/dev/zero of='{stage.mount_point}/filler' bs=64K status=none 2>/dev/null\nsync\nexit 0\n")
     os.chmod(script, 0o755)
     return script
