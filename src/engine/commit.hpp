@@ -45,8 +45,9 @@ class CommitProtocol {
   /// content only what differs is written, so that a full file system does not hinder it. Value: bytes.
   Result<std::uint64_t> write(Direction direction);
 
-  /// Copies the present content of what the redo logs hold beside the undo images (RECORDED.lost), durably.
-  Result<void> keep_lost(const std::vector<RecordedDisk>& recorded);
+  /// Copies the present content of what the redo logs hold beside the undo images, durably and under new names: earlier copies are not
+  /// touched. Value: the files, one a disk.
+  Result<std::vector<fs::path>> keep_lost(const std::vector<RecordedDisk>& recorded);
 
  private:
   using Extents = std::vector<image::Extent>;
@@ -65,7 +66,5 @@ class CommitProtocol {
 
 /// Beside an undo image: what the run wrote over it.
 fs::path digests_path(const RecordedDisk& disk);
-/// Beside an undo image: what was there when an operator chose to overwrite it.
-fs::path lost_path(const RecordedDisk& disk);
 
 }  // namespace vmpatch::engine

@@ -4,6 +4,7 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -12,7 +13,7 @@ using ledger::RunState;
 
 Result<Ended> discard(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction, std::uint64_t bytes) {
   const auto& before = record.run();
-  const bool lost = before.detail.value("lost", false);
+  const bool lost = has_lost(before);
   auto message = fmt::format("the {} content was {} ({}){}", to_string(direction), direction == Direction::to_old ? "put back" : "written",
                              format_size(bytes), direction == Direction::to_old ? "" : ", unattested");
   if (!before.error.empty()) message += ": " + before.error;
@@ -54,8 +55,11 @@ std::string not_attested(const Attestable& may) {
 
 }  // namespace
 
-Result<void> take_back(RunRecord& record, std::vector<StagedDisk>& disks, const image::BlockServerOptions& server, const image::Progress& progress) {
-  VMPATCH_CHECK(record.advance(RunState::committing, {{"direction", to_string(Direction::to_old)}}));
+Result<void> take_back(const Environment& environment, RunRecord& record, std::vector<StagedDisk>& disks,
+                       const image::BlockServerOptions& server, const image::Progress& progress) {
+  give_back_reserve(environment.places);
+  const auto noted = record.advance(RunState::committing, {{"direction", to_string(Direction::to_old)}});
+  if (!noted && !is_no_room(noted.error())) return noted;
   VMPATCH_TRY(auto fresh, image::BlockServer::start(server));
   CommitProtocol protocol(fresh, disks, progress);
   VMPATCH_CHECK(protocol.write(Direction::to_old));

@@ -15,8 +15,10 @@ struct Ended {
 Result<Ended> end_written(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction,
                           std::uint64_t bytes);
 
-/// For the process whose commit failed: the old content goes back on the disks, which it still holds. The direction is recorded first.
-Result<void> take_back(RunRecord& record, std::vector<StagedDisk>& disks, const image::BlockServerOptions& server, const image::Progress& progress);
+/// For the process whose commit failed: the old content goes back on the disks, which it still holds. The direction is recorded first, on a
+/// full disk with the room of the reserve; where not even that is enough the disks go back all the same, and recovery finds them so.
+Result<void> take_back(const Environment& environment, RunRecord& record, std::vector<StagedDisk>& disks,
+                       const image::BlockServerOptions& server, const image::Progress& progress);
 
 /// A commit that is finished and recorded is attested, and its leftovers go.
 Result<void> attest_committed(const Environment& environment, RunRecord& record, const Identities& after);

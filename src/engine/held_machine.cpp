@@ -42,7 +42,7 @@ Result<OpenDisk> open_recorded(const ledger::Run& run, const RecordedDisk& recor
   VMPATCH_TRY(auto chain, image::Chain::open(recorded.path, recorded.format, policy));
   VMPATCH_TRY(const auto identity, chain.identity());
   if (!is_recorded_file(recorded, identity)) {
-    return fail(Errc::not_found, "{} is not there: another file has its name; put it back, or end the run with 'vm-patch recover {} --to keep'",
+    return fail(Errc::not_found, "{} is not there: another file has its name; put the disk back; if it is gone for good, 'vm-patch recover {}' shows how to end the run",
                 escape_untrusted(recorded.path.string()), run.id);
   }
   return OpenDisk{recorded.target, recorded.path, std::move(chain)};
@@ -57,8 +57,8 @@ Result<std::vector<std::string>> look_at_user(const Environment& environment, co
   if (!saved && machine.state != State::shutoff) {
     return fail(Errc::busy, "{} is {}; shut it down, then run 'vm-patch recover'", shown(machine), inventory::to_string(machine.state));
   }
-  if (!machine.children.empty()) {
-    remarks.push_back(fmt::format("{} became the backing file of {}", shown(machine), escape_untrusted(machine.children.front())));
+  for (const auto& child : machine.children) {
+    remarks.push_back(fmt::format("{} became the backing file of {}", shown(machine), escape_untrusted(child)));
   }
   VMPATCH_TRY(const auto custody, environment.custody.last(machine.uuid));
   if (custody && custody->started && custody->opened > committing_since(run)) {

@@ -8,6 +8,7 @@
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -140,24 +141,26 @@ class Rollback {
                 escape_untrusted(machine_.name), original_.id, (environment_.places.undo / original_.id).string());
   }
 
-  /// Old blocks under newer data would destroy it. The newest run's identities tell at once; else what it wrote is compared.
+  /// Old blocks under newer data would destroy it. So what the run wrote is compared, always: a block device that was attached anew has the
+  /// same identity whatever was written, and what came between two later runs is in the identity of neither.
   Result<void> check_written_since(const ledger::Run& last) {
-    VMPATCH_TRY(const auto then, identities_from_json(last.detail.value("after", Json::object())));
-    const auto difference = first_difference(then, held_->identities());
-    if (difference.empty()) return {};
     step("comparing with what the run wrote");
     const auto since = written_since(*server_, staged_, original_disks_);
     if (!since && since.error().code != Errc::not_found) return since.error();
     if (since && since->differing == 0) return {};
     damaged_ = options_.accept_loss;
     if (options_.accept_loss) return {};
+    VMPATCH_TRY(const auto then, identities_from_json(last.detail.value("after", Json::object())));
+    const auto difference = first_difference(then, held_->identities());
+    const bool untouched = difference.empty() && last.id == original_.id && tells_of_writes(held_->identities());
+    if (!since && untouched) return {};
     const auto amount = since ? fmt::format("{} of the {} that the run wrote are others now", format_size(since->differing), format_size(since->of))
                               : std::string("how much is not known");
     return fail(Errc::refused,
-                "machine {} was written to since run {} ({}): {}. 'vm-patch rollback {} --accept-loss' puts the old content back all the "
+                "machine {} was written to since run {} ({}){}{}. 'vm-patch rollback {} --accept-loss' puts the old content back all the "
                 "same: what was written there since is lost, and a file system that was used since will be damaged; the present content "
                 "is kept, and comes back by rolling that rollback back",
-                escape_untrusted(machine_.name), original_.id, difference, amount, original_.id);
+                escape_untrusted(machine_.name), original_.id, amount, difference.empty() ? "" : ": ", difference, original_.id);
   }
 
   /// What held before may not hold on what comes back: somebody wrote beside the run's blocks, a key was revoked, a newer version was seen.
@@ -188,6 +191,7 @@ class Rollback {
     step("saving what will be overwritten");
     CommitProtocol protocol(*server_, staged_, progress());
     VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
+    VMPATCH_CHECK(make_reserve(environment_.places));
     VMPATCH_CHECK(protocol.check_room());
     VMPATCH_CHECK(held_->check_alone());
     step("putting the old content back");
@@ -218,16 +222,23 @@ class Rollback {
     return {};
   }
 
+  Error needs_recovery(const Error& error) const {
+    return fail(Errc::recovery_needed, "rollback of run {}: {}; {}run 'vm-patch recover'", original_.id, error.message,
+                is_no_room(error) ? "make room, then " : "");
+  }
+
   Error end_failed(const Error& error) {
     server_.reset();
     const auto state = record_.run().state;
-    bool written = state == RunState::committing || state == RunState::committed;
+    if (state == RunState::committed) return needs_recovery(error);
     if (state == RunState::committing) {
       step("the rollback failed: putting the present content back");
-      written = !take_back(record_, staged_, {scratch_->path() / "back", log_.get()}, progress());
+      const auto back = take_back(environment_, record_, staged_, {scratch_->path() / "back", log_.get()}, progress());
+      if (!back) return needs_recovery(error.in("going back failed, too: " + back.error().message));
     }
-    if (written) return fail(Errc::recovery_needed, "rollback of run {}: {}; run 'vm-patch recover'", original_.id, error.message);
-    if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) return noted.error();
+    if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
+      return needs_recovery(noted.error().in(error.message));
+    }
     if (auto removed = remove_tree(record_.undo_dir()); !removed) return removed.error().in(error.message);
     return error;
   }

@@ -12,6 +12,7 @@
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -193,6 +194,7 @@ Result<void> Run::commit() {
   step("saving what will be overwritten");
   CommitProtocol protocol(*server_, staged_, progress());
   VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
+  VMPATCH_CHECK(make_reserve(environment_.places));
   VMPATCH_CHECK(protocol.check_room());
   VMPATCH_CHECK(held_->check_alone());
   step("committing");
@@ -226,18 +228,23 @@ Error Run::end_failed(const Error& error) {
   log_->error("{}", error.message);
   if (state == RunState::committing) {
     step("the commit failed: putting the old content back");
-    const auto back = take_back(record_, staged_, {scratch_->path() / "back", log_fd_.get()}, progress());
+    const auto back = take_back(environment_, record_, staged_, {scratch_->path() / "back", log_fd_.get()}, progress());
     if (back) return end_unwritten(error.in("the disks were put back as they were, after the commit failed"));
     log_->error("going back failed, too: {}", back.error().message);
+    return needs_recovery(error.in("going back failed, too: " + back.error().message));
   }
-  return fail(Errc::recovery_needed, "machine {}: interrupted while {}: {}; run 'vm-patch recover'",
-              escape_untrusted(machine_.name), ledger::to_string(state), error.message);
+  return needs_recovery(error);
+}
+
+Error Run::needs_recovery(const Error& error) const {
+  return fail(Errc::recovery_needed, "machine {}: interrupted while {}: {}; {}run 'vm-patch recover'", escape_untrusted(machine_.name),
+              ledger::to_string(record_.run().state), error.message, is_no_room(error) ? "make room, then " : "");
 }
 
 Error Run::end_unwritten(const Error& error) {
   log_->debug("run {} failed: {}", record_.run().id, error.message);
   if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
-    return noted.error().in(error.message);
+    return needs_recovery(noted.error().in(error.message));
   }
   for (const auto& dir : {record_.work_dir(), record_.undo_dir()}) {
     if (auto removed = remove_tree(dir); !removed) return removed.error().in(error.message);

@@ -29,6 +29,7 @@ class Run {
   /// After a failure: ledger, overlay, undo. A commit that failed is taken back; what cannot be taken back stays for recovery.
   Error end_failed(const Error& error);
   Error end_unwritten(const Error& error);
+  [[nodiscard]] Error needs_recovery(const Error& error) const;
   image::Progress progress() const;
   void step(std::string_view text) { environment_.observer.step(machine_, text); }
 

@@ -29,6 +29,15 @@ std::vector<std::string> layers_of(const Json& json) {
   return json.at("layers").get<std::vector<std::string>>();
 }
 
+std::vector<std::string> strings_of(const Json& list) {
+  std::vector<std::string> strings;
+  if (!list.is_array()) return strings;
+  for (const auto& entry : list) {
+    if (entry.is_string()) strings.push_back(entry.get<std::string>());
+  }
+  return strings;
+}
+
 }  // namespace
 
 std::string_view to_string(Strategy strategy) {
@@ -92,13 +101,8 @@ bool is_recorded_file(const RecordedDisk& recorded, const image::DiskIdentity& n
 }
 
 std::vector<fs::path> recorded_dirs(const ledger::Run& run) {
-  std::vector<fs::path> dirs;
-  if (const auto found = run.detail.find("allowed_dirs"); found != run.detail.end() && found->is_array()) {
-    for (const auto& dir : *found) {
-      if (dir.is_string()) dirs.emplace_back(dir.get<std::string>());
-    }
-  }
-  return dirs;
+  const auto dirs = strings_of(run.detail.value("allowed_dirs", Json::array()));
+  return {dirs.begin(), dirs.end()};
 }
 
 Time committing_since(const ledger::Run& run) {
@@ -109,6 +113,25 @@ Time committing_since(const ledger::Run& run) {
 
 Direction direction_of(const ledger::Run& run) {
   return run.detail.value("direction", std::string()) == to_string(Direction::to_old) ? Direction::to_old : Direction::to_new;
+}
+
+bool has_lost(const ledger::Run& run) { return run.detail.value("lost", false); }
+
+LostNames lost_names(const ledger::Run& run, const std::vector<RecordedDisk>& disks) {
+  LostNames names;
+  if (!has_lost(run)) return names;
+  const auto recorded = run.detail.value("lost_files", Json::object());
+  for (const auto& disk : disks) {
+    // Of before names were recorded.
+    names[disk.target] = {disk.undo.filename().string() + ".lost"};
+    if (recorded.is_object() && recorded.contains(disk.target)) names[disk.target] = strings_of(recorded.at(disk.target));
+  }
+  return names;
+}
+
+std::vector<std::string> accepted_remarks(const ledger::Run& run) {
+  const auto found = run.detail.find("accepted");
+  return found == run.detail.end() ? std::vector<std::string>() : strings_of(*found);
 }
 
 Result<Json> committing_detail(const Environment& environment) {

@@ -1,6 +1,8 @@
 #pragma once
 // A run's row in the ledger: what recovery needs, and its durable transitions. Detail schema: src/engine/README.md.
 
+#include <map>
+
 #include "engine/disks.hpp"
 #include "vmpatch/engine/engine.hpp"
 
@@ -43,6 +45,14 @@ std::vector<fs::path> recorded_dirs(const ledger::Run& run);
 /// When the first byte may have been written; the end of time for a run that never got so far.
 Time committing_since(const ledger::Run& run);
 Direction direction_of(const ledger::Run& run);
+
+/// An operator chose to overwrite what somebody else wrote, or stands on: the copy that was made of it keeps the undo folder.
+bool has_lost(const ledger::Run& run);
+/// Names of the copies in the undo folder by disk, newest last; the newest is what lay there at the last choice.
+using LostNames = std::map<std::string, std::vector<std::string>>;
+LostNames lost_names(const ledger::Run& run, const std::vector<RecordedDisk>& disks);
+/// What was shown to the operator who chose; empty when nobody did.
+std::vector<std::string> accepted_remarks(const ledger::Run& run);
 /// Whether the host went down since: then writes that nobody had flushed may be lost.
 Result<bool> host_went_down(const ledger::Run& run);
 

@@ -153,9 +153,20 @@ def another_file_in_the_place_of_the_disk_is_not_touched():
         before = stage.digests()
         says(stage.run("recover", code=7), "waiting", "another file has its name")
         s.expect("content of the other file", before, stage.digests())
-        stage.run("recover", last_id(stage), "--to", "keep", "--yes")
+        run = last_id(stage)
+        stage.run("recover", run, "--to", "keep", "--yes")
         s.expect("state", "discarded", stage.last_run()["state"])
         s.expect("content of the other file", before, stage.digests())
+        # The real disk is half written wherever it is: both contents stay, and expire together.
+        logs = [os.path.join(stage.state, "runs", run, "vda.overlay.qcow2"), os.path.join(stage.state, "undo", run, "vda.undo.qcow2")]
+        stage.run("recover")
+        s.expect("logs", [True, True], [os.path.exists(log) for log in logs])
+        s.expect("undo of the run", "kept", stage.last_run()["undo"])
+        with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
+            out.write("schema: vm-patch/config/v1\nundo_keep: 1s\n")
+        s.must("sleep", "2")
+        stage.apply()
+        s.expect("logs", [False, False], [os.path.exists(os.path.dirname(log)) for log in logs])
 
 
 def a_file_system_without_room_is_told_before_anything_is_written():
@@ -185,6 +196,80 @@ def a_file_system_that_fills_up_during_the_commit_gets_the_old_content_back():
             unmount(stage)
 
 
+def one_file_system(stage):
+    """Image and state directory on one: what fills it leaves no room for the ledger either."""
+    file_system(stage, mib=300)
+    with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
+        out.write("schema: vm-patch/config/v1\nspace_reserve: 0\n")
+    state = os.path.join(stage.mount_point, "state")
+    s.must("cp", "-a", stage.state, state)
+    s.replace(stage.state + ".anchor", state + ".anchor")
+    stage.state = state
+
+
+def a_commit_that_fills_the_file_system_of_the_ledger_too_is_taken_back_and_recorded():
+    for verb in ("apply", "rollback"):
+        with ready() as stage:
+            one_file_system(stage)
+            try:
+                if verb == "rollback":
+                    stage.apply()
+                before = stage.digests()
+                act = stage.apply if verb == "apply" else stage.rollback
+                full = filler_at(stage, "after:committing")
+                # What a rollback writes needs no room: it fails for another reason, and there is none for the ledger.
+                error = {} if verb == "apply" else {"VMPATCH_ERROR_AT": "before:committed"}
+                says(act(code=1, VMPATCH_AT_TRANSITION=full, **error), "No space left on device" if verb == "apply" else "as wished")
+                s.expect("content", before, stage.digests())
+                make_room(stage)
+                s.expect("state", "failed", stage.last_run()["state"])
+                s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+                stage.run("audit", "verify")
+                if verb == "apply":
+                    stage.apply()
+            finally:
+                unmount(stage)
+
+
+def a_recovery_on_a_file_system_that_is_full_for_the_ledger_too_puts_the_old_content_back():
+    with ready() as stage:
+        one_file_system(stage)
+        try:
+            before = stage.digests()
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+            fill(stage)
+            says(stage.run("recover"), "put back", "No space left on device")
+            s.expect("content", before, stage.digests())
+            s.expect("state", "discarded", stage.last_run()["state"])
+            make_room(stage)
+            stage.run("audit", "verify")
+            stage.apply()
+        finally:
+            unmount(stage)
+
+
+def without_any_room_the_old_content_comes_back_and_is_recorded_when_there_is():
+    with ready() as stage:
+        one_file_system(stage)
+        try:
+            before = stage.digests()
+            full = filler_at(stage, "after:committing", first=os.path.join(stage.state, "reserve"))
+            says(stage.apply(code=7, VMPATCH_AT_TRANSITION=full), "make room, then run 'vm-patch recover'")
+            s.expect("content", before, stage.digests())
+            done = stage.try_run("recover")
+            says(done.stdout + done.stderr, "No space left on device", "make room")
+            s.expect("content", before, stage.digests())
+            make_room(stage)
+            says(stage.run("recover"), "web01: run")
+            if stage.last_run()["state"] == "discarded":
+                s.expect("content", before, stage.digests())
+            else:
+                s.expect("state", "attested", stage.last_run()["state"])
+            stage.run("audit", "verify")
+        finally:
+            unmount(stage)
+
+
 def a_recovery_without_room_puts_the_old_content_back():
     with ready() as stage:
         file_system(stage, mib=60)
@@ -201,10 +286,11 @@ def a_recovery_without_room_puts_the_old_content_back():
             unmount(stage)
 
 
-def filler_at(stage, point):
+def filler_at(stage, point, first=""):
+    """Once; `first` is removed before."""
     script = stage.path("fill")
     with open(script, "w", encoding="utf-8") as out:
-        out.write(f"#!/bin/sh\n[ \"$1\" = {point} ] || exit 0\n"
+        out.write(f"#!/bin/sh\n[ \"$1\" = {point} ] && ! [ -e '{stage.mount_point}/filler' ] || exit 0\nrm -f '{first}'\n"
                   f"dd if=/dev/zero of='{stage.mount_point}/filler' bs=64K status=none 2>/dev/null\nsync\nexit 0\n")
     os.chmod(script, 0o755)
     return script
@@ -314,10 +400,23 @@ def a_quarantine_that_is_kept_leaves_the_disks_and_is_not_attested():
         says(stage.run("verify", "-d", "web01", "-r", stage.path("patch1.vmpatch"), code=3), "does not hold")
 
 
-def lost_block(stage, run):
-    pattern, offset, length = FOREIGN
-    path = os.path.join(stage.state, "undo", run, "vda.undo.qcow2.lost")
-    s.must("qemu-io", "-r", "-f", "qcow2", "-c", f"read -P {pattern} {offset} {length}", path)
+def holds(path, pattern, offset, length):
+    done = subprocess.run(["qemu-io", "-r", "-f", "qcow2", "-c", f"read -P {pattern} {offset} {length}", path], capture_output=True, text=True,
+                          check=False)
+    return done.returncode == 0 and "verification failed" not in done.stdout
+
+
+def lost_block(stage, run, block=FOREIGN):
+    """In one of the copies that choices made: whole ones, in the folder that the operator was told."""
+    folder = os.path.join(stage.state, "undo", run)
+    copies = [name for name in os.listdir(folder) if ".lost" in name] if os.path.isdir(folder) else []
+    if not any(holds(os.path.join(folder, name), *block) for name in copies):
+        raise s.Failed(f"what somebody else wrote is in none of the copies {copies}")
+
+
+def killed_choice(stage, run, way, file=None):
+    stage.run("recover", run, "--to", way, "--yes", code=-9, VMPATCH_CRASH_AT="during:write", VMPATCH_CRASH_AFTER_MS="0",
+              VMPATCH_CRASH_FILE=file or stage.disks[0].file)
 
 
 def a_quarantine_that_goes_to_old_is_the_old_disk_and_keeps_what_it_overwrote():
@@ -344,12 +443,110 @@ def a_choice_that_is_killed_is_gone_on_with():
     for way, content in (("old", "old"), ("new", "new")):
         with ready() as stage:
             run = torn(stage)
-            stage.run("recover", run, "--to", way, "--yes", code=-9, VMPATCH_CRASH_AT="during:write", VMPATCH_CRASH_AFTER_MS="0",
-                      VMPATCH_CRASH_FILE=stage.disks[0].file)
+            killed_choice(stage, run, way)
             stage.run("recover")
             s.expect("content", getattr(stage, content), stage.digests())
             s.expect("state", "discarded", stage.last_run()["state"])
             lost_block(stage, run)
+
+
+def disks_that_are_kept_after_a_choice_was_killed_leave_the_copy_that_it_made():
+    with ready() as stage:
+        run = torn(stage)
+        killed_choice(stage, run, "old")
+        says(stage.run("recover", run, "--to", "keep", "--yes"), "kept", os.path.join(stage.state, "undo", run))
+        stage.run("recover")
+        lost_block(stage, run)
+        s.expect("undo of the run", "kept", stage.last_run()["undo"])
+
+
+SECOND = (0x77, s.ROOM + (3 << 20), 65536)
+
+
+def a_second_choice_that_is_killed_while_it_copies_closes_no_way():
+    for way in ("old", "new"):
+        with ready() as stage:
+            run = torn(stage)
+            killed_choice(stage, run, "old")
+            if not stage.guest_writes(stage.disks[0], *SECOND):
+                raise s.Failed("the machine could not write")
+            folder = os.path.join(stage.state, "undo", run)
+            before = set(os.listdir(folder))
+            # Dies as soon as its copy begins to exist.
+            command = stage.start("recover", run, "--to", "new", "--yes", VMPATCH_CRASH_AT="during:committing", VMPATCH_CRASH_AFTER_MS="0")
+            while command.poll() is None and not set(os.listdir(folder)) - before:
+                pass
+            command.kill()
+            command.wait()
+            s.must_when_free("qemu-img", "info", "-f", "raw", stage.disks[0].path)
+            says(stage.run("recover", code=7), "quarantined", "neither the old nor the new content")
+            says(stage.run("recover", run, code=7), "--to old", "--to new", "64 KiB NEITHER")
+            stage.run("recover", run, "--to", way, "--yes")
+            s.expect("content", getattr(stage, way), stage.digests())
+            lost_block(stage, run)
+            lost_block(stage, run, SECOND)
+
+
+def a_copy_of_what_was_overwritten_that_is_gone_closes_no_way():
+    with ready() as stage:
+        run = torn(stage)
+        killed_choice(stage, run, "old")
+        folder = os.path.join(stage.state, "undo", run)
+        for name in os.listdir(folder):
+            if ".lost" in name:
+                os.unlink(os.path.join(folder, name))
+        stage.run("recover", code=(0, 7))
+        if stage.last_run()["state"] == "quarantined":
+            stage.run("recover", run, "--to", "old", "--yes")
+        s.expect("content", stage.old, stage.digests())
+
+
+def what_stands_on_a_torn_disk_is_told_kept_and_does_not_stop_the_choice():
+    """A clone of it, or memory that was saved over it: the disk as it was when the operator chose is kept."""
+    for user in ("clone", "memory"):
+        with ready("qcow2") as stage:
+            patched(stage)
+            stage.apply(code=-9, VMPATCH_CRASH_AT="before:committed")
+            s.expect("content", stage.new, stage.digests())
+            if user == "clone":
+                for name in ("clone", "other"):
+                    s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", stage.disks[0].path,
+                           os.path.join(stage.images, name + ".qcow2"))
+                remarks = ("became the backing file of", "clone.qcow2", "other.qcow2")
+            else:
+                stage.define(saved=True)
+                remarks = ("memory of web01 was saved",)
+            says(stage.run("recover", code=7), "quarantined", *remarks)
+            run = last_id(stage)
+            text = stage.run("recover", run, code=7)
+            says(text, *remarks, "what stands on the disks as they are now is damaged", "a copy of what is overwritten is kept")
+            if "nothing is lost" in text:
+                raise s.Failed(f"a choice is said to lose nothing: {text}")
+            killed_choice(stage, run, "old")
+            says(stage.run("recover"), "put back", "what was overwritten lies in")
+            s.expect("content", stage.old, stage.digests())
+            s.expect("the copy over the disk", stage.new, laid_over(stage, os.path.join(stage.state, "undo", run, "vda.undo.qcow2.lost")))
+
+
+def laid_over(stage, copy):
+    over = stage.path("over.qcow2")
+    s.must("cp", copy, over)
+    s.must("qemu-img", "rebase", "-u", "-f", "qcow2", "-F", stage.disks[0].format, "-b", stage.disks[0].path, over)
+    whole = stage.path("over.raw")
+    s.must("qemu-img", "convert", "-f", "qcow2", "-O", "raw", over, whole)
+    with open(whole, "rb") as data:
+        return [s.hashlib.sha256(data.read()).hexdigest()]
+
+
+def a_clone_that_came_after_the_choice_is_told_again():
+    with ready("qcow2") as stage:
+        run = torn(stage)
+        killed_choice(stage, run, "old")
+        s.must_when_free("qemu-img", "info", "-f", "qcow2", stage.disks[0].path)
+        s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", stage.disks[0].path, os.path.join(stage.images, "late.qcow2"))
+        before = stage.digests()
+        says(stage.run("recover", code=7), "quarantined", "late.qcow2")
+        s.expect("content", before, stage.digests())
 
 
 def a_committing_run_can_be_sent_back_to_old():
@@ -379,6 +576,17 @@ def without_the_redo_log_the_way_to_old_is_left():
         s.expect("content", stage.old, stage.digests())
 
 
+def a_choice_with_one_log_that_is_killed_is_gone_on_with():
+    with ready() as stage:
+        patched(stage)
+        stage.apply(code=-9, VMPATCH_CRASH_AT="before:committed")
+        run = last_id(stage)
+        os.unlink(os.path.join(stage.state, "runs", run, "vda.overlay.qcow2"))
+        killed_choice(stage, run, "old")
+        says(stage.run("recover"), "put back")
+        s.expect("content", stage.old, stage.digests())
+
+
 def without_the_undo_image_the_way_to_new_is_left():
     with ready() as stage:
         patched(stage)
@@ -402,6 +610,39 @@ def a_rollback_after_the_machine_wrote_is_refused_with_how_much_it_was():
         s.expect("content", used, stage.digests())
         s.expect("state", "failed", stage.last_run()["state"])
         s.expect("the undo of the run", "kept", stage.last_run("apply")["undo"])
+
+
+def refuses_to_overwrite_a_block(stage, run):
+    used = stage.digests()
+    says(stage.rollback(run=run, code=4), "64 KiB of the 9 MiB", "--accept-loss")
+    s.expect("content", used, stage.digests())
+    s.expect("state", "failed", stage.last_run()["state"])
+    stage.rollback("--accept-loss", run=run)
+    s.expect("content", stage.old, stage.digests())
+    stage.rollback(run=stage.last_run("rollback")["id"])
+    s.expect("content", used, stage.digests())
+
+
+def a_rollback_on_a_block_device_that_was_attached_anew_is_refused_where_the_machine_wrote():
+    with ready("device") as stage:
+        stage.apply()
+        disk = stage.disks[0]
+        if not stage.guest_writes(disk, *FOREIGN):
+            raise s.Failed("the machine could not write")
+        disk.detach()
+        disk.attach()
+        stage.define()
+        refuses_to_overwrite_a_block(stage, stage.last_run("apply")["id"])
+
+
+def a_rollback_is_refused_where_the_machine_wrote_before_a_later_run_that_was_rolled_back():
+    with ready() as stage:
+        stage.apply("patch1")
+        first = last_id(stage)
+        stage.guest_writes(stage.disks[0], *FOREIGN)
+        stage.apply("patch2")
+        stage.rollback()
+        refuses_to_overwrite_a_block(stage, first)
 
 
 def a_rollback_that_accepts_the_loss_can_be_taken_back_itself():

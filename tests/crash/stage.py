@@ -175,7 +175,7 @@ class Stage:
             files["/etc/beside"] = {"at": self.beside[0], "length": len(self.beside[1]), "mode": 0o644, "uid": 0, "gid": 0}
         return json.dumps({"files": files}).encode().ljust(ROOM, b"\0")
 
-    def define(self, uuid=UUID + "1", name="web01", state=5):
+    def define(self, uuid=UUID + "1", name="web01", state=5, saved=False):
         disks = "".join(
             f"<disk type='{'block' if disk.loop else 'file'}' device='disk'><driver name='qemu' type='{disk.format}'/>"
             f"<source {'dev' if disk.loop else 'file'}='{disk.path}'/><target dev='{disk.target}' bus='virtio'/></disk>"
@@ -183,7 +183,8 @@ class Stage:
         with open(self.path("node.xml"), "w", encoding="utf-8") as out:
             out.write("<node><domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>"
                       f"<name>{name}</name><uuid>{uuid}</uuid><memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type></os>"
-                      f"<devices>{disks}</devices><test:runstate>{state}</test:runstate></domain></node>")
+                      f"<devices>{disks}</devices><test:runstate>{state}</test:runstate>"
+                      f"{'<test:hasmanagedsave/>' if saved else ''}</domain></node>")
         self.name = name
 
     def attestations(self):

@@ -109,8 +109,10 @@ struct WaysOut {
 };
 /// Looks only. Errors: not_found (no such run), refused (it is neither committing nor quarantined, or its process lives), busy.
 Result<WaysOut> ways_out(const Environment& environment, const std::string& run_id);
-/// What is overwritten that is neither old nor new is kept beside the undo images until they expire.
-Result<Recovered> end_run(const Environment& environment, const std::string& run_id, WayOut way);
+/// Ends it as chosen. What is overwritten is copied beside the undo images first, where somebody else wrote it or stands on it, and kept
+/// until they expire; so is all that the run kept when the disks are left as they are. Errc::busy: the disks, or who uses them, are not
+/// what was shown.
+Result<Recovered> end_run(const Environment& environment, const WaysOut& shown, WayOut way);
 
 struct RollbackOptions {
   /// Go on although the machine was written to since: what was written over the run's blocks is lost (and kept as the undo of

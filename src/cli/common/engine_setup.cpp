@@ -5,6 +5,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/reserve.hpp"
 #include "vmpatch/recipe/trust_file.hpp"
 
 namespace vmpatch::cli {
@@ -63,9 +64,9 @@ Result<std::vector<inventory::Machine>> ReadSetup::select(Context& context, cons
 Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine::Observer& observer, Log& log) {
   std::unique_ptr<EngineSetup> setup(new EngineSetup());
   VMPATCH_CHECK(setup->prepare(context, observer, log));
-  VMPATCH_TRY(setup->store_, open_ledger(context, setup->policy_));
-  VMPATCH_TRY(setup->custody_, ledger::CustodyStore::open(context.paths.custody()));
-  VMPATCH_TRY(setup->payloads_, recipe::PayloadStore::open(context.paths.payloads()));
+  auto opened = setup->open_stores(context);
+  if (!opened && engine::is_no_room(opened.error()) && engine::give_back_reserve(setup->reading_->places)) opened = setup->open_stores(context);
+  VMPATCH_CHECK(opened);
   setup->environment_.emplace(engine::Environment{*setup->reading_, *setup->store_, *setup->custody_, *setup->payloads_,
                                                   setup->policy_.space_reserve, {}, {}, transition_hook()});
   // Rollback and recovery prove again what was attested. Without keys they attest nothing, and end well.
@@ -76,6 +77,13 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine:
     return find_image_users(context, images, setup.without_libvirt_);
   };
   return setup;
+}
+
+Result<void> EngineSetup::open_stores(Context& context) {
+  VMPATCH_TRY(store_, open_ledger(context, policy_));
+  VMPATCH_TRY(custody_, ledger::CustodyStore::open(context.paths.custody()));
+  VMPATCH_TRY(payloads_, recipe::PayloadStore::open(context.paths.payloads()));
+  return {};
 }
 
 void EngineSetup::use(const Selection& selection) {

@@ -56,6 +56,7 @@ class EngineSetup final : public ReadSetup {
  private:
   EngineSetup() = default;
   void use(const Selection& selection) override;
+  Result<void> open_stores(Context& context);
   bool without_libvirt_ = false;
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::CustodyStore> custody_;

@@ -102,7 +102,7 @@ Result<int> recover_one(Context& context, EngineSetup& setup, const RecoverOptio
     std::fprintf(stderr, "%s", describe(found).c_str());
     VMPATCH_CHECK(ask(options.run, options.to));
   }
-  VMPATCH_TRY(const auto recovered, engine::end_run(setup.environment(), options.run, way));
+  VMPATCH_TRY(const auto recovered, engine::end_run(setup.environment(), found, way));
   print(context, {recovered});
   return ended(recovered) ? 0 : exit_code(Errc::recovery_needed);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -15,6 +16,14 @@
 
 namespace vmpatch::ledger {
 namespace {
+
+/// SQLITE_FULL, or a file beside the database that could not be made or grow (of the WAL's shared memory SQLite keeps no system error).
+bool found_no_room(sqlite3* connection, int code) {
+  const int primary = code & 0xff;
+  if (primary == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE) return true;
+  const int system = connection != nullptr ? sqlite3_system_errno(connection) : 0;
+  return (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && (system == ENOSPC || system == EDQUOT);
+}
 
 Error sqlite_error(sqlite3* connection, int code, const std::string& file, std::string_view what) {
   const int primary = code & 0xff;
@@ -27,6 +36,7 @@ Error sqlite_error(sqlite3* connection, int code, const std::string& file, std::
   if (damaged) {
     return fail(Errc::untrusted, "{}: {}: {}; {}", file, what, detail, way_without);
   }
+  if (found_no_room(connection, code)) return fail(Errc::failed, "{}: {}: {}; make room there", file, what, std::strerror(ENOSPC));
   return fail(Errc::failed, "{}: {}: {}", file, what, detail);
 }
 
