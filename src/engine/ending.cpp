@@ -28,10 +28,11 @@ Result<Ended> discard(const Environment& environment, RunRecord& record, Unfinis
 
 }  // namespace
 
-Result<void> take_back(RunRecord& record, std::vector<StagedDisk>& disks, const image::BlockServerOptions& server, const image::Progress& progress) {
+Result<void> take_back(RunRecord& record, std::vector<StagedDisk>& disks, const image::BlockServerOptions& server, const image::Progress& progress,
+                       const CommitProtocol::Alone& alone) {
   VMPATCH_CHECK(record.advance(RunState::committing, {{"direction", to_string(Direction::to_old)}}));
   VMPATCH_TRY(auto fresh, image::BlockServer::start(server));
-  CommitProtocol protocol(fresh, disks, progress);
+  CommitProtocol protocol(fresh, disks, progress, alone);
   VMPATCH_CHECK(protocol.write(Direction::to_old));
   return fresh.stop();
 }

@@ -15,7 +15,8 @@ Result<Ended> end_written(const Environment& environment, RunRecord& record, Unf
                           std::uint64_t bytes);
 
 /// For the process whose commit failed: the old content goes back on the disks, which it still holds. The direction is recorded first.
-Result<void> take_back(RunRecord& record, std::vector<StagedDisk>& disks, const image::BlockServerOptions& server, const image::Progress& progress);
+Result<void> take_back(RunRecord& record, std::vector<StagedDisk>& disks, const image::BlockServerOptions& server, const image::Progress& progress,
+                       const CommitProtocol::Alone& alone);
 
 /// A commit that is finished and recorded is attested, and its leftovers go.
 Result<void> attest_committed(const Environment& environment, RunRecord& record, const Identities& after);

@@ -69,7 +69,7 @@ class Recovery {
 
   Result<std::string> write(Unfinished& unfinished, Direction direction) {
     const auto bytes = unfinished.protocol().write(direction);
-    if (!bytes && direction == Direction::to_new) return give_up(unfinished, bytes.error());
+    if (!bytes && direction == Direction::to_new && unfinished.protocol().has_written()) return give_up(unfinished, bytes.error());
     VMPATCH_CHECK(bytes);
     VMPATCH_TRY(const auto ended, end_written(environment_, record_, unfinished, direction, *bytes));
     message_ = ended.message;
