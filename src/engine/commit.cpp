@@ -223,6 +223,8 @@ Result<std::uint64_t> CommitProtocol::write_disk(const StagedDisk& staged, Direc
 }
 
 Result<std::uint64_t> CommitProtocol::write(Direction direction) {
+  VMPATCH_CHECK(alone_());
+  has_written_ = true;
   std::uint64_t bytes = 0;
   for (const auto& staged : disks_) {
     VMPATCH_TRY(const auto written, write_disk(staged, direction));

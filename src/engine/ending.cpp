@@ -56,12 +56,12 @@ std::string not_attested(const Attestable& may) {
 }  // namespace
 
 Result<void> take_back(const Environment& environment, RunRecord& record, std::vector<StagedDisk>& disks,
-                       const image::BlockServerOptions& server, const image::Progress& progress) {
+                       const image::BlockServerOptions& server, const image::Progress& progress, const CommitProtocol::Alone& alone) {
   give_back_reserve(environment.places);
   const auto noted = record.advance(RunState::committing, {{"direction", to_string(Direction::to_old)}});
   if (!noted && !is_no_room(noted.error())) return noted;
   VMPATCH_TRY(auto fresh, image::BlockServer::start(server));
-  CommitProtocol protocol(fresh, disks, progress);
+  CommitProtocol protocol(fresh, disks, progress, alone);
   VMPATCH_CHECK(protocol.write(Direction::to_old));
   return fresh.stop();
 }

@@ -18,7 +18,7 @@ Result<Ended> end_written(const Environment& environment, RunRecord& record, Unf
 /// For the process whose commit failed: the old content goes back on the disks, which it still holds. The direction is recorded first, on a
 /// full disk with the room of the reserve; where not even that is enough the disks go back all the same, and recovery finds them so.
 Result<void> take_back(const Environment& environment, RunRecord& record, std::vector<StagedDisk>& disks,
-                       const image::BlockServerOptions& server, const image::Progress& progress);
+                       const image::BlockServerOptions& server, const image::Progress& progress, const CommitProtocol::Alone& alone);
 
 /// A commit that is finished and recorded is attested, and its leftovers go.
 Result<void> attest_committed(const Environment& environment, RunRecord& record, const Identities& after);

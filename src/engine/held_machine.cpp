@@ -26,6 +26,16 @@ Result<void> check_same_disks(const inventory::Machine& now, const std::vector<O
   return fail(Errc::busy, "machine {}: its disks are others than a moment ago; plan again", shown(now));
 }
 
+Result<void> check_dormant(const Environment& environment, const inventory::Machine& now, const std::vector<OpenDisk>& locked) {
+  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
+    return fail(Errc::refused, "machine {}: {}", shown(now), fmt::join(obstacles, "; "));
+  }
+  return check_same_disks(now, locked, environment.allowed_dirs);
+}
+
+/// A start that QEMU's locks or a hook forbid shows as a paused machine, and as a reader, until it has failed.
+constexpr std::chrono::seconds longest_vain_start{10};
+
 /// The QEMU of a killed process ends a moment after it: its descriptor still says that the disk is being written.
 Result<image::ChainLock> lock_when_free(const image::Chain& chain) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -84,10 +94,7 @@ Result<std::vector<std::string>> look_at_users(const Environment& environment, c
 
 Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked) {
   VMPATCH_TRY(const auto now, environment.reread(machine));
-  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
-    return fail(Errc::refused, "machine {}: {}", shown(machine), fmt::join(obstacles, "; "));
-  }
-  return check_same_disks(now, locked, environment.allowed_dirs);
+  return check_dormant(environment, now, locked);
 }
 
 Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
@@ -126,6 +133,31 @@ Result<HeldMachine> HeldMachine::take_again(const Environment& environment, cons
 Result<void> HeldMachine::check_alone() const {
   for (const auto& lock : locks_) VMPATCH_CHECK(lock.check_alone());
   return {};
+}
+
+Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine) const {
+  VMPATCH_CHECK(check_alone());
+  VMPATCH_TRY(const auto now, environment.reread(machine));
+  if (now.state == inventory::State::paused) {
+    return fail(Errc::busy, "machine {} is just being started, or is paused; shut it down first", shown(machine));
+  }
+  return check_dormant(environment, now, disks_);
+}
+
+Result<void> HeldMachine::check_stayed_alone(const Environment& environment, const inventory::Machine& machine) const {
+  const auto deadline = std::chrono::steady_clock::now() + longest_vain_start;
+  for (;;) {
+    auto alone = check_alone(environment, machine);
+    if (alone || alone.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return alone;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+Result<void> HeldMachine::check_alone(const Environment& environment, const ledger::Run& run, const std::vector<RecordedDisk>& recorded) const {
+  VMPATCH_CHECK(check_alone());
+  VMPATCH_TRY(const auto remarks, look_at_users(environment, run, recorded));
+  if (remarks == remarks_) return {};
+  return fail(Errc::busy, "{} just now; run 'vm-patch recover' again", fmt::join(remarks, "; "));
 }
 
 }  // namespace vmpatch::engine

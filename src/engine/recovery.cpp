@@ -92,7 +92,8 @@ class Recovery {
 
   Result<std::string> write(Unfinished& unfinished, Direction direction) {
     const auto bytes = unfinished.protocol().write(direction);
-    if (!bytes && direction == Direction::to_new && unfinished.has_log_to(Direction::to_old)) return give_up(unfinished, bytes.error());
+    const bool may_give_up = unfinished.protocol().has_written() && unfinished.has_log_to(Direction::to_old);
+    if (!bytes && direction == Direction::to_new && may_give_up) return give_up(unfinished, bytes.error());
     VMPATCH_CHECK(bytes);
     VMPATCH_TRY(const auto ended, end_written(environment_, record_, unfinished, direction, *bytes));
     message_ = ended.message;

@@ -3,6 +3,7 @@
 #include "engine/attestable.hpp"
 #include "engine/ending.hpp"
 #include "engine/rollback_check.hpp"
+#include "engine/write_out.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -87,6 +88,11 @@ class Rollback {
   image::Progress progress() const {
     return [this](std::uint64_t done, std::uint64_t total) { environment_.observer.progress(machine_, done, total); };
   }
+
+  CommitProtocol::Alone alone() const {
+    return [this] { return held_->check_alone(environment_, machine_); };
+  }
+  Result<void> stayed_alone() const { return held_->check_stayed_alone(environment_, machine_); }
 
   Result<void> phases() {
     VMPATCH_CHECK(record_.create());
@@ -189,19 +195,13 @@ class Rollback {
 
   Result<void> commit() {
     step("saving what will be overwritten");
-    CommitProtocol protocol(*server_, staged_, progress());
-    VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
-    VMPATCH_CHECK(make_reserve(environment_.places));
-    VMPATCH_CHECK(protocol.check_room());
-    VMPATCH_CHECK(held_->check_alone());
-    step("putting the old content back");
-    VMPATCH_TRY(auto detail, committing_detail(environment_));
+    CommitProtocol protocol(*server_, staged_, progress(), alone());
     // Rolling this back brings the patch back.
-    detail.update({{"satisfied", may_.satisfied},
-                   {"satisfied_before", original_.detail.value("satisfied", Json::array())},
-                   {"undo", record_.undo_dir().string()}});
-    VMPATCH_CHECK(record_.advance(RunState::committing, detail));
-    VMPATCH_TRY(report_.changed_bytes, protocol.write(Direction::to_new));
+    const Json detail{{"satisfied", may_.satisfied},
+                      {"satisfied_before", original_.detail.value("satisfied", Json::array())},
+                      {"undo", record_.undo_dir().string()}};
+    VMPATCH_CHECK(write_out(environment_, record_, protocol, [this] { step("putting the old content back"); }, recorded_, detail, written_));
+    report_.changed_bytes = written_.changed_bytes;
     VMPATCH_CHECK(server_->stop());
     server_.reset();
     return {};
@@ -209,10 +209,11 @@ class Rollback {
 
   Result<void> attest() {
     VMPATCH_TRY(const auto after, held_->identify_again());
+    VMPATCH_CHECK(stayed_alone());
     report_.run_id = record_.run().id;
     report_.dropped = may_.dropped;
     report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-    VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, undo_bytes_));
+    VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
     const auto& run = record_.run();
     VMPATCH_TRY(const auto attestation, make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, may_.satisfied));
     VMPATCH_CHECK(record_.attest(attestation));
@@ -231,11 +232,13 @@ class Rollback {
     server_.reset();
     const auto state = record_.run().state;
     if (state == RunState::committed) return needs_recovery(error);
-    if (state == RunState::committing) {
-      step("the rollback failed: putting the present content back");
-      const auto back = take_back(environment_, record_, staged_, {scratch_->path() / "back", log_.get()}, progress());
-      if (!back) return needs_recovery(error.in("going back failed, too: " + back.error().message));
-    }
+    if (state != RunState::committing) return end_unwritten(error);
+    step("the rollback failed: putting the present content back");
+    const auto back = go_back(environment_, record_, staged_, [this] { return stayed_alone(); }, {scratch_->path() / "back", log_.get()}, progress(), written_, error);
+    return back.unwritten ? end_unwritten(back.error) : back.error.in(fmt::format("rollback of run {}", original_.id));
+  }
+
+  Error end_unwritten(const Error& error) {
     if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
       return needs_recovery(noted.error().in(error.message));
     }
@@ -256,9 +259,9 @@ class Rollback {
   std::optional<Scratch> scratch_;
   UniqueFd log_;
   std::optional<image::BlockServer> server_;
-  std::uint64_t undo_bytes_ = 0;
   bool damaged_ = false;  ///< what was written since will be overwritten
   Attestable may_;
+  WrittenOut written_;
   Report report_;
 };
 

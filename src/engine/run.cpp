@@ -186,22 +186,20 @@ Result<void> Run::verify() {
   return record_.advance(RunState::verified, {{"report", to_json(report_)}});
 }
 
+CommitProtocol::Alone Run::alone() const {
+  return [this] { return held_->check_alone(environment_, machine_); };
+}
+
 image::Progress Run::progress() const {
   return [this](std::uint64_t done, std::uint64_t total) { environment_.observer.progress(machine_, done, total); };
 }
 
 Result<void> Run::commit() {
   step("saving what will be overwritten");
-  CommitProtocol protocol(*server_, staged_, progress());
-  VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
-  VMPATCH_CHECK(make_reserve(environment_.places));
-  VMPATCH_CHECK(protocol.check_room());
-  VMPATCH_CHECK(held_->check_alone());
-  step("committing");
-  VMPATCH_TRY(auto detail, committing_detail(environment_));
-  detail.update({{"satisfied", satisfied_}, {"satisfied_before", earlier_.satisfied}, {"undo", record_.undo_dir().string()}});
-  VMPATCH_CHECK(record_.advance(RunState::committing, detail));
-  VMPATCH_TRY(report_.changed_bytes, protocol.write(Direction::to_new));
+  CommitProtocol protocol(*server_, staged_, progress(), alone());
+  const Json detail{{"satisfied", satisfied_}, {"satisfied_before", earlier_.satisfied}, {"undo", record_.undo_dir().string()}};
+  VMPATCH_CHECK(write_out(environment_, record_, protocol, [this] { step("committing"); }, recorded_, detail, written_));
+  report_.changed_bytes = written_.changed_bytes;
   VMPATCH_CHECK(server_->stop());
   server_.reset();
   return {};
@@ -210,8 +208,9 @@ Result<void> Run::commit() {
 Result<void> Run::attest() {
   step("attesting");
   VMPATCH_TRY(const auto after, held_->identify_again());
+  VMPATCH_CHECK(stayed_alone());
   report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-  VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, undo_bytes_));
+  VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
   const auto& run = record_.run();
   VMPATCH_TRY(const auto attestation,
               make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, satisfied_));
@@ -226,14 +225,12 @@ Error Run::end_failed(const Error& error) {
   const auto state = record_.run().state;
   if (state != RunState::committing && state != RunState::committed) return end_unwritten(error);
   log_->error("{}", error.message);
-  if (state == RunState::committing) {
-    step("the commit failed: putting the old content back");
-    const auto back = take_back(environment_, record_, staged_, {scratch_->path() / "back", log_fd_.get()}, progress());
-    if (back) return end_unwritten(error.in("the disks were put back as they were, after the commit failed"));
-    log_->error("going back failed, too: {}", back.error().message);
-    return needs_recovery(error.in("going back failed, too: " + back.error().message));
-  }
-  return needs_recovery(error);
+  if (state == RunState::committed) return needs_recovery(error);
+  step("the commit failed: putting the old content back");
+  const auto back = go_back(environment_, record_, staged_, [this] { return stayed_alone(); }, {scratch_->path() / "back", log_fd_.get()}, progress(), written_, error);
+  if (back.unwritten) return end_unwritten(back.error);
+  log_->error("{}", back.error.message);
+  return back.error.in(fmt::format("machine {}", escape_untrusted(machine_.name)));
 }
 
 Error Run::needs_recovery(const Error& error) const {

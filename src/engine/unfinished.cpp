@@ -62,7 +62,8 @@ Result<Unfinished> Unfinished::open(const Environment& environment, const ledger
   VMPATCH_CHECK(all.stage(run, needed));
   VMPATCH_TRY(auto server, image::BlockServer::start({all.scratch_.path() / "nbd", all.log_.get()}));
   all.server_ = std::make_unique<image::BlockServer>(std::move(server));
-  all.protocol_.emplace(*all.server_, *all.staged_, image::Progress());
+  auto alone = [&environment, run, recorded = all.recorded_, &still = all.held_] { return still.check_alone(environment, run, recorded); };
+  all.protocol_.emplace(*all.server_, *all.staged_, image::Progress(), std::move(alone));
   return all;
 }
 

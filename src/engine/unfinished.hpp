@@ -26,11 +26,12 @@ class Unfinished {
 
  private:
   Unfinished(Scratch scratch, UniqueFd log, std::vector<RecordedDisk> recorded, HeldMachine held)
-      : scratch_(std::move(scratch)), log_(std::move(log)), recorded_(std::move(recorded)), held_(std::move(held)) {}
+      : scratch_(std::move(scratch)), log_(std::move(log)), recorded_(std::move(recorded)), kept_(std::make_unique<HeldMachine>(std::move(held))), held_(*kept_) {}
   Scratch scratch_;
   UniqueFd log_;
   std::vector<RecordedDisk> recorded_;
-  HeldMachine held_;
+  std::unique_ptr<HeldMachine> kept_;  ///< stays where it is when this is moved
+  HeldMachine& held_;
   std::unique_ptr<std::vector<StagedDisk>> staged_;
   std::unique_ptr<image::BlockServer> server_;
   std::optional<CommitProtocol> protocol_;

@@ -69,9 +69,9 @@ class Crash {
     if (error_at_ == point && !std::exchange(error_seen_, true)) return vmpatch::make_error(vmpatch::Errc::failed, "an error " + point + ", as wished");
     if (!command_.empty() && std::system((command_ + " " + point).c_str()) != 0) die();
     // A run that is quicker than the delay dies at the next transition: it never gets away.
-    if (point == at_ || (in_state_ && when == "before")) die();
+    if ((point == at_ && (!after_error_ || error_seen_)) || (in_state_ && when == "before")) die();
     if (at_ == "during:write" && point == "before:committed") die();
-    if (when == "after" && at_ == "during:" + std::string(state)) {
+    if (when == "after" && at_ == "during:" + std::string(state) && (!after_error_ || error_seen_)) {
       in_state_ = true;
       die_later(delay_);
     }
@@ -82,6 +82,7 @@ class Crash {
   std::string at_;
   std::string error_at_;
   bool error_seen_ = false;
+  bool after_error_ = !variable("VMPATCH_CRASH_AFTER_ERROR").empty();
   std::string command_;
   std::chrono::milliseconds delay_{0};
   bool in_state_ = false;
