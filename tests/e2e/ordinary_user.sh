@@ -44,11 +44,14 @@ chown "$user:$user" "$home/name.yaml"
 expect_exit 0 vm-patch key generate "$home/other"
 expect_exit 0 vm-patch key trust "$home/other.pub" --role author
 expect_exit 0 vm-patch recipe bundle "$home/name.yaml" --key "$home/other" -o "$home/name.vmpatch"
-# attested: what the ledger says of the image now
+# attested: what the newest attestation names; `status` would start a libvirt of the user's
 attested() {
-  { vm-patch status --json || true; } 2>"$ERR" | python3 -c '
-import json, sys
-print(*(r["id"] + ":" + r["proof"] for r in json.load(sys.stdin)["machines"][0]["attestation"]["satisfied"]))'
+  python3 - "$home/state/vm-patch/ledger.sqlite" <<'PYTHON'
+import base64, json, sqlite3, sys
+rows = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).execute("SELECT envelope FROM attestations ORDER BY sequence DESC LIMIT 1").fetchall()
+statement = json.loads(base64.b64decode(json.loads(rows[0][0])["payload"]))
+print(*(r["id"] + ":" + r["proof"] for r in statement["satisfied"]))
+PYTHON
 }
 expect_exit 0 vm-patch verify -a "$disk" --format qcow2 -r "$home/name.vmpatch"
 
