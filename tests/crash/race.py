@@ -7,6 +7,7 @@ Usage: race.py [ROUNDS [SEED]]"""
 import collections
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import sqlite3
@@ -90,8 +91,6 @@ class Round:
     def check(self, runs_before):
         if self.torn:
             raise s.Failed("; ".join(self.torn))
-        if len(self.spans) == 2 and max(span[1] for span in self.spans) < min(span[2] for span in self.spans):
-            raise s.Failed(f"two had the disk at the same time: {self.spans}")
         if self.host.digests() not in self.contents:
             raise s.Failed("the disk is neither of the contents that were written")
         runs = [run for run in self.host.runs() if run["id"] not in runs_before]
@@ -105,14 +104,12 @@ class Round:
         """One after the other: no run wrote while another one did, or while a machine had the disk."""
         with contextlib.closing(sqlite3.connect(f"file:{self.host.state}/ledger.sqlite?mode=ro", uri=True)) as ledger:
             rows = {row[0]: row[1:] for row in ledger.execute("SELECT id, detail, updated FROM runs")}
-        spans = list(self.spans)
-        for run in runs:
-            detail, ended = rows[run["id"]]
-            spans.append((run["kind"], json.loads(detail)["committing_since"] / 1e9, ended / 1e9))
-        spans.sort(key=lambda span: span[1])
-        for one, next_one in zip(spans, spans[1:]):
-            if next_one[1] < one[2]:
-                raise s.Failed(f"two had the disk at the same time: {one} and {next_one}")
+        wrote = [(run["kind"], json.loads(rows[run["id"]][0])["committing_since"] / 1e9, rows[run["id"]][1] / 1e9) for run in runs]
+        # Two machines on one device are libvirt's matter: no lock keeps them apart there.
+        for one, other in itertools.combinations(wrote + self.spans, 2):
+            of_machines = one in self.spans and other in self.spans
+            if max(one[1], other[1]) < min(one[2], other[2]) and not (of_machines and self.host.kind == "device"):
+                raise s.Failed(f"two had the disk at the same time: {one} and {other}")
 
 
 def normalize(host, patched):
