@@ -125,9 +125,11 @@ def an_image_that_is_attached_during_the_run_is_not_written():
                     stage.apply()
                 before, disk = stage.digests(), stage.disks[0]
                 at = script(stage, f"[ $1 != {point} ] || losetup --find --show '{disk.file}' >'{stage.path('loop')}'")
-                says(act(stage, verb, code=6, VMPATCH_AT_TRANSITION=at), "attached to this host")
-                with open(stage.path("loop"), encoding="utf-8") as text:
-                    s.must("losetup", "--detach", text.read().strip())
+                try:
+                    says(act(stage, verb, code=6, VMPATCH_AT_TRANSITION=at), "attached to this host")
+                finally:
+                    with open(stage.path("loop"), encoding="utf-8") as text:
+                        s.must("losetup", "--detach", text.read().strip())
                 s.expect("content", before, stage.digests())
                 s.expect("state", "failed", stage.last_run()["state"])
                 s.expect("a recover", "no interrupted run\n", stage.run("recover"))
