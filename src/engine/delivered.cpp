@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/own_lists.hpp"
+#include "engine/permissions.hpp"
 #include "engine/subjects.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -30,6 +31,7 @@ struct Outcome {
   std::vector<std::string> unnamed;    ///< that are there, and that its own list does not name
   std::vector<std::string> present;    ///< of a package that is not installed
   std::vector<std::string> in_its_place;  ///< diverted, with something else at the path itself
+  std::vector<std::string> wider;         ///< "PATH is MODE OWNER, …": gives more away than the package says
   std::vector<std::string> overlaid;      ///< "PATH in PLACE": diverted to where a file of another path belongs
 };
 
@@ -68,6 +70,7 @@ class Comparison {
         result_.absent.push_back(escape_untrusted(subject.name));
       }
     }
+    note_edited();
     if (facts_.package_manager != "dpkg") return without_dpkg();
     VMPATCH_TRY(filter_, guest::PathFilter::load(guest_));
     auto diversions = guest::load_diversions(guest_);
@@ -76,6 +79,13 @@ class Comparison {
       diversions_ = std::move(*diversions);
     } else {
       result_.findings.push_back(diversions.error().message);
+    }
+    auto permissions = Permissions::load(guest_);
+    if (!permissions && !is_finding(permissions.error())) return permissions.error();
+    if (permissions) {
+      permissions_ = std::move(*permissions);
+    } else {
+      result_.findings.push_back(permissions.error().message);
     }
     for (const auto& [path, diversion] : diversions_) at_target_[diversion.to];
     check_unique();
@@ -93,6 +103,20 @@ class Comparison {
   }
 
  private:
+  /// A file step's content that a later step edits is compared in what was edited only (unmet.cpp).
+  void note_edited() {
+    const auto& steps = job_.recipe.get().steps;
+    for (auto step = steps.begin(); step != steps.end(); ++step) {
+      const auto* file = std::get_if<recipe::step::File>(&*step);
+      if (file == nullptr || file->absent || (!file->content && !file->payload)) continue;
+      const bool edited = std::any_of(step, steps.end(), [&](const auto& later) {
+        const auto* edit = std::get_if<recipe::step::Edit>(&later);
+        return edit != nullptr && edit->path == file->path;
+      });
+      if (edited) result_.weak.push_back(fmt::format("{}, of which only what a later step edits is compared", escape_untrusted(file->path)));
+    }
+  }
+
   Result<Delivered> without_dpkg() {
     for (const auto& subject : subjects_) {
       if (subject.installed == nullptr) {
@@ -185,14 +209,32 @@ class Comparison {
     const auto same = std::find_if(candidates.begin(), candidates.end(), is_same);
     if (same != candidates.end()) {
       count_same(*same);
-      return {};
+      return compare_permissions(place, *same);
     }
     for (const auto& candidate : candidates) {
+      if (candidate.conffile) VMPATCH_CHECK(compare_permissions(place, candidate));
       if (candidate.conffile) continue;
       VMPATCH_CHECK(note_different(candidate.file->path, place, candidate.subject,
                                    candidate.file->kind == DebFile::Kind::symlink ? guest::FileKind::symlink : guest::FileKind::regular));
       break;
     }
+    return {};
+  }
+
+  /// A link in the place of a file leads to where another one may be put by whoever owns that place. dpkg follows links to conffiles.
+  Result<void> compare_permissions(const std::string& place, const Candidate& candidate) {
+    if (candidate.file->kind == DebFile::Kind::symlink) return {};
+    const auto stat = candidate.conffile ? guest_.stat(place) : guest_.lstat(place);
+    if (!stat && !is_finding(stat.error())) return stat.error();
+    if (!stat) return {};
+    auto& outcome = outcomes_[candidate.subject];
+    if (stat->kind == guest::FileKind::symlink) {
+      outcome.wider.push_back(fmt::format("{} is a link", escape_untrusted(place)));
+      return {};
+    }
+    VMPATCH_TRY(auto answer, permissions_.compare(guest_, debs_[candidate.subject], *candidate.file, candidate.conffile, place, *stat));
+    if (answer.kind == Permissions::Answer::Kind::wider) outcome.wider.push_back(std::move(answer.text));
+    if (answer.kind == Permissions::Answer::Kind::note) result_.permissions.push_back(std::move(answer.text));
     return {};
   }
 
@@ -358,6 +400,8 @@ class Comparison {
       tell(outcome.present, "of its files are there, though it is not installed", "remove them, or install the package");
       tell(outcome.in_its_place, "diverted files have something else in their place that no package owns",
            "remove that, or the diversion with dpkg-divert");
+      tell(outcome.wider, "files give more away than it says",
+           "restore them with chown and chmod (reinstall the package in the place of a link), or tell dpkg with dpkg-statoverride --add");
       tell(outcome.overlaid, "files are diverted to where another one belongs",
            "remove the diversion with dpkg-divert --remove, and reinstall both packages in the guest");
       if (subject.exact() && outcome.files.all + outcome.links.all == 0) {
@@ -408,6 +452,7 @@ class Comparison {
   std::vector<Subject> subjects_;
   std::vector<Outcome> outcomes_;
   guest::PathFilter filter_;
+  Permissions permissions_;
   std::map<std::string, guest::Diversion> diversions_;
   /// By a diversion's target: what was put there, by its own path, and the index of its subject.
   std::map<std::string, std::set<std::pair<std::string, std::size_t>>> at_target_;
@@ -425,6 +470,10 @@ std::vector<std::string> Delivered::checks() const {
   std::vector<std::string> lines{fmt::format("delivered files: {} compared by sha256", compared)};
   if (!absent.empty()) lines.push_back(fmt::format("not installed: {}", name_some(absent)));
   if (excluded > 0) lines.push_back(fmt::format("delivered files: {} left out by the guest's dpkg.cfg", excluded));
+  if (!permissions.empty()) {
+    lines.push_back(fmt::format("{} delivered files have another mode or owner, which gives nothing away or is said by dpkg-statoverride or the package's script: {}",
+                                permissions.size(), name_some(permissions)));
+  }
   if (!weak.empty()) {
     lines.push_back(fmt::format("weaker proof, by the guest's own lists, which its root can forge: {} files; {}", compared_own,
                                 name_some(weak)));

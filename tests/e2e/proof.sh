@@ -142,11 +142,12 @@ done
 line /var/lib/dpkg/diversions '/usr/bin/demo-app\nnonsense\n:\n'
 not_proved "$WORK/app-2.vmpatch" 'diversions: line 2: nonsense is no normal path'
 
-title 'a file that a forged diversion puts in the place of another one of the same package'
+title 'modes and owners that give more away than the package, and a file that a forged diversion puts in the place of another one'
 mkdir -p "$WORK/tool/DEBIAN" "$WORK/tool/usr/bin" "$WORK/tool/usr/share/tool"
 printf 'Package: tool\nVersion: 2.0\nArchitecture: all\nMaintainer: t <t@t>\nDescription: t\n' >"$WORK/tool/DEBIAN/control"
 printf 'secure\n' >"$WORK/tool/usr/bin/tool"
 printf 'legacy\n' >"$WORK/tool/usr/share/tool/legacy"
+chmod 0644 "$WORK/tool/usr/bin/tool" "$WORK/tool/usr/share/tool/legacy"
 dpkg-deb --root-owner-group -b "$WORK/tool" "$WORK/tool_2.0_all.deb" >/dev/null
 bundle_of tool "$WORK/tool.vmpatch" "$WORK/tool_2.0_all.deb"
 has_tool() { # a fresh guest with it, as dpkg leaves it
@@ -160,6 +161,34 @@ has_tool() { # a fresh guest with it, as dpkg leaves it
 disk=$WORK/other.raw
 has_tool
 expect_exit 0 verify "$WORK/tool.vmpatch"
+mode() { debugfs -w -R "sif $1 $2 $3" "$disk" >"$WORK/debugfs" 2>&1; } # PATH FIELD VALUE
+# wider WHAT: the mode or owner that was just made is a finding, and none once dpkg-statoverride says it; then all is as delivered again
+wider() {
+  not_proved "$WORK/tool.vmpatch" "package tool 2.0: 1 files give more away than it says: /usr/bin/tool is $1, delivered as 0644 0:0; restore them .*dpkg-statoverride --add"
+  line /var/lib/dpkg/statoverride "#${2:-0} #${3:-0} ${1%% *} /usr/bin/tool\n"
+  expect_exit 0 verify "$WORK/tool.vmpatch" -v
+  expect_text "$OUT" "another mode or owner.*: /usr/bin/tool is $1, delivered as 0644 0:0, by dpkg-statoverride $1"
+  gone /var/lib/dpkg/statoverride
+  for field in 'mode 0100644' 'uid 0' 'gid 0'; do mode /usr/bin/tool "${field% *}" "${field#* }"; done
+}
+mode /usr/bin/tool mode 0106777
+wider '6777 0:0'
+mode /usr/bin/tool mode 0100666
+wider '0666 0:0'
+mode /usr/bin/tool uid 1000
+wider '0644 1000:0' 1000
+mode /usr/bin/tool mode 0102755
+mode /usr/bin/tool gid 7
+wider '2755 0:7' 0 7
+mode /usr/bin/tool mode 0100600
+expect_exit 0 verify "$WORK/tool.vmpatch" -v
+expect_text "$OUT" 'another mode or owner, which gives nothing away.*: /usr/bin/tool is 0600 0:0, delivered as 0644 0:0'
+line /var/lib/dpkg/statoverride 'root 4755 /usr/bin/tool\n'
+not_proved "$WORK/tool.vmpatch" '/var/lib/dpkg/statoverride: line 1: expected'
+gone /var/lib/dpkg/statoverride
+printf 'rm /usr/bin/tool\nsymlink /usr/bin/tool /srv/tool\n' | debugfs -w "$disk" >"$WORK/debugfs" 2>&1
+put "$WORK/tool/usr/bin/tool" /srv/tool
+not_proved "$WORK/tool.vmpatch" 'give more away than it says: /usr/bin/tool is a link'
 put "$WORK/tool/usr/share/tool/legacy" /usr/bin/tool
 gone /usr/share/tool/legacy
 line /var/lib/dpkg/diversions '/usr/share/tool/legacy\n/usr/bin/tool\n:\n'
@@ -212,6 +241,28 @@ PYTHON
 expect_exit 1 verify "$WORK/app-2.vmpatch"
 expect_text "$ERR" 'holds the name demo-app twice, and the guest may open the other one; run e2fsck -f'
 expect_no_text "$OUT" attested
+disk=$WORK/disk.raw
+
+title 'of a file that a later step edits only the edit is compared, and that is said'
+cat >"$WORK/edited.yaml" <<'YAML'
+schema: vm-patch/recipe/v1
+id: edited
+version: 1
+title: A file, then an edit of it
+issued: 2020-01-01
+applies_to: {os: {id: debian}}
+steps:
+  - file: {path: /etc/ssh/sshd_config, content: "Protocol 2\nPasswordAuthentication no\n", mode: "0644"}
+  - edit: {path: /etc/ssh/sshd_config, lens: sshd, set: {PermitRootLogin: "no"}}
+YAML
+vm-patch -q recipe bundle "$WORK/edited.yaml" --key "$WORK/author" -o "$WORK/edited.vmpatch"
+disk=$WORK/edited.raw
+fresh
+line /etc/ssh/sshd_config 'PasswordAuthentication yes\nPermitRootLogin no\n'
+expect_exit 0 verify "$WORK/edited.vmpatch" --json
+expect_same proof own-lists "$(of_machine 'm["proof"]')"
+expect_exit 0 verify "$WORK/edited.vmpatch" -v
+expect_text "$OUT" 'weaker proof.*/etc/ssh/sshd_config, of which only what a later step edits is compared'
 disk=$WORK/disk.raw
 
 title 'a held older package is not met, and refused before anything is launched'

@@ -1,5 +1,7 @@
 #include "engine/delivered.hpp"
 
+#include <tuple>
+
 #include "engine/unmet.hpp"
 #include "unit/engine/proof_fixture.hpp"
 
@@ -344,6 +346,77 @@ TEST_F(DeliveredTest, file_diverted_to_that_of_an_absent_package_does_not_make_i
   guest_.remove("/usr/share/tool/data");
   guest_.add_file("/usr/bin/other", "new data");
   expect_finding("package other: 1 of its files are there, though it is not installed: /usr/bin/other");
+}
+
+TEST_F(DeliveredTest, mode_or_owner_that_gives_more_away_is_a_finding) {
+  offer(tool_);
+  install(tool_);
+  for (const auto& [mode, uid, gid, shown] : std::vector<std::tuple<unsigned, unsigned, unsigned, const char*>>{
+           {04755, 0, 0, "4755 0:0"}, {02755, 0, 7, "2755 0:7"}, {0646, 0, 0, "0646 0:0"}, {0664, 0, 0, "0664 0:0"}, {0644, 1000, 0, "0644 1000:0"}}) {
+    guest_.add_file("/usr/bin/tool", "new tool", mode, uid, gid);
+    expect_finding("package tool 2.0: 1 files give more away than it says: /usr/bin/tool is " + std::string(shown) + ", delivered as 0644 0:0; restore them");
+  }
+  guest_.add_file("/srv/tool", "new tool");
+  guest_.add_link("/usr/bin/tool", "/srv/tool");
+  expect_finding("/usr/bin/tool is a link");
+}
+
+TEST_F(DeliveredTest, mode_that_gives_nothing_away_is_told) {
+  offer(tool_);
+  install(tool_);
+  for (const unsigned mode : {0600U, 0640U, 0755U}) {
+    guest_.add_file("/usr/bin/tool", "new tool", mode);
+    expect_proved(ProofKind::delivered);
+    EXPECT_THAT(compare().permissions, ElementsAre(HasSubstr("/usr/bin/tool is ")));
+  }
+}
+
+TEST_F(DeliveredTest, mode_by_statoverride_is_told_and_another_one_is_a_finding) {
+  offer(tool_);
+  install(tool_);
+  guest_.add_file("/etc/group", "root:x:0:\ntools:x:105:\n");
+  guest_.add_file("/usr/bin/tool", "new tool", 04750, 0, 105);
+  guest_.add_file("/var/lib/dpkg/statoverride", "root tools 4750 /usr/bin/tool\n");
+  expect_proved(ProofKind::delivered);
+  EXPECT_THAT(compare().permissions, ElementsAre(HasSubstr("by dpkg-statoverride 4750 0:105")));
+  guest_.add_file("/usr/bin/tool", "new tool", 06750, 0, 105);
+  expect_finding("/usr/bin/tool is 6750 0:105");
+  guest_.add_file("/var/lib/dpkg/statoverride", "root tools 4750\n");
+  EXPECT_THAT(compare().findings, testing::Contains(HasSubstr("/var/lib/dpkg/statoverride: line 1: expected")));
+}
+
+TEST_F(DeliveredTest, mode_that_the_packages_own_script_may_have_set_is_told_unless_all_may_write) {
+  auto agent = tool_;
+  agent.postinst = "#!/bin/sh\nchgrp _ssh /usr/bin/tool\nchmod 2755 /usr/bin/tool\n# /usr/share/tool/database\n";
+  offer(agent);
+  install(agent);
+  guest_.add_file("/usr/bin/tool", "new tool", 02755, 0, 105);
+  expect_proved(ProofKind::delivered);
+  EXPECT_THAT(compare().permissions, ElementsAre(HasSubstr("by its own script")));
+  guest_.add_file("/usr/bin/tool", "new tool", 02757, 0, 105);
+  expect_finding("/usr/bin/tool is 2757 0:105");
+  guest_.add_file("/usr/bin/tool", "new tool");
+  guest_.add_file("/usr/share/tool/data", "new data", 04755);  // the script names another file that begins so
+  expect_finding("/usr/share/tool/data is 4755 0:0");
+}
+
+TEST_F(DeliveredTest, mode_of_a_conffile_is_the_administrators_unless_it_may_run_as_another_or_all_may_write) {
+  offer(tool_);
+  install(tool_);
+  guest_.add_file("/etc/tool.conf", "x = 2", 0660, 1000, 7);
+  expect_proved(ProofKind::delivered);
+  for (const unsigned mode : {0666U, 04755U, 02755U}) {
+    guest_.add_file("/etc/tool.conf", "x = 2", mode);
+    expect_finding("/etc/tool.conf is ");
+  }
+}
+
+TEST_F(DeliveredTest, content_that_a_later_step_edits_is_the_weaker_proof) {
+  recipe_.steps.emplace_back(recipe::step::File{"/etc/app.conf", "a = 1\n", {}, false, {}, {}, {}});
+  expect_proved(ProofKind::delivered);
+  recipe_.steps.emplace_back(recipe::step::Edit{"/etc/app.conf", "simplevars", {{"b", "2"}}, {}});
+  expect_proved(ProofKind::own_lists);
+  EXPECT_THAT(compare().weak, ElementsAre("/etc/app.conf, of which only what a later step edits is compared"));
 }
 
 TEST_F(DeliveredTest, malformed_diversions_are_a_finding) {

@@ -17,6 +17,7 @@ struct DebSpec {
   std::string more_control;                  ///< further fields, each with its newline
   std::map<std::string, std::string> files;  ///< path below the root → content
   std::string conffiles;
+  std::string postinst;
   std::string changelog;  ///< becomes changelog.Debian.gz
   std::string compression = "xz";
   bool links = true;  ///< deliver a symbolic and a hard link, too
@@ -35,7 +36,14 @@ inline std::filesystem::path build_deb(const ScratchDir& dir, const DebSpec& spe
                                    spec.architecture + "\nMaintainer: nobody <nobody@localhost>\n" + spec.more_control +
                                    "Description: test package\n with a second line\n");
   if (!spec.conffiles.empty()) put(root / "DEBIAN/conffiles", spec.conffiles);
-  for (const auto& [path, content] : spec.files) put(root / path, content);
+  if (!spec.postinst.empty()) {
+    put(root / "DEBIAN/postinst", spec.postinst);
+    std::filesystem::permissions(root / "DEBIAN/postinst", std::filesystem::perms(0755));
+  }
+  for (const auto& [path, content] : spec.files) {
+    put(root / path, content);
+    std::filesystem::permissions(root / path, std::filesystem::perms(0644));
+  }
   if (!spec.changelog.empty()) {
     const auto log = root / "usr/share/doc" / spec.name / "changelog.Debian";
     put(log, spec.changelog);
