@@ -126,7 +126,9 @@ class Rollback {
       const auto& of_original = original_disks_[i];
       const auto& disk = held_->disks()[i];
       VMPATCH_TRY(const auto identity, disk.chain.identity());
-      if (of_original.target != disk.target || !is_recorded_file(of_original, identity)) return other_disks();
+      // A rollback has no second log to compare with: what was recorded must tell.
+      const bool same = of_original.target == disk.target && !of_original.only_inode && is_recorded_file(of_original, identity);
+      if (!same) return other_disks();
       recorded_[i].overlay = of_original.undo;
       VMPATCH_TRY(auto redo, image::open_own_image(of_original.undo, of_original.virtual_size, false));
       staged_.push_back({disk, std::move(redo), {}, {}});

@@ -19,16 +19,6 @@ Result<void> check_readable(const ledger::Run& run) {
               escape_untrusted(strategy));
 }
 
-/// Of schema 1.
-std::string old_file(const Json& json) {
-  return fmt::format("device-number:{}/{}", json.at("device").get<std::uint64_t>(), json.at("inode").get<std::uint64_t>());
-}
-
-std::vector<std::string> layers_of(const Json& json) {
-  if (!json.contains("layers")) return {old_file(json)};
-  return json.at("layers").get<std::vector<std::string>>();
-}
-
 std::vector<std::string> strings_of(const Json& list) {
   std::vector<std::string> strings;
   if (!list.is_array()) return strings;
@@ -62,7 +52,8 @@ Result<std::vector<RecordedDisk>> recorded_disks(const ledger::Run& run) {
     for (const auto& json : run.detail.at("disks")) {
       VMPATCH_TRY(const auto format, image::parse_format(json.at("format").get<std::string>()));
       disks.push_back({json.at("target"), json.at("path").get<std::string>(), format, json.at("overlay").get<std::string>(),
-                       json.at("undo").get<std::string>(), json.at("virtual_size"), layers_of(json)});
+                       json.at("undo").get<std::string>(), json.at("virtual_size"), strings_of(json.value("layers", Json::array()))});
+      if (!json.contains("layers")) disks.back().only_inode = json.at("inode").get<std::uint64_t>();
     }
   } catch (const Json::exception& problem) {
     return fail(Errc::failed, "run {}: the ledger's record of its disks cannot be read: {}", run.id, problem.what());
@@ -93,6 +84,8 @@ Result<std::vector<RecordedDisk>> record_disks(const std::vector<OpenDisk>& disk
 }
 
 bool is_recorded_file(const RecordedDisk& recorded, const image::DiskIdentity& now) {
+  if (now.empty()) return false;
+  if (recorded.only_inode) return now.front().inode == 0 || now.front().inode == *recorded.only_inode;
   if (recorded.layers.size() != now.size()) return false;
   for (std::size_t i = 0; i < now.size(); ++i) {
     if (recorded.layers[i] != image::file_id(now[i])) return false;

@@ -1,4 +1,6 @@
 // Ending a run by an operator's choice, where it cannot be ended without one.
+#include <set>
+
 #include "engine/ending.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -40,10 +42,19 @@ std::uint64_t foreign_of(const std::vector<Standing>& standings) {
   return sum;
 }
 
-std::string keeps(const Environment& environment, const ledger::Run& run) {
+/// Where both logs lie: of a rollback the redo log is another run's undo.
+std::string log_folders(const ledger::Run& run) {
+  std::set<std::string> folders;
+  const auto recorded = recorded_disks(run);
+  if (!recorded) return "the state directory";
+  for (const auto& disk : *recorded) folders.insert({disk.overlay.parent_path().string(), disk.undo.parent_path().string()});
+  return fmt::format("{}", fmt::join(folders, " and "));
+}
+
+std::string keeps(const ledger::Run& run) {
   return fmt::format("what is on the disks stays, it may be in part old and in part new, and is not attested; what the run kept of the old content "
-                     "and of the new one stays until the undo expires, in {} and {}, for whoever puts it back by hand",
-                     (environment.places.undo / run.id).string(), (environment.places.runs / run.id).string());
+                     "and of the new one stays until the undo expires, in {}, for whoever puts it back by hand",
+                     log_folders(run));
 }
 
 std::string overwrites(std::string_view what, std::uint64_t foreign, const std::vector<std::string>& remarks) {
@@ -69,7 +80,7 @@ Result<Recovered> keep(RunRecord& record) {
   const auto recorded = recorded_disks(record.run());
   const auto bytes = recorded ? undo_size(*recorded) : 0;
   VMPATCH_CHECK(record.advance_keeping_undo(RunState::discarded, {{"way_out", "keep"}}, note, bytes));
-  note += fmt::format("; what the run kept lies in {} and {}", record.undo_dir().string(), record.work_dir().string());
+  note += "; what the run kept lies in " + log_folders(record.run());
   return Recovered{record.run(), "kept", note};
 }
 
@@ -114,7 +125,7 @@ Result<Recovered> write(const Environment& environment, RunRecord& record, Direc
 Result<WaysOut> ways_out(const Environment& environment, const std::string& run_id) {
   WaysOut ways;
   VMPATCH_TRY(ways.run, find_open_run(environment, run_id));
-  ways.lost[WayOut::keep] = keeps(environment, ways.run);
+  ways.lost[WayOut::keep] = keeps(ways.run);
   auto unfinished = Unfinished::open(environment, ways.run, Unfinished::Logs::either);
   if (!unfinished && unfinished.error().code == Errc::busy) return unfinished.error();
   if (!unfinished) {

@@ -3,7 +3,9 @@
 clone starts, the machine runs and writes, an operator must choose. Each case is one function; its name says what is expected.
 Usage: host.py [PART-OF-A-NAME]"""
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -389,6 +391,56 @@ def a_machine_with_a_new_uuid_over_a_torn_disk_is_not_verified_before_recovery()
         says(stage.run("verify", "-d", "web99", "-r", stage.path("patch1.vmpatch"), code=7), "interrupted while committing")
         says(stage.apply(), "redone")
         s.expect("content", stage.new, stage.digests())
+
+
+def a_word_about_one_image_ends_no_run_on_another():
+    with ready() as stage:
+        disk = stage.disks[0]
+        other = stage.path("other.raw")
+        s.must("cp", disk.file, other)
+        with open(stage.path("node.xml"), "w", encoding="utf-8") as out:
+            out.write("<node></node>")
+        named = ("--format", "raw", "-r", stage.path("patch1.vmpatch"), "--yes", "--without-libvirt")
+        stage.run("apply", "-a", disk.file, *named, code=-9, VMPATCH_CRASH_AT="before:committed")
+        run, torn_disk = last_id(stage), stage.digests()
+        with open(stage.path("node.xml"), "w", encoding="utf-8") as out:
+            out.write("<node>")  # whom that libvirt has cannot be told
+        says(stage.run("apply", "-a", other, *named), "does not answer", "vm-patch recover --without-libvirt")
+        s.expect("state", "committing", next(r for r in stage.runs() if r["id"] == run)["state"])
+        s.expect("content", torn_disk, stage.digests())
+        says(stage.run("recover", code=7), "waiting")
+        says(stage.run("apply", "-a", disk.file, *named), "redone")
+
+
+def a_run_that_an_older_vm_patch_recorded_is_recovered_by_its_content():
+    """Schema 1: the top layer by device and inode number, which says little after a reboot. Both logs say the rest."""
+    for kind in ("raw", "chain", "device"):
+        for writes in (False, True):
+            with ready(kind) as stage:
+                patched(stage)
+                stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+                if writes:
+                    stage.guest_writes(stage.disks[0], *FOREIGN)
+                before = stage.digests()
+                recorded_by_an_older(stage)
+                says(stage.run("recover", code=7 if writes else 0), "neither the old nor the new content" if writes else "redone")
+                s.expect("content", before if writes else stage.new, stage.digests())
+
+
+def recorded_by_an_older(stage):
+    ledger = sqlite3.connect(os.path.join(stage.state, "ledger.sqlite"))
+    (text,) = ledger.execute("SELECT detail FROM runs WHERE state = 'committing'").fetchone()
+    detail = json.loads(text)
+    for name in ("schema", "strategy", "direction", "boot"):
+        del detail[name]
+    for disk in detail["disks"]:
+        info = os.stat(disk["path"])
+        del disk["layers"]
+        disk["device"], disk["inode"] = 4711, info.st_ino
+    ledger.execute("UPDATE runs SET detail = ? WHERE state = 'committing'", (json.dumps(detail, separators=(",", ":")),))
+    ledger.commit()
+    ledger.close()
+    stage.run("audit", "accept", "--reason", "made older by hand", "--yes")
 
 
 # --- an operator must choose ---

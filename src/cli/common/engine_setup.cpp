@@ -1,5 +1,7 @@
 #include "cli/common/engine_setup.hpp"
 
+#include <algorithm>
+
 #include "cli/common/image_users.hpp"
 #include "cli/common/ledger.hpp"
 #include "vmpatch/core/file.hpp"
@@ -74,7 +76,7 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine:
   if (!keyring) log.warn("no recipe can be proved again: {}", keyring.error().message);
   if (keyring) setup->environment_->keyring = std::move(*keyring);
   setup->environment_->users_of = [&context, &setup = *setup](const std::vector<inventory::BareImage>& images) {
-    return find_image_users(context, images, setup.without_libvirt_);
+    return find_image_users(context, images, setup.is_answered_for(images));
   };
   return setup;
 }
@@ -84,6 +86,19 @@ Result<void> EngineSetup::open_stores(Context& context) {
   VMPATCH_TRY(custody_, ledger::CustodyStore::open(context.paths.custody()));
   VMPATCH_TRY(payloads_, recipe::PayloadStore::open(context.paths.payloads()));
   return {};
+}
+
+void EngineSetup::answer_for(const std::vector<fs::path>& images) {
+  for (const auto& image : images) {
+    if (const auto key = image::file_key(image)) answered_for_.insert(*key);
+  }
+}
+
+bool EngineSetup::is_answered_for(const std::vector<inventory::BareImage>& images) const {
+  return answered_for_all_ || std::all_of(images.begin(), images.end(), [&](const inventory::BareImage& image) {
+           const auto key = image::file_key(image.path);
+           return key && answered_for_.contains(*key);
+         });
 }
 
 void EngineSetup::use(const Selection& selection) {

@@ -18,13 +18,24 @@ struct RollbackOptions {
   bool accept_loss = false;
 };
 
-/// The run names its machine; a libvirt one is looked up by UUID, a bare image by its recorded path.
-Result<MachineOptions> machine_of(engine::Environment& environment, const std::string& run_id) {
+Result<ledger::Run> find_run(engine::Environment& environment, const std::string& run_id) {
   ledger::RunFilter filter;
   filter.run_id = run_id;
-  VMPATCH_TRY(const auto runs, environment.store.runs(filter));
+  VMPATCH_TRY(auto runs, environment.store.runs(filter));
   if (runs.empty()) return fail(Errc::not_found, "no run {} in the ledger; 'vm-patch history' lists them", run_id);
-  const auto& run = runs.front();
+  return std::move(runs.front());
+}
+
+Result<std::vector<fs::path>> images_of(engine::Environment& environment, const std::string& run_id) {
+  VMPATCH_TRY(const auto run, find_run(environment, run_id));
+  std::vector<fs::path> images;
+  for (const auto& disk : run.detail.value("disks", Json::array())) images.emplace_back(disk.value("path", ""));
+  return images;
+}
+
+/// The run names its machine; a libvirt one is looked up by UUID, a bare image by its recorded path.
+Result<MachineOptions> machine_of(engine::Environment& environment, const std::string& run_id) {
+  VMPATCH_TRY(const auto run, find_run(environment, run_id));
   MachineOptions options;
   if (run.host != "file") {
     options.domains = {run.machine_uuid};
@@ -40,7 +51,10 @@ Result<MachineOptions> machine_of(engine::Environment& environment, const std::s
 Result<int> run_rollback(Context& context, const RollbackOptions& options) {
   ProgressDisplay display(context);
   VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
-  setup->answer_for_libvirt(options.machines.without_libvirt);
+  if (options.machines.without_libvirt) {
+    VMPATCH_TRY(const auto images, images_of(setup->environment(), options.run));
+    setup->answer_for(images);
+  }
   VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
   VMPATCH_CHECK(recover_first(*setup, display));
   VMPATCH_TRY(auto selection, machine_of(setup->environment(), options.run));
