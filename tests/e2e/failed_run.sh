@@ -58,6 +58,8 @@ nothing_left() {
   done
 }
 own_state "$good" >"$WORK/own.before"
+watch_bait
+hostile_neighbours "$WORK"/{bad,good}
 # Attested before the patch: one recipe that will still hold, and one that the patch undoes.
 bundle_of earlier "$WORK/earlier.vmpatch" "$debs"/{libdemo,demo-app}_1.0_all.deb
 cat >"$WORK/undone.yaml" <<YAML
@@ -169,3 +171,10 @@ import json, sys
 print(next(r["id"] for r in json.load(sys.stdin)["runs"] if r["kind"] == "rollback"))')
 expect_same 'what is kept' "$rolled_back" "$(ls "$WORK/state/undo")"
 expect_exit 0 vm-patch audit verify
+
+title 'no verb opened anything because a header beside an image names it'
+expect_exit 4 vm-patch inspect --folder "$WORK/good"
+expect_exit 0 vm-patch -v inventory --folder "$WORK/good"
+expect_exit 1 vm-patch scan --folder "$WORK/good" --package dpkg
+vm-patch doctor >"$OUT" 2>"$ERR" || true
+bait_untouched
