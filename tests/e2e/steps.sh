@@ -65,11 +65,12 @@ state=$(systemctl is-system-running || true)
 sh /usr/sbin/policy-rc.d ssh start && exit 14
 printf '%s|%s|%s' "$#" "$1" "$2" >/var/lib/migrated
 SCRIPT
+printf '#!/bin/sh\nprintf "%%s %%s" "$#" "$(printf %%s "$*" | wc -c)" >/var/lib/counted\n' >"$pay/count.sh"
 
 {
   head_of steps-good
   echo "payloads:"
-  for name in tool app.tar.gz finish.sh migrate.sh; do payload $name; done
+  for name in tool app.tar.gz finish.sh migrate.sh count.sh; do payload $name; done
   cat <<'RECIPE'
 steps:
   - file: {path: /etc/motd.d/10-patched, content: "patched\n", mode: "0640", owner: daemon, group: adm}
@@ -85,6 +86,10 @@ steps:
   - unarchive: {payload: app.tar.gz, into: /opt}
   - run: {payload: migrate.sh, args: ["two words", "it's $HOME"], timeout: 120s}
   - firstboot: {payload: finish.sh}
+RECIPE
+  # More than one argument of a shell holds, 128 KiB.
+  printf '  - run: {payload: count.sh, args: [%s]}\n' "$(printf '"%01000d", ' $(seq 199))\"last\""
+  cat <<'RECIPE'
 verify:
   - file: {path: /var/lib/migrated, content: "2|two words|it's $HOME"}
   - service: {name: ssh.service, state: enabled}
@@ -110,6 +115,7 @@ expect_no_text "$OUT" "$escape"
 expect_no_text "$ERR" "$escape"
 
 title "debugfs sees what each step promised"
+expect_same arguments "200 199203" "$(content /var/lib/counted)"
 expect_same content patched "$(content /etc/motd.d/10-patched)"
 expect_same attributes "regular 0640 1 4" "$(attributes /etc/motd.d/10-patched)"
 content /usr/local/lib/new/folder/tool | cmp - "$pay/tool"

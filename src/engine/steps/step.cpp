@@ -38,7 +38,7 @@ std::string errors_of_dpkg(std::string_view output) {
   for (const auto line : split(output, '\n')) {
     inside = line.starts_with("dpkg: ") ? !line.starts_with("dpkg: warning") : inside && line.starts_with(' ');
     if (!inside || errors.size() > most_of_output) continue;
-    errors += (errors.empty() ? "" : " ") + escape_untrusted(trim(line));
+    errors += (errors.empty() ? "" : " ") + escape_untrusted(trim(line).substr(0, most_of_output));
   }
   return errors;
 }
