@@ -36,14 +36,17 @@ head_of() {
 sign() { expect_exit 0 vm-patch recipe bundle "$WORK/$1.yaml" --payloads "$pay" --key "$WORK/author" -o "$WORK/$1.vmpatch"; }
 trusted_author
 
-title "prepare: a masked unit, a file to remove, two ListenAddress lines in sshd_config"
+title "prepare: a masked unit, a file to remove, two ListenAddress lines in sshd_config, and an initial file system for this machine alone"
 content /etc/ssh/sshd_config >"$WORK/sshd_config"
 expect_text "$WORK/sshd_config" '^X11Forwarding yes$'
 sed '/^X11Forwarding/i ListenAddress 127.0.0.1\nListenAddress 127.0.0.2' "$WORK/sshd_config" >"$WORK/sshd_config.new"
 chmod 0600 "$WORK/sshd_config.new"
+content /etc/initramfs-tools/initramfs.conf | sed 's/^MODULES=.*/MODULES=dep/' >"$WORK/initramfs.conf"
+expect_text "$WORK/initramfs.conf" '^MODULES=dep$'
 echo obsolete >"$WORK/obsolete"
 disk_do "$disk?offset=$root" "symlink /etc/systemd/system/fstrim.timer /dev/null" \
-  "write $WORK/obsolete /etc/obsolete.conf" "rm /etc/ssh/sshd_config" "write $WORK/sshd_config.new /etc/ssh/sshd_config"
+  "write $WORK/obsolete /etc/obsolete.conf" "rm /etc/ssh/sshd_config" "write $WORK/sshd_config.new /etc/ssh/sshd_config" \
+  "rm /etc/initramfs-tools/initramfs.conf" "write $WORK/initramfs.conf /etc/initramfs-tools/initramfs.conf" "mkdir /etc/dracut.conf.d"
 own_files() {
   local path
   for path in /etc/{machine-id,hostname,resolv.conf} /etc/ssh/ssh_host_{ed25519,new}_key{,.pub}; do
@@ -73,6 +76,10 @@ state=$(systemctl is-system-running || true)
 [ "$state" = offline ] || { echo "systemd is $state"; exit 12; }
 sh /usr/sbin/policy-rc.d ssh start && exit 14
 printf '%s|%s|%s' "$#" "$1" "$2" >/var/lib/migrated
+# As mkinitramfs(8) and dracut(8) read their configuration.
+. /etc/initramfs-tools/initramfs.conf
+for file in /etc/initramfs-tools/conf.d/* /etc/dracut.conf.d/*; do [ ! -f "$file" ] || . "$file"; done
+printf '%s %s' "$MODULES" "$hostonly" >/var/lib/built-for
 # As scripts of packages do on a machine that is just being installed.
 echo 0123456789abcdef0123456789abcdef >/etc/machine-id
 rm -f /etc/hostname /etc/ssh/ssh_host_ed25519_key
@@ -135,6 +142,14 @@ diff "$WORK/own.before" "$WORK/own.after" || failed 'something that belongs to t
 cp "$WORK/out.apply" "$OUT"
 expect_text "$OUT" "the machine's own, put back as they were"
 for path in machine-id hostname resolv.conf ssh/ssh_host_ed25519_key ssh/ssh_host_new_key; do expect_text "$OUT" "^ +/etc/$path\$"; done
+
+title "initial file systems are built for any computer, and what forces that is gone"
+expect_same "built for" 'most no' "$(content /var/lib/built-for)"
+for folder in initramfs-tools/conf.d dracut.conf.d; do
+  debugfs -R "ls -p /etc/$folder" "$disk?offset=$root" >"$OUT" 2>"$ERR"
+  expect_no_text "$OUT" 'vm-patch'
+done
+content /etc/initramfs-tools/initramfs.conf | cmp - "$WORK/initramfs.conf"
 
 title "debugfs sees what each step promised"
 expect_same arguments "200 199203" "$(content /var/lib/counted)"
