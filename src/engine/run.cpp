@@ -160,6 +160,7 @@ Result<void> Run::patch() {
   VMPATCH_TRY(auto patched, patch_guest(environment_, job_, machine_, *assessment_.facts, *guest, payload_disk_.has_value(), *log_));
   guest.reset();
   report_.kept_conffiles = std::move(patched.kept_conffiles);
+  report_.put_back = std::move(patched.put_back);
   VMPATCH_CHECK(remove_exports("-write"));
   if (payload_disk_) VMPATCH_CHECK(server_->remove("payloads"));
   return record_.advance(RunState::patched);

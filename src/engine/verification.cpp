@@ -24,7 +24,9 @@ void check_database(const plan::Plan& plan, const guest::Facts& after, Proof& pr
 bool named_by_recipe(const recipe::Recipe& recipe, const std::string& change) {
   for (const auto& step : recipe.steps) {
     const auto* file = std::get_if<recipe::step::File>(&step);
+    const auto* edit = std::get_if<recipe::step::Edit>(&step);
     if (file != nullptr && change.starts_with(file->path + ":")) return true;
+    if (edit != nullptr && change.starts_with(edit->path + ":")) return true;
   }
   return false;
 }

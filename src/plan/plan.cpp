@@ -1,5 +1,6 @@
 #include "vmpatch/plan/plan.hpp"
 
+#include "plan/arguments.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -33,6 +34,9 @@ std::uint64_t estimate_space(const recipe::Recipe& recipe, const std::vector<Pay
 void select(const recipe::Recipe& recipe, const std::vector<PayloadPackage>& payloads, const guest::Facts& facts,
             Plan& plan) {
   for (const auto& step : recipe.steps) {
+    if (const auto* run = std::get_if<recipe::step::Run>(&step)) {
+      if (auto too_long = too_long_arguments(*run); !too_long.empty()) plan.reasons.push_back(std::move(too_long));
+    }
     const auto* packages = std::get_if<recipe::step::Packages>(&step);
     if (packages == nullptr) continue;
     if (facts.package_manager != "dpkg") {
@@ -41,6 +45,7 @@ void select(const recipe::Recipe& recipe, const std::vector<PayloadPackage>& pay
       continue;
     }
     auto selection = select_packages(VersionScheme::deb, recipe, *packages, payloads, facts);
+    if (auto too_many = too_many_packages(selection.changes); !too_many.empty()) plan.reasons.push_back(std::move(too_many));
     plan.packages.insert(plan.packages.end(), selection.changes.begin(), selection.changes.end());
     plan.skipped.insert(plan.skipped.end(), selection.skipped.begin(), selection.skipped.end());
     for (const auto& held : selection.held) {

@@ -57,6 +57,7 @@ struct Plan {
   std::vector<std::string> skipped;        ///< payload packages left alone and why
   std::vector<std::string> steps;          ///< every step, for people
   std::vector<std::string> pending;        ///< checks that do not hold now: what the steps would make true
+  std::vector<std::string> notes;          ///< what was found in the guest and hinders nothing
   std::uint64_t space_needed = 0;          ///< bytes in the state directory (overlay, undo, payload disk)
 };
 

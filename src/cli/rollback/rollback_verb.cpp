@@ -59,6 +59,7 @@ Result<int> run_rollback(Context& context, const RollbackOptions& options) {
   VMPATCH_CHECK(recover_first(*setup, display));
   VMPATCH_TRY(auto selection, machine_of(setup->environment(), options.run));
   selection.allow_backing = options.machines.allow_backing;
+  selection.not_clones = options.machines.not_clones;
   selection.without_libvirt = options.machines.without_libvirt;
   VMPATCH_TRY(const auto machines, setup->select(context, selection));
   VMPATCH_TRY(const auto report, engine::rollback(setup->environment(), options.run, machines.front(), {options.accept_loss}));
@@ -80,6 +81,7 @@ void add_rollback_verb(CLI::App& app, Chosen& chosen) {
   verb->add_option("RUN", options->run, "id of the run, from 'vm-patch history'")->required();
   verb->add_option("--allow-backing", options->machines.allow_backing, "folder in which backing files may lie")->type_name("DIR");
   verb->add_flag("--accept-loss", options->accept_loss, "go on although the machine wrote over it since: that is lost");
+  add_not_a_clone(*verb, options->machines.not_clones);
   add_without_libvirt(*verb, options->machines);
   verb->footer("Later runs on the same disks are rolled back first. A rollback can be rolled back itself. Refused, with how much it is, when the "
                "machine wrote over the run's blocks since.\n\nExample: vm-patch rollback 3f1c…");

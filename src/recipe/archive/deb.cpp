@@ -8,6 +8,7 @@
 #include "recipe/fields.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/utf8_names.hpp"
 
 namespace vmpatch::recipe {
 namespace {
@@ -261,6 +262,7 @@ class DebReader {
 
 Result<DebContent> scan_deb(int fd, std::string_view name, DebScan scan) {
   if (::lseek(fd, 0, SEEK_SET) != 0) return fail(Errc::failed, "{}: not a seekable file", name);
+  const Utf8Names utf8;
   return DebReader(name, scan).read(fd);
 }
 

@@ -71,6 +71,14 @@ TEST(WritableCommand, output_of_both_streams_and_the_exit_code_are_kept) {
   EXPECT_FALSE(result->truncated);
 }
 
+TEST(WritableCommand, more_arguments_arrive_than_one_argument_of_a_shell_holds) {
+  std::vector<std::string> argv{"/bin/sh", "-c", "echo \"$# $(printf %s \"$*\" | wc -c)\"", "x"};
+  argv.resize(argv.size() + 300, std::string(1000, 'a'));
+  const auto result = guest().command(argv, {}, Seconds(60));
+  ASSERT_TRUE(ok(result));
+  EXPECT_EQ(result->output, "300 300299\n");
+}
+
 TEST(WritableCommand, arguments_and_environment_are_not_interpreted) {
   const std::string hostile = "a'b\"c$(id)`id`\\ \n*;\xff";
   const auto result = guest().command({"/bin/sh", "-c", "cat <<E\n$1|$V\nE", "x", hostile}, {{"V", hostile}}, Seconds(60));
