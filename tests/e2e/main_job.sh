@@ -60,6 +60,7 @@ title 'a guest that writes a header onto its own raw disk stands on nobody, and 
 watch_bait
 hostile_neighbours "$WORK/images"
 qemu-img create -q -f qcow2 -b "$WORK/images/$machine.qcow2" -F qcow2 "$WORK/images/evil.img"
+truncate -s 1M "$WORK/images/evil.img"
 sed "s/<name>.*</<name>evil</; s/type='qcow2'/type='raw'/; s,images/$machine.qcow2,images/evil.img," "$WORK/$machine.xml" >"$WORK/evil.xml"
 virsh define "$WORK/evil.xml"
 expect_exit 0 vm-patch -v inventory --json
