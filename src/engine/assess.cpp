@@ -1,14 +1,16 @@
 #include "engine/assessment.hpp"
+#include "engine/dpkg_notes.hpp"
 #include "engine/unmet.hpp"
 
 namespace vmpatch::engine {
 namespace {
 
 Result<void> ask_guest(const Environment& environment, const Job& job, Reading& reading, Assessment& assessment,
-                       std::vector<std::string>& unmet) {
+                       std::vector<std::string>& unmet, std::vector<std::string>& notes) {
   VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
   unmet = std::move(findings.unmet);
   assessment.facts = reading.facts();
+  VMPATCH_TRY(notes, dpkg_notes(reading.guest(), reading.facts()));
   VMPATCH_TRY(assessment.identities, identify(reading.disks()));
   return reading.finish();
 }
@@ -19,19 +21,21 @@ Result<Assessment> assess_fully(const Environment& environment, const Job& job, 
   Assessment assessment;
   auto obstacles = inventory::write_obstacles(machine);
   std::vector<std::string> unmet;
+  std::vector<std::string> notes;
   if (obstacles.empty()) {
     environment.observer.step(machine, "reading the guest");
     auto opened = Reading::open(environment, machine);
     // A guest that is not fit to be read is an answer like the other obstacles, not the end of the plan.
     if (!opened && opened.error().code != Errc::refused) return opened.error();
     if (opened) {
-      VMPATCH_CHECK(ask_guest(environment, job, *opened, assessment, unmet));
+      VMPATCH_CHECK(ask_guest(environment, job, *opened, assessment, unmet, notes));
     } else {
       obstacles.push_back(opened.error().message);
     }
   }
   assessment.plan = plan::make_plan(job.recipe.get(), job.recipe.digest(), job.packages,
                                     {machine, obstacles, assessment.facts, unmet});
+  assessment.plan.notes = std::move(notes);
   return assessment;
 }
 

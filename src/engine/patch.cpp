@@ -1,5 +1,7 @@
 #include "engine/patch.hpp"
 
+#include "engine/early_boot.hpp"
+#include "engine/own_files.hpp"
 #include "engine/steps/step.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -55,12 +57,19 @@ Result<Patched> patch_guest(const Environment& environment, const Job& job, cons
   if (has_payloads) {
     VMPATCH_TRY(payload_dir, guest.mount_payloads());
   }
+  VMPATCH_TRY(const auto own, OwnFiles::keep(guest));
+  VMPATCH_TRY(const auto roots, read_roots(guest));
+  VMPATCH_TRY(const auto any_host, AnyHost::force(guest));
   VMPATCH_CHECK(forbid_services(guest));
   VMPATCH_CHECK(do_steps(environment, job, machine, {guest, job, environment.payloads, before, payload_dir, log}));
   VMPATCH_CHECK(allow_services(guest));
+  VMPATCH_CHECK(any_host.take_back(guest));
+  VMPATCH_TRY(const auto roots_now, read_roots(guest));
+  VMPATCH_CHECK(check_roots(roots, roots_now, job.recipe.get()));
   if (has_payloads) VMPATCH_CHECK(guest.unmount_payloads());
 
   Patched patched;
+  VMPATCH_TRY(patched.put_back, own.put_back(guest, job.recipe.get()));
   VMPATCH_TRY(const auto beside_after, guest.digests(beside));
   for (std::size_t i = 0; i < beside.size(); ++i) {
     if (beside_after[i] && beside_after[i] != beside_before[i]) {

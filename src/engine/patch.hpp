@@ -7,6 +7,7 @@ namespace vmpatch::engine {
 
 struct Patched {
   std::vector<std::string> kept_conffiles;
+  std::vector<std::string> put_back;
 };
 
 /// Does every step in order, checks the file systems, and ends the guest in order. On an error the guest's disks (an overlay)

@@ -28,6 +28,7 @@ Json to_json(const Plan& plan) {
               {"skipped", plan.skipped},
               {"steps", plan.steps},
               {"pending", plan.pending},
+              {"notes", plan.notes},
               {"space_needed", plan.space_needed}};
 }
 

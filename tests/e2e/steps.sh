@@ -36,14 +36,24 @@ head_of() {
 sign() { expect_exit 0 vm-patch recipe bundle "$WORK/$1.yaml" --payloads "$pay" --key "$WORK/author" -o "$WORK/$1.vmpatch"; }
 trusted_author
 
-title "prepare: a masked unit, a file to remove, and two ListenAddress lines in sshd_config"
+title "prepare: a masked unit, a file to remove, two ListenAddress lines in sshd_config, and an initial file system for this machine alone"
 content /etc/ssh/sshd_config >"$WORK/sshd_config"
 expect_text "$WORK/sshd_config" '^X11Forwarding yes$'
 sed '/^X11Forwarding/i ListenAddress 127.0.0.1\nListenAddress 127.0.0.2' "$WORK/sshd_config" >"$WORK/sshd_config.new"
 chmod 0600 "$WORK/sshd_config.new"
+content /etc/initramfs-tools/initramfs.conf | sed 's/^MODULES=.*/MODULES=dep/' >"$WORK/initramfs.conf"
+expect_text "$WORK/initramfs.conf" '^MODULES=dep$'
 echo obsolete >"$WORK/obsolete"
 disk_do "$disk?offset=$root" "symlink /etc/systemd/system/fstrim.timer /dev/null" \
-  "write $WORK/obsolete /etc/obsolete.conf" "rm /etc/ssh/sshd_config" "write $WORK/sshd_config.new /etc/ssh/sshd_config"
+  "write $WORK/obsolete /etc/obsolete.conf" "rm /etc/ssh/sshd_config" "write $WORK/sshd_config.new /etc/ssh/sshd_config" \
+  "rm /etc/initramfs-tools/initramfs.conf" "write $WORK/initramfs.conf /etc/initramfs-tools/initramfs.conf" "mkdir /etc/dracut.conf.d"
+own_files() {
+  local path
+  for path in /etc/{machine-id,hostname,resolv.conf} /etc/ssh/ssh_host_{ed25519,new}_key{,.pub}; do
+    echo "$path $(attributes "$path") $(target "$path") $(content "$path" | sha256sum)"
+  done
+}
+own_files >"$WORK/own.before"
 expect_same "the mask" /dev/null "$(target /etc/systemd/system/fstrim.timer)"
 
 printf 'tool\0\377\n' >"$pay/tool"
@@ -52,7 +62,9 @@ echo 'version 2' >"$WORK/tree/app/lib/version"
 printf '#!/bin/sh\n' >"$WORK/tree/app/start"
 chmod 0750 "$WORK/tree/app/start"
 ln -s lib/version "$WORK/tree/app/current"
-tar --numeric-owner --owner=0 --group=0 -C "$WORK/tree" -czf "$pay/app.tar.gz" app
+# A name that ustar cannot say, so it is in a pax header.
+mkdir "$WORK/tree/app/größe" && echo 'drei' >"$WORK/tree/app/größe/naïve"
+tar --format=pax --numeric-owner --owner=0 --group=0 -C "$WORK/tree" -czf "$pay/app.tar.gz" app
 printf '#!/bin/sh\nhostname > /root/booted\n' >"$pay/finish.sh"
 cat >"$pay/migrate.sh" <<'SCRIPT'
 #!/bin/sh
@@ -64,12 +76,22 @@ state=$(systemctl is-system-running || true)
 [ "$state" = offline ] || { echo "systemd is $state"; exit 12; }
 sh /usr/sbin/policy-rc.d ssh start && exit 14
 printf '%s|%s|%s' "$#" "$1" "$2" >/var/lib/migrated
+# As mkinitramfs(8) and dracut(8) read their configuration.
+. /etc/initramfs-tools/initramfs.conf
+for file in /etc/initramfs-tools/conf.d/* /etc/dracut.conf.d/*; do [ ! -f "$file" ] || . "$file"; done
+printf '%s %s' "$MODULES" "$hostonly" >/var/lib/built-for
+# As scripts of packages do on a machine that is just being installed.
+echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+rm -f /etc/hostname /etc/ssh/ssh_host_ed25519_key
+for half in '' .pub; do echo key >/etc/ssh/ssh_host_new_key$half; done
+ln -sf /run/resolv.conf /etc/resolv.conf
 SCRIPT
+printf '#!/bin/sh\nprintf "%%s %%s" "$#" "$(printf %%s "$*" | wc -c)" >/var/lib/counted\n' >"$pay/count.sh"
 
 {
   head_of steps-good
   echo "payloads:"
-  for name in tool app.tar.gz finish.sh migrate.sh; do payload $name; done
+  for name in tool app.tar.gz finish.sh migrate.sh count.sh; do payload $name; done
   cat <<'RECIPE'
 steps:
   - file: {path: /etc/motd.d/10-patched, content: "patched\n", mode: "0640", owner: daemon, group: adm}
@@ -85,6 +107,10 @@ steps:
   - unarchive: {payload: app.tar.gz, into: /opt}
   - run: {payload: migrate.sh, args: ["two words", "it's $HOME"], timeout: 120s}
   - firstboot: {payload: finish.sh}
+RECIPE
+  # More than one argument of a shell holds, 128 KiB.
+  printf '  - run: {payload: count.sh, args: [%s]}\n' "$(printf '"%01000d", ' $(seq 199))\"last\""
+  cat <<'RECIPE'
 verify:
   - file: {path: /var/lib/migrated, content: "2|two words|it's $HOME"}
   - service: {name: ssh.service, state: enabled}
@@ -105,11 +131,29 @@ expect_no_text "$ERR" 'starting an appliance'
 title "apply of steps of every kind: patched, and the guest's text does not reach the terminal raw"
 expect_exit 0 vm-patch -v apply "${good[@]}" --yes
 expect_text "$OUT" 'patched by steps-good version 1'
+cp "$OUT" "$WORK/out.apply"
 expect_no_text "$ERR" 'starting an appliance'
 expect_no_text "$OUT" "$escape"
 expect_no_text "$ERR" "$escape"
 
+title "what belongs to the machine is put back, and that is told"
+own_files >"$WORK/own.after"
+diff "$WORK/own.before" "$WORK/own.after" || failed 'something that belongs to the machine changed'
+cp "$WORK/out.apply" "$OUT"
+expect_text "$OUT" "the machine's own, put back as they were"
+for path in machine-id hostname resolv.conf ssh/ssh_host_ed25519_key ssh/ssh_host_new_key; do expect_text "$OUT" "^ +/etc/$path\$"; done
+
+title "initial file systems are built for any computer, and what forces that is gone"
+expect_same "built for" 'most no' "$(content /var/lib/built-for)"
+for folder in initramfs-tools/conf.d dracut.conf.d; do
+  debugfs -R "ls -p /etc/$folder" "$disk?offset=$root" >"$OUT" 2>"$ERR"
+  expect_no_text "$OUT" 'vm-patch'
+done
+content /etc/initramfs-tools/initramfs.conf | cmp - "$WORK/initramfs.conf"
+
 title "debugfs sees what each step promised"
+expect_same arguments "200 199203" "$(content /var/lib/counted)"
+expect_same "a name beyond ASCII" drei "$(content /opt/app/größe/naïve)"
 expect_same content patched "$(content /etc/motd.d/10-patched)"
 expect_same attributes "regular 0640 1 4" "$(attributes /etc/motd.d/10-patched)"
 content /usr/local/lib/new/folder/tool | cmp - "$pay/tool"
@@ -170,7 +214,7 @@ broken() {
 title "what is broken afterwards: verify ends with 3 and names exactly that"
 echo changed >"$WORK/changed"
 broken "rm /etc/systemd/system/ssh.socket" 'unit ssh.socket is not masked$'
-broken "rm /opt/app/current" '/opt: 4 of 5 members of app.tar.gz are in place; not /opt/app/current$'
+broken "rm /opt/app/current" '/opt: 6 of 7 members of app.tar.gz are in place; not /opt/app/current$'
 broken "rm $units/vm-patch-firstboot.service" "$units/vm-patch-firstboot.service is absent\$"
 broken "set_inode_field /etc/motd.d/10-patched gid 0" '/etc/motd.d/10-patched belongs to group 0, wanted adm$'
 broken "rm /etc/ssh/sshd_config" '/etc/ssh/sshd_config is absent$'

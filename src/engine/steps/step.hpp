@@ -27,11 +27,11 @@ Result<void> apply_firstboot(const StepContext& context, const recipe::step::Fir
 /// Name of the plain tar on the payload disk that an unarchive step unpacks.
 std::string plain_tar_name(const std::string& payload);
 
-/// Environment of every program that a patch starts in a guest: no questions, no services.
-std::map<std::string, std::string> quiet_environment();
+/// Environment of every program that a patch starts in a guest: no questions, no services, and for ucf the same answer as for conffiles.
+std::map<std::string, std::string> quiet_environment(recipe::Conffiles conffiles = recipe::Conffiles::keep);
 /// Runs, logs the output, and makes a non-zero exit an error that carries the last lines.
 Result<void> run_in_guest(const StepContext& context, const std::vector<std::string>& argv, Seconds timeout,
-                          std::string_view what);
+                          std::string_view what, recipe::Conffiles conffiles = recipe::Conffiles::keep);
 /// Writes a payload from the store into the guest (new file, then rename), with a mode.
 Result<void> place_payload(const StepContext& context, const std::string& payload, const std::string& path, unsigned mode);
 

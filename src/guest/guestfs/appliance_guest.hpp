@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "guest/bound_places.hpp"
 #include "guest/guestfs/appliance.hpp"
 #include "guest/guestfs/handle.hpp"
 #include "guest/mount_notes.hpp"
@@ -58,8 +59,12 @@ class ApplianceGuest final : public WritableGuest {
   [[nodiscard]] guestfs_h* g() const { return handle_.get(); }
   Result<void> mount_one(const Mount& mount);
   Result<void> mount_memory(const std::string& where, const char* options);
-  /// Nothing is mounted at `where`: the error that reads below it get.
-  Result<void> shut(const std::string& where, const std::string& real, Error why);
+  Result<void> mount_device(const Mount& mount, const std::string& real);
+  Result<void> bind(const std::string& from, const std::string& where, const std::string& real);
+  /// `from` is a path of the appliance, `real` one of the guest without links.
+  Result<void> bind_path(const std::string& from, const std::string& real);
+  /// Nothing is mounted at the place: the error that reads below it get.
+  Result<void> shut(const PlannedMount& planned, const std::string& real, Error why);
   [[nodiscard]] Result<void> check_open(const std::string& path) const;
   [[nodiscard]] bool writable() const { return mounts_.front().writable; }
   Result<void> mount_run();
@@ -76,6 +81,7 @@ class ApplianceGuest final : public WritableGuest {
   std::vector<Mount> mounts_;
   std::string payload_device_;  ///< "" = none
   std::map<std::string, Error> shut_;  ///< by mount point
+  BoundPlaces places_;
   MountNotes notes_;
   bool hibernated_ = false;
   bool mounted_ = false;

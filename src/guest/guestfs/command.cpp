@@ -1,12 +1,14 @@
 // Programs of the guest. libguestfs' own call gives no output of a program that fails, takes no time limit, waits for every process that
 // inherited its pipe, and leaves running what the program started, so the program runs in namespaces of its own, from a script of the
-// appliance's shell: its output goes to a file in memory outside of the guest, the exit code comes back as text.
+// appliance's shell: its output goes to a file in memory outside of the guest, the exit code comes back as text. What the guest's shell runs is a file: one argument of a
+// program holds at most 128 KiB (execve(2)), and a script may have the names of thousands of packages.
 #include <array>
 
 #include "guest/guestfs/appliance_guest.hpp"
 #include "guest/guestfs/scratch.hpp"
 #include "guest/guestfs/script.hpp"
 #include "vmpatch/core/digest.hpp"
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
 
@@ -55,7 +57,8 @@ Result<CommandResult> ApplianceGuest::command(const std::vector<std::string>& ar
   VMPATCH_TRY(const std::string inner, make_inner_script(argv, env));
   // A name that nobody can have put there. Nothing of the guest runs now.
   const std::string file = fmt::format("{}/vm-patch-{}", run_folder, random_uuid());
-  VMPATCH_CHECK(check(g(), guestfs_write(g(), file.c_str(), inner.data(), inner.size()), "write", file));
+  VMPATCH_CHECK(write(file, inner));
+  VMPATCH_CHECK(chmod(file, 0600));
   const std::string name = escape_untrusted(argv[0]);
   VMPATCH_TRY(const std::string answer, in_appliance(g(), make_outer_script(file, timeout, output_file, max_output + 1), fmt::format("run {} in the guest", name)));
   const auto ending = parse_ending(answer);

@@ -3,7 +3,6 @@
 
 #include <mutex>
 
-#include "ledger/reserve.hpp"
 #include "ledger/sqlite/sealed_database.hpp"
 #include "vmpatch/ledger/store.hpp"
 
@@ -11,8 +10,7 @@ namespace vmpatch::ledger {
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(SealedDatabase sealed, const Clock& clock, Reserve reserve)
-      : sealed_(std::move(sealed)), clock_(clock), reserve_(std::move(reserve)) {}
+  SqliteStore(SealedDatabase sealed, const Clock& clock) : sealed_(std::move(sealed)), clock_(clock) {}
 
   Result<void> together(const std::function<Result<void>()>& work) override { return write(work); }
 
@@ -51,7 +49,6 @@ class SqliteStore final : public Store {
  private:
   Result<void> write(const std::function<Result<void>()>& work) {
     const std::lock_guard lock(mutex_);
-    reserve_.look();
     return sealed_.write(work);
   }
   template <class Ask>
@@ -65,8 +62,8 @@ class SqliteStore final : public Store {
   Database& database() { return sealed_.database(); }
   // Inside ask() or write().
   Result<Run> load_run(const std::string& run_id);
-  /// The unfinished runs of the table are those that are sealed.
-  Result<void> check_unfinished();
+  /// All of them, newest first.
+  Result<std::vector<Run>> unfinished_runs();
   /// Errc::busy or recovery_needed, when an unfinished run holds the machine or one of the disks.
   Result<void> check_free(const Run& run, const std::vector<std::string>& disks);
   Result<void> add_disks(const std::string& run_id, const std::vector<std::string>& keys);
@@ -80,12 +77,11 @@ class SqliteStore final : public Store {
   /// A run that has ended reads no undo any more.
   Result<void> let_undo_go(const Run& run, RunState to);
   Result<std::int64_t> last_attestation();
-  Result<void> check_newest_attestation(const std::string& machine_uuid);
+  Result<std::optional<Attestation>> newest_attestation(const std::string& machine_uuid);
   Result<void> save_attestation(const Attestation& attestation, const std::string& action, const std::string& subject);
 
   SealedDatabase sealed_;
   const Clock& clock_;
-  Reserve reserve_;
   std::recursive_mutex mutex_;  ///< a connection has one transaction at a time; together() calls back into the other methods
 };
 
