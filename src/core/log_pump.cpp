@@ -41,7 +41,10 @@ void append_to_log(int log_fd, std::string_view lines, LogShare share) {
 }
 
 Result<std::unique_ptr<LogPump>> LogPump::start(int log_fd, std::string name) {
-  std::unique_ptr<LogPump> pump(new LogPump(log_fd, std::move(name)));
+  // One of its own: a number that its owner has closed may be that of a disk by then.
+  UniqueFd own(::fcntl(log_fd, F_DUPFD_CLOEXEC, 3));
+  if (!own) return errno_error(errno, "cannot keep a log open");
+  std::unique_ptr<LogPump> pump(new LogPump(own.release(), std::move(name)));
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno_error(errno, "cannot make a pipe for a log");
   pump->reader_.reset(ends[0]);
@@ -58,6 +61,7 @@ Result<std::unique_ptr<LogPump>> LogPump::start(int log_fd, std::string name) {
 }
 
 LogPump::~LogPump() {
+  const UniqueFd log(log_fd_);
   if (!thread_.joinable()) return;
   writer_.reset();
   const std::uint64_t one = 1;

@@ -193,6 +193,7 @@ class Rollback {
     request.work_dir = scratch_->path();
     request.cache_dir = environment_.places.cache;
     request.log_fd = log_.get();
+    request.keep_going = check_interruption;
     may_ = attestable_on(environment_, machine_.name, earlier, request);
     for (const auto& staged : staged_) VMPATCH_CHECK(server_->remove(staged.disk.target + "-prove"));
     return {};

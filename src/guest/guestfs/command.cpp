@@ -1,7 +1,7 @@
 // Programs of the guest. libguestfs' own call gives no output of a program that fails, takes no time limit, waits for every process that
 // inherited its pipe, and leaves running what the program started, so the program runs in namespaces of its own, from a script of the
-// appliance's shell: its output goes to a file in memory outside of the guest, the exit code comes back as text. What the guest's shell runs is a file: one argument of a
-// program holds at most 128 KiB (execve(2)), and a script may have the names of thousands of packages.
+// appliance's shell: its output goes to a file in memory outside of the guest, the exit code comes back as text. What the guest's shell
+// runs is a file: one argument of a program holds at most 128 KiB (execve(2)), and a script may have the names of thousands of packages.
 #include <array>
 
 #include "guest/guestfs/appliance_guest.hpp"

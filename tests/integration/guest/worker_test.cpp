@@ -14,6 +14,7 @@
 #include "contract/guest/small_guest.hpp"
 #include "guest/worker/remote_guest.hpp"
 #include "vmpatch/core/digest.hpp"
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/programs.hpp"
 #include "vmpatch/core/text.hpp"
@@ -158,13 +159,18 @@ struct SmallFileSystem {
   ~SmallFileSystem() { ::umount2(dir.path().c_str(), MNT_DETACH); }
 };
 
-// One launch for two things: memory of the host, and room on it.
-TEST(Appliance, hashes_large_files_in_pieces_and_a_full_host_is_an_error_of_what_writes) {
+// One launch for three things: memory of the host, room on it, and somebody who does not want to wait any more.
+TEST(Appliance, hashes_large_files_in_pieces_a_full_host_is_an_error_of_what_writes_and_who_is_asked_to_end_does) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
   const SmallFileSystem small;
   ServedGuest served;
   auto overlay = ServedGuest::take(image::create_own_image(small.dir / "overlay.qcow2", served.chain->virtual_size(), &served.chain->top()));
-  const auto request = served.request(ServedGuest::take(served.server->export_overlay(*served.chain, overlay, "small", true)), false);
+  auto request = served.request(ServedGuest::take(served.server->export_overlay(*served.chain, overlay, "small", true)), false);
+  std::optional<int> questions_left;
+  request.keep_going = [&]() -> Result<void> {
+    if (questions_left && --*questions_left < 0) return fail(Errc::failed, "asked to end");
+    return {};
+  };
   auto guest = worker::RemoteGuest::open(worker::Kind::appliance, request, true);
   ASSERT_TRUE(guest.has_value()) << guest.error().message;
 
@@ -184,6 +190,11 @@ TEST(Appliance, hashes_large_files_in_pieces_and_a_full_host_is_an_error_of_what
   const auto filled = (*guest)->command({"/bin/sh", "-c", "dd if=/dev/urandom of=/srv/filler bs=1M count=32 conv=fsync"}, {}, Seconds(100));
   ASSERT_TRUE(filled.has_value()) << filled.error().message;
   EXPECT_NE(filled->exit_code, 0) << filled->output;
+
+  questions_left = 2;
+  const auto ended = (*guest)->command({"/bin/sleep", "3000"}, {}, Seconds(3600));
+  ASSERT_FALSE(ended.has_value());
+  EXPECT_NE(ended.error().message.find("asked to end"), std::string::npos) << ended.error().message;
 }
 
 TEST(Appliance, waits_for_no_fifo_in_the_place_of_the_mount_table) {
