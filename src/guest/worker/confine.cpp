@@ -39,13 +39,32 @@ Result<void> write_map(const char* file, const std::string& text) {
 }
 
 /// For an ordinary user: a namespace in which it may make the others, and is itself: user_namespaces(7).
-Result<bool> enter_user_namespace(Missing& missing) {
+Result<void> make_user_namespace() {
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
-  if (!enter(CLONE_NEWUSER, "namespaces of an ordinary user, so neither an own root folder nor a network without anything", missing)) return false;
+  if (::unshare(CLONE_NEWUSER) != 0) return errno_error(errno, "none");
   VMPATCH_CHECK(write_map("/proc/self/setgroups", "deny"));
   VMPATCH_CHECK(write_map("/proc/self/uid_map", fmt::format("{} {} 1", uid, uid)));
-  VMPATCH_CHECK(write_map("/proc/self/gid_map", fmt::format("{} {} 1", gid, gid)));
+  return write_map("/proc/self/gid_map", fmt::format("{} {} 1", gid, gid));
+}
+
+/// Some hosts let an ordinary user make one, and forbid everything in it (AppArmor's restriction of Ubuntu). There is no way back out of
+/// it, so a child tries.
+bool is_user_namespace_of_use() {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(make_user_namespace() && ::unshare(CLONE_NEWNS) == 0 ? 0 : 1);
+  int status = -1;
+  while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return pid > 0 && status == 0;
+}
+
+Result<bool> enter_user_namespace(Missing& missing) {
+  if (!is_user_namespace_of_use()) {
+    missing.emplace_back("namespaces of an ordinary user, so neither an own root folder nor a network without anything");
+    return false;
+  }
+  VMPATCH_CHECK(make_user_namespace());
   return true;
 }
 

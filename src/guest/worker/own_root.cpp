@@ -139,7 +139,9 @@ Result<void> change_root() {
 }  // namespace
 
 Result<void> enter_own_root(Setup& setup) {
-  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+  // A change of nothing asks whether the kernel has the call (since 5.12).
+  mount_attr nothing{};
+  if (::mount_setattr(AT_FDCWD, "/", 0, &nothing, sizeof nothing) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     Error error = cannot("make mounts private");
     error.code = Errc::unsupported;
     return error;
