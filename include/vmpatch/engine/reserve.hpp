@@ -9,7 +9,7 @@ namespace vmpatch::engine {
 /// file system that is full. Whole or absent; one that is there is left as it is. Errc::refused: there is no room for it.
 Result<void> make_reserve(const Places& places);
 
-/// For whoever must end a run: what is recorded from now on has that room. False: there was none. The next commit makes it again.
+/// For whoever must end a run: what is recorded from now on has that room. False: there was none. The next run makes it again.
 bool give_back_reserve(const Places& places);
 
 /// The error comes from a file system, or a quota, that is full.
