@@ -98,11 +98,11 @@ Result<void> Run::check_space() const {
 Result<void> Run::check_going_on() const {
   VMPATCH_CHECK(check_interruption());
   // The estimate may have been too small, or somebody else fills the disk. Some of the reserve is left to end the run with.
-  const auto floor = std::min<std::uint64_t>(environment_.space_reserve / 4, 256U << 20U);
+  const auto floor = std::clamp<std::uint64_t>(environment_.space_reserve / 4, 1U << 20U, 256U << 20U);
   VMPATCH_TRY(const auto room, free_space(environment_.places.runs));
   if (room >= floor) return {};
-  return fail(Errc::failed, "{} are free for the overlay in {}, less than a quarter of the reserve of {}: ended before the disk is full; make room or use another --state-dir",
-              format_size(room), environment_.places.runs.string(), format_size(environment_.space_reserve));
+  return fail(Errc::failed, "{} are free for the overlay in {}, less than {} (space_reserve is {}): ended before the disk is full; make room or use another --state-dir",
+              format_size(room), environment_.places.runs.string(), format_size(floor), format_size(environment_.space_reserve));
 }
 
 // The overlay needs no right to write the image, the commit does: ask before the work, not at the point of no return.
@@ -175,6 +175,8 @@ Result<void> Run::patch() {
   VMPATCH_TRY(auto guest, environment_.opener.open_write(request));
   VMPATCH_TRY(auto patched, patch_guest(environment_, job_, machine_, *assessment_.facts, *guest, payload_disk_.has_value(), *log_));
   guest.reset();
+  // What the guest's kernel wrote late and could not, no program of it was told of.
+  VMPATCH_CHECK(check_going_on());
   report_.kept_conffiles = std::move(patched.kept_conffiles);
   report_.put_back = std::move(patched.put_back);
   VMPATCH_CHECK(remove_exports("-write"));
