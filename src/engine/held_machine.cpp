@@ -93,8 +93,13 @@ Result<std::vector<std::string>> look_at_users(const Environment& environment, c
 }  // namespace
 
 Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked) {
-  VMPATCH_TRY(const auto now, environment.reread(machine));
-  return check_dormant(environment, now, locked);
+  const auto deadline = std::chrono::steady_clock::now() + longest_vain_start;
+  for (;;) {
+    VMPATCH_TRY(const auto now, environment.reread(machine));
+    const bool starts = now.state == inventory::State::paused && machine.state != inventory::State::paused;
+    if (!starts || std::chrono::steady_clock::now() > deadline) return check_dormant(environment, now, locked);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
 }
 
 Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
@@ -135,7 +140,7 @@ Result<void> HeldMachine::check_alone() const {
   return {};
 }
 
-Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine) const {
+Result<void> HeldMachine::look_alone(const Environment& environment, const inventory::Machine& machine) const {
   VMPATCH_CHECK(check_alone());
   VMPATCH_TRY(const auto now, environment.reread(machine));
   if (now.state == inventory::State::paused) {
@@ -144,10 +149,10 @@ Result<void> HeldMachine::check_alone(const Environment& environment, const inve
   return check_dormant(environment, now, disks_);
 }
 
-Result<void> HeldMachine::check_stayed_alone(const Environment& environment, const inventory::Machine& machine) const {
+Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine) const {
   const auto deadline = std::chrono::steady_clock::now() + longest_vain_start;
   for (;;) {
-    auto alone = check_alone(environment, machine);
+    auto alone = look_alone(environment, machine);
     if (alone || alone.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return alone;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }

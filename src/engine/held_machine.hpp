@@ -27,17 +27,17 @@ class HeldMachine {
   [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
   /// As they are now.
   [[nodiscard]] Result<Identities> identify_again() const { return identify(disks_); }
-  /// Just before the first write: what take() looked at still is so, and nobody else has come, though his program heeds none of our locks.
-  /// Errors: those of check_unchanged(); busy: somebody uses the disks, or tries to.
+  /// Before the first write and after the last one: what take() looked at still is so, and nobody else has come, though his program heeds
+  /// none of our locks. Whoever only tries, as a start that our locks forbid, is given 10 s to fail.
+  /// Errors: those of check_unchanged(); busy: somebody uses the disks, or still tries to.
   [[nodiscard]] Result<void> check_alone(const Environment& environment, const inventory::Machine& machine) const;
-  /// After the last one: the same, of whoever only tried and failed being given the time to.
-  [[nodiscard]] Result<void> check_stayed_alone(const Environment& environment, const inventory::Machine& machine) const;
   /// The same for take_again().
   [[nodiscard]] Result<void> check_alone(const Environment& environment, const ledger::Run& run, const std::vector<RecordedDisk>& recorded) const;
 
  private:
   HeldMachine() = default;
   [[nodiscard]] Result<void> check_alone() const;
+  [[nodiscard]] Result<void> look_alone(const Environment& environment, const inventory::Machine& machine) const;
   std::vector<OpenDisk> disks_;
   std::vector<image::ChainLock> locks_;
   Identities identities_;
@@ -45,7 +45,7 @@ class HeldMachine {
 };
 
 /// Under locks: reads the machine again from its source. Errors: refused (with every obstacle: it is not dormant any more, say), busy (its
-/// disks are no longer the locked ones).
+/// disks are no longer the locked ones). A start that the locks forbid is given 10 s to fail.
 Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked);
 
 }  // namespace vmpatch::engine
