@@ -1,5 +1,5 @@
 #pragma once
-// The recipe model (DESIGN §6).
+// The recipe model: what a signed recipe may say, parsed.
 
 #include <cstdint>
 #include <map>
