@@ -33,9 +33,6 @@ Result<void> check_dormant(const Environment& environment, const inventory::Mach
   return check_same_disks(now, locked, environment.allowed_dirs);
 }
 
-/// A start that QEMU's locks or a hook forbid shows as a paused machine, and as a reader, until it has failed.
-constexpr std::chrono::seconds longest_vain_start{10};
-
 /// The QEMU of a killed process ends a moment after it: its descriptor still says that the disk is being written.
 Result<image::ChainLock> lock_when_free(const image::Chain& chain) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -93,7 +90,8 @@ Result<std::vector<std::string>> look_at_users(const Environment& environment, c
 }  // namespace
 
 Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked) {
-  const auto deadline = std::chrono::steady_clock::now() + longest_vain_start;
+  // A start that QEMU's locks or a hook forbid shows as a paused machine, and as a reader, until it has failed.
+  const auto deadline = std::chrono::steady_clock::now() + HeldMachine::after_writing;
   for (;;) {
     VMPATCH_TRY(const auto now, environment.reread(machine));
     const bool starts = now.state == inventory::State::paused && machine.state != inventory::State::paused;
@@ -149,8 +147,8 @@ Result<void> HeldMachine::look_alone(const Environment& environment, const inven
   return check_dormant(environment, now, disks_);
 }
 
-Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine) const {
-  const auto deadline = std::chrono::steady_clock::now() + longest_vain_start;
+Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine, std::chrono::seconds patience) const {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
     auto alone = look_alone(environment, machine);
     if (alone || alone.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return alone;

@@ -90,9 +90,9 @@ class Rollback {
   }
 
   CommitProtocol::Alone alone() const {
-    return [this] { return stayed_alone(); };
+    return [this] { return held_->check_alone(environment_, machine_, HeldMachine::before_writing); };
   }
-  Result<void> stayed_alone() const { return held_->check_alone(environment_, machine_); }
+  Result<void> stayed_alone() const { return held_->check_alone(environment_, machine_, HeldMachine::after_writing); }
 
   Result<void> phases() {
     VMPATCH_CHECK(record_.create());
@@ -236,7 +236,7 @@ class Rollback {
     if (state == RunState::committed) return needs_recovery(error);
     if (state != RunState::committing) return end_unwritten(error);
     step("the rollback failed: putting the present content back");
-    const auto back = go_back(environment_, record_, staged_, alone(), {scratch_->path() / "back", log_.get()}, progress(), written_, error);
+    const auto back = go_back(environment_, record_, staged_, [this] { return stayed_alone(); }, {scratch_->path() / "back", log_.get()}, progress(), written_, error);
     return back.unwritten ? end_unwritten(back.error) : back.error.in(fmt::format("rollback of run {}", original_.id));
   }
 

@@ -188,7 +188,7 @@ Result<void> Run::verify() {
 }
 
 CommitProtocol::Alone Run::alone() const {
-  return [this] { return stayed_alone(); };
+  return [this] { return held_->check_alone(environment_, machine_, HeldMachine::before_writing); };
 }
 
 image::Progress Run::progress() const {
@@ -228,7 +228,7 @@ Error Run::end_failed(const Error& error) {
   log_->error("{}", error.message);
   if (state == RunState::committed) return needs_recovery(error);
   step("the commit failed: putting the old content back");
-  const auto back = go_back(environment_, record_, staged_, alone(), {scratch_->path() / "back", log_fd_.get()}, progress(), written_, error);
+  const auto back = go_back(environment_, record_, staged_, [this] { return stayed_alone(); }, {scratch_->path() / "back", log_fd_.get()}, progress(), written_, error);
   if (back.unwritten) return end_unwritten(back.error);
   log_->error("{}", back.error.message);
   return back.error.in(fmt::format("machine {}", escape_untrusted(machine_.name)));

@@ -33,7 +33,7 @@ class Run {
   image::Progress progress() const;
   /// Looks again whether nobody else uses the machine: before writing, and after.
   CommitProtocol::Alone alone() const;
-  Result<void> stayed_alone() const { return held_->check_alone(environment_, machine_); }
+  Result<void> stayed_alone() const { return held_->check_alone(environment_, machine_, HeldMachine::after_writing); }
   void step(std::string_view text) { environment_.observer.step(machine_, text); }
 
   const Environment& environment_;
