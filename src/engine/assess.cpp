@@ -5,9 +5,8 @@ namespace vmpatch::engine {
 namespace {
 
 Result<void> ask_guest(const Environment& environment, const Job& job, Reading& reading, Assessment& assessment,
-                       std::vector<std::string>& unmet) {
-  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
-  unmet = std::move(findings.unmet);
+                       Findings& findings) {
+  VMPATCH_TRY(findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
   assessment.facts = reading.facts();
   VMPATCH_TRY(assessment.identities, identify(reading.disks()));
   return reading.finish();
@@ -18,20 +17,20 @@ Result<void> ask_guest(const Environment& environment, const Job& job, Reading& 
 Result<Assessment> assess_fully(const Environment& environment, const Job& job, const inventory::Machine& machine) {
   Assessment assessment;
   auto obstacles = inventory::write_obstacles(machine);
-  std::vector<std::string> unmet;
+  Findings findings;
   if (obstacles.empty()) {
     environment.observer.step(machine, "reading the guest");
     auto opened = Reading::open(environment, machine);
     // A guest that is not fit to be read is an answer like the other obstacles, not the end of the plan.
     if (!opened && opened.error().code != Errc::refused) return opened.error();
     if (opened) {
-      VMPATCH_CHECK(ask_guest(environment, job, *opened, assessment, unmet));
+      VMPATCH_CHECK(ask_guest(environment, job, *opened, assessment, findings));
     } else {
       obstacles.push_back(opened.error().message);
     }
   }
   assessment.plan = plan::make_plan(job.recipe.get(), job.recipe.digest(), job.packages,
-                                    {machine, obstacles, assessment.facts, unmet});
+                                    {machine, obstacles, assessment.facts, findings.unmet, findings.refused, findings.removals});
   return assessment;
 }
 

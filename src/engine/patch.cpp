@@ -3,27 +3,30 @@
 #include "engine/steps/step.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/uuid.hpp"
 
 namespace vmpatch::engine {
 namespace {
 
 constexpr const char* policy_path = "/usr/sbin/policy-rc.d";
-constexpr const char* policy_saved = "/usr/sbin/policy-rc.d.vm-patch-saved";
 
-/// invoke-rc.d and deb-systemd-invoke ask this script; 101 means "must not be done" (invoke-rc.d(8)).
-Result<void> forbid_services(guest::WritableGuest& guest) {
+/// invoke-rc.d and deb-systemd-invoke ask this script; 101 means "must not be done" (invoke-rc.d(8)). Value: where the guest's own one is
+/// meanwhile, "" = it has none.
+Result<std::string> forbid_services(guest::WritableGuest& guest) {
   const auto old = guest.lstat(policy_path);
   if (!old && old.error().code != Errc::not_found) return old.error();
-  if (old) VMPATCH_CHECK(guest.rename(policy_path, policy_saved));
-  VMPATCH_CHECK(guest.write(policy_path, "#!/bin/sh\nexit 101\n"));
-  return guest.chmod(policy_path, 0755);
+  std::string saved;
+  if (old) {
+    saved = std::string(policy_path) + ".vm-patch-" + random_uuid();
+    VMPATCH_CHECK(guest.rename(policy_path, saved));
+  }
+  VMPATCH_CHECK(guest.put_file(policy_path, {"#!/bin/sh\nexit 101\n", {}}, {0755, 0, 0}));
+  return saved;
 }
 
-Result<void> allow_services(guest::WritableGuest& guest) {
+Result<void> allow_services(guest::WritableGuest& guest, const std::string& saved) {
   VMPATCH_CHECK(guest.remove(policy_path));
-  const auto saved = guest.lstat(policy_saved);
-  if (!saved && saved.error().code != Errc::not_found) return saved.error();
-  return saved ? guest.rename(policy_saved, policy_path) : Result<void>();
+  return saved.empty() ? Result<void>() : guest.rename(saved, policy_path);
 }
 
 /// Where dpkg leaves the package's version of a conffile that the admin had changed.
@@ -55,9 +58,9 @@ Result<Patched> patch_guest(const Environment& environment, const Job& job, cons
   if (has_payloads) {
     VMPATCH_TRY(payload_dir, guest.mount_payloads());
   }
-  VMPATCH_CHECK(forbid_services(guest));
+  VMPATCH_TRY(const auto own_policy, forbid_services(guest));
   VMPATCH_CHECK(do_steps(environment, job, machine, {guest, job, environment.payloads, before, payload_dir, log}));
-  VMPATCH_CHECK(allow_services(guest));
+  VMPATCH_CHECK(allow_services(guest, own_policy));
   if (has_payloads) VMPATCH_CHECK(guest.unmount_payloads());
 
   Patched patched;

@@ -4,15 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/findings.hpp"
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
-
-/// Outcome of asking: `unmet` names what does not hold, `held` what does (one line each, safe for a terminal).
-struct Findings {
-  std::vector<std::string> unmet;
-  std::vector<std::string> held;
-};
 
 Result<Findings> ask_steps_and_checks(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,
                                       const guest::Facts& facts);

@@ -46,6 +46,17 @@ disk_do "$disk?offset=$root" "symlink /etc/systemd/system/fstrim.timer /dev/null
   "write $WORK/obsolete /etc/obsolete.conf" "rm /etc/ssh/sshd_config" "write $WORK/sshd_config.new /etc/ssh/sshd_config"
 expect_same "the mask" /dev/null "$(target /etc/systemd/system/fstrim.timer)"
 
+title "prepare: an account that would be root, links of root in the way, a folder to remove"
+echo 'umask 022' >"$WORK/profile"
+disk_do "$disk?offset=$root" "mkdir /home/alice" "write $WORK/profile /home/alice/.profile" "symlink /home/alice/.profile.vm-patch-new /etc/shadow" \
+  "symlink /home/alice/app /usr/local" "rmdir /var/tmp" "symlink /var/tmp /tmp" "mkdir /srv/www" "write $WORK/obsolete /srv/www/old.html" \
+  "symlink /var/www /srv/www" "mkdir /opt/old" "mkdir /opt/old/deep" "write $WORK/obsolete /opt/old/deep/one" "write $WORK/obsolete /opt/old/two"
+for path in /home/alice /home/alice/.profile /home/alice/.profile.vm-patch-new /home/alice/app; do
+  disk_do "$disk?offset=$root" "set_inode_field $path uid 1000" "set_inode_field $path gid 1000"
+done
+disk_do "$disk?offset=$root" "set_inode_field /home/alice/.profile mode 0100600"
+shadow=$(attributes /etc/shadow)
+
 printf 'tool\0\377\n' >"$pay/tool"
 mkdir -p "$WORK/tree/app/lib"
 echo 'version 2' >"$WORK/tree/app/lib/version"
@@ -76,6 +87,9 @@ steps:
   - file: {path: /usr/local/lib/new/folder/tool, payload: tool, mode: "4755"}
   - file: {path: /etc/obsolete.conf, absent: true}
   - file: {path: /etc/sysctl.d/50-app.conf, content: "kernel.panic = 5\n"}
+  - file: {path: /home/alice/.profile, content: "umask 077\n"}
+  - file: {path: /var/www/old.html, absent: true}
+  - file: {path: /opt/old, absent: true, folder: true}
   - edit: {path: /etc/ssh/sshd_config, lens: sshd, set: {PermitRootLogin: "no", MaxAuthTries: "3"}, remove: [X11Forwarding, ListenAddress]}
   - edit: {path: /etc/sysctl.d/50-app.conf, lens: sysctl, set: {kernel.panic: "10"}}
   - service: {name: ssh.socket, state: masked}
@@ -100,6 +114,7 @@ expect_text "$OUT" 'unit ssh.socket is not masked'
 expect_text "$OUT" 'PermitRootLogin is not set, wanted .no.'
 expect_text "$OUT" 'ListenAddress is still set'
 expect_text "$OUT" '/etc/sysctl.d/50-app.conf is absent'
+expect_text "$OUT" 'folder /opt/old with 2 files in 2 folders'
 expect_no_text "$ERR" 'starting an appliance'
 
 title "apply of steps of every kind: patched, and the guest's text does not reach the terminal raw"
@@ -138,10 +153,21 @@ expect_same "firstboot unit" $units/vm-patch-firstboot.service "$(target $units/
 content $units/vm-patch-firstboot.service >"$OUT"
 expect_text "$OUT" '^ExecStart=/bin/sh'
 
+title "the account's trap caught nothing, and root's links were followed"
+expect_same "the account's file" "umask 077" "$(content /home/alice/.profile)"
+expect_same attributes "regular 0600 1000 1000" "$(attributes /home/alice/.profile)"
+expect_same "the end of the trap" "$shadow" "$(attributes /etc/shadow)"
+expect_same "the trap" /etc/shadow "$(target /home/alice/.profile.vm-patch-new)"
+expect_same "file behind root's link" absent "$(attributes /srv/www/old.html)"
+expect_same "the link" /srv/www "$(target /var/www)"
+expect_same "the folder" absent "$(attributes /opt/old)"
+
 title "nothing of the patch itself is left in the guest"
 expect_same policy-rc.d absent "$(attributes /usr/sbin/policy-rc.d)"
-debugfs -R "ls -p /var/tmp" "$disk?offset=$root" >"$OUT" 2>/dev/null
-expect_no_text "$OUT" 'vm-patch'
+for folder in /tmp / /home/alice /usr/local/bin /var/lib/vm-patch/firstboot.d; do
+  debugfs -R "ls -p $folder" "$disk?offset=$root" >"$OUT" 2>/dev/null
+  expect_no_text "$OUT" '/(\.vm-patch-|vm-patch-run)'
+done
 debugfs -R "ls -p /run" "$disk?offset=$root" >"$OUT" 2>/dev/null
 expect_no_text "$OUT" 'vm-patch'
 
@@ -177,6 +203,28 @@ broken "rm /etc/ssh/sshd_config" '/etc/ssh/sshd_config is absent$'
 broken "rm /var/lib/migrated" '/var/lib/migrated is absent$'
 broken "symlink $units/timers.target.wants/apt-daily.timer /lib/systemd/system/apt-daily.timer" 'unit apt-daily.timer is not disabled$'
 broken "write $WORK/changed /etc/obsolete.conf" '/etc/obsolete.conf is there$'
+
+# refused NAME STEPS REGEX: a recipe of these steps is refused by plan and apply before an appliance, and does not hold.
+refused() {
+  { head_of "$1"; printf 'steps:\n%s\n' "$2"; } >"$WORK/$1.yaml"
+  sign "$1"
+  local recipe=(-a "$disk" --format raw -r "$WORK/$1.vmpatch")
+  expect_exit 4 vm-patch plan "${recipe[@]}"
+  expect_text "$OUT" "$3"
+  expect_exit 4 vm-patch apply "${recipe[@]}" --yes
+  expect_exit 3 vm-patch verify "${recipe[@]}"
+  expect_text "$OUT" "not met: .*$3"
+}
+title "what an account's link leads to is neither written nor believed, though it has the wanted content"
+echo good >"$WORK/good.txt"
+disk_do "$disk?offset=$root" "write $WORK/good.txt /usr/local/app.conf"
+runs=$(find "$WORK/state/logs" -name '*.log' | wc -l)
+refused steps-link '  - file: {path: /home/alice/app/app.conf, content: "good\n"}' '/home/alice/app is a symbolic link that others than root control'
+refused steps-gone '  - file: {path: /home/alice/app/none, absent: true}' '/home/alice/app is a symbolic link'
+refused steps-edit '  - edit: {path: /home/alice/app/app.conf, lens: hosts, set: {1/alias: x}}' '/home/alice/app is a symbolic link'
+refused steps-folder '  - file: {path: /srv/www, absent: true}' '/srv/www is a folder, and the recipe would remove a file'
+refused steps-file '  - file: {path: /usr/local/app.conf, absent: true, folder: true}' '/usr/local/app.conf is a file, and the recipe would remove a folder'
+expect_same "runs" "$runs" "$(find "$WORK/state/logs" -name '*.log' | wc -l)"
 
 # One recipe, three guests: /etc/mode tells the script what to do, so that the three runs share one command.
 cat >"$pay/mode.sh" <<'SCRIPT'

@@ -66,6 +66,7 @@ std::string format_plan(const plan::Plan& plan, bool verbose) {
   text += list("steps", plan.steps);
   if (!plan.packages.empty()) text += fmt::format("  packages ({}):\n{}", plan.packages.size(), format_packages(plan.packages));
   text += list("left alone", plan.skipped);
+  text += list("removed", plan.removals);
   if (verbose) text += list("not yet true", plan.pending);
   text += fmt::format("  needs up to {} in the state directory\n", format_size(plan.space_needed));
   return text;

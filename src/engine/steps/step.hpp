@@ -32,7 +32,5 @@ std::map<std::string, std::string> quiet_environment();
 /// Runs, logs the output, and makes a non-zero exit an error that carries the last lines.
 Result<void> run_in_guest(const StepContext& context, const std::vector<std::string>& argv, Seconds timeout,
                           std::string_view what);
-/// Writes a payload from the store into the guest (new file, then rename), with a mode.
-Result<void> place_payload(const StepContext& context, const std::string& payload, const std::string& path, unsigned mode);
 
 }  // namespace vmpatch::engine
