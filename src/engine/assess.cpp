@@ -1,12 +1,14 @@
 #include "engine/assessment.hpp"
+#include "engine/placed_scripts.hpp"
 #include "engine/unmet.hpp"
 
 namespace vmpatch::engine {
 namespace {
 
-Result<void> ask_guest(const Environment& environment, const Job& job, Reading& reading, Assessment& assessment,
-                       Findings& findings) {
-  VMPATCH_TRY(findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
+Result<void> ask_guest(const Environment& environment, const Job& job, const inventory::Machine& machine, Reading& reading,
+                       Assessment& assessment, Findings& findings) {
+  VMPATCH_TRY(const auto placed, placed_scripts(environment, job, machine, reading.disks()));
+  VMPATCH_TRY(findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts(), &placed));
   assessment.facts = reading.facts();
   VMPATCH_TRY(assessment.identities, identify(reading.disks()));
   return reading.finish();
@@ -24,7 +26,7 @@ Result<Assessment> assess_fully(const Environment& environment, const Job& job, 
     // A guest that is not fit to be read is an answer like the other obstacles, not the end of the plan.
     if (!opened && opened.error().code != Errc::refused) return opened.error();
     if (opened) {
-      VMPATCH_CHECK(ask_guest(environment, job, *opened, assessment, findings));
+      VMPATCH_CHECK(ask_guest(environment, job, machine, *opened, assessment, findings));
     } else {
       obstacles.push_back(opened.error().message);
     }

@@ -38,39 +38,42 @@ std::vector<std::string> left_beside(const Job& job) {
   return paths;
 }
 
-Result<void> do_steps(const Environment& environment, const Job& job, const inventory::Machine& machine,
-                      const StepContext& context) {
-  const auto& steps = job.recipe.get().steps;
+Result<void> do_steps(const PatchContext& context, const StepContext& step_context) {
+  const auto& steps = context.job.recipe.get().steps;
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    environment.observer.step(machine, fmt::format("step {} of {}: {}", i + 1, steps.size(), recipe::summarize(steps[i])));
-    VMPATCH_CHECK(apply_step(context, steps[i]));
+    context.environment.observer.step(context.machine, fmt::format("step {} of {}: {}", i + 1, steps.size(), recipe::summarize(steps[i])));
+    VMPATCH_CHECK(apply_step(step_context, steps[i]));
   }
   return {};
 }
 
-}  // namespace
-
-Result<Patched> patch_guest(const Environment& environment, const Job& job, const inventory::Machine& machine,
-                            const guest::Facts& before, guest::WritableGuest& guest, bool has_payloads, Log& log) {
-  const auto beside = left_beside(job);
-  VMPATCH_TRY(const auto beside_before, guest.digests(beside));
+/// With services kept from starting, and the payload disk in the guest.
+Result<void> do_all(const PatchContext& context, guest::WritableGuest& guest) {
   std::string payload_dir;
-  if (has_payloads) {
+  if (context.has_payloads) {
     VMPATCH_TRY(payload_dir, guest.mount_payloads());
   }
   VMPATCH_TRY(const auto own_policy, forbid_services(guest));
-  VMPATCH_CHECK(do_steps(environment, job, machine, {guest, job, environment.payloads, before, payload_dir, log}));
+  const StepContext step_context{guest, context.job, context.environment.payloads, context.before, context.placed, payload_dir, context.log};
+  VMPATCH_CHECK(do_steps(context, step_context));
   VMPATCH_CHECK(allow_services(guest, own_policy));
-  if (has_payloads) VMPATCH_CHECK(guest.unmount_payloads());
+  return context.has_payloads ? guest.unmount_payloads() : Result<void>();
+}
 
+}  // namespace
+
+Result<Patched> patch_guest(const PatchContext& context, guest::WritableGuest& guest) {
+  const auto beside = left_beside(context.job);
+  VMPATCH_TRY(const auto beside_before, guest.digests(beside));
   Patched patched;
+  VMPATCH_CHECK(do_all(context, guest));
   VMPATCH_TRY(const auto beside_after, guest.digests(beside));
   for (std::size_t i = 0; i < beside.size(); ++i) {
     if (beside_after[i] && beside_after[i] != beside_before[i]) {
       patched.kept_conffiles.push_back(beside[i].substr(0, beside[i].size() - std::string_view(".dpkg-dist").size()));
     }
   }
-  environment.observer.step(machine, "checking the file systems");
+  context.environment.observer.step(context.machine, "checking the file systems");
   VMPATCH_CHECK(guest.check_file_systems());
   VMPATCH_CHECK(guest.finish());
   return patched;

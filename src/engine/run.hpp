@@ -4,6 +4,7 @@
 #include "engine/assessment.hpp"
 #include "engine/attest.hpp"
 #include "engine/commit.hpp"
+#include "engine/placed_scripts.hpp"
 #include "engine/run_record.hpp"
 
 namespace vmpatch::engine {
@@ -41,6 +42,7 @@ class Run {
   Time started_;
   Json satisfied_;
   Earlier earlier_;  ///< what held before
+  PlacedScripts placed_;
   UniqueFd log_fd_;
   std::optional<FileLog> log_;
   std::optional<Scratch> scratch_;

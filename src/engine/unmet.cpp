@@ -14,8 +14,9 @@ std::string any_augeas_node(const std::string& node) { return "self::*[" + node 
 /// Asks one guest, one recipe; collects findings.
 class Questioner {
  public:
-  Questioner(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts)
-      : job_(job), recipe_(job.recipe.get()), payloads_(payloads), guest_(guest), facts_(facts) {}
+  Questioner(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts,
+             const std::set<Digest>* placed)
+      : job_(job), recipe_(job.recipe.get()), payloads_(payloads), guest_(guest), facts_(facts), placed_(placed) {}
   Questioner(const Questioner&) = delete;
   Questioner& operator=(const Questioner&) = delete;
 
@@ -112,12 +113,13 @@ class Questioner {
     recipe::check::File check;
     check.path = firstboot_script(step);
     check.sha256 = recipe_.find_payload(step.payload)->sha256;
-    // A script that ran at the first boot is set aside by the unit; that counts as done.
+    // A script that ran at the first boot is set aside by the unit; that counts as done where we placed it.
     VMPATCH_TRY(const bool done, firstboot_has_run(guest_, step, *check.sha256));
-    if (done) {
+    if (done && (placed_ == nullptr || placed_->contains(*check.sha256))) {
       note(true, fmt::format("{} has run", check.path));
       return {};
     }
+    if (done) note(false, fmt::format("{}.done was left by no run of this machine, and does not count", check.path));
     VMPATCH_CHECK(files_.ask_written(check));
     recipe::check::File unit;  // there is enough: a later version of this program may word it differently
     unit.path = firstboot_unit_path;
@@ -143,9 +145,10 @@ class Questioner {
   }
 
   Result<void> ask_check(const recipe::check::Service& check) {
-    VMPATCH_TRY(const auto unit, read_unit(guest_, check.name));
-    const bool met = holds(unit, check.state);
-    note(met, fmt::format("unit {} is {}{}", check.name, met ? "" : "not ", word(check.state)));
+    VMPATCH_TRY(const auto unit, read_unit(guest_, facts_, check.name));
+    const auto why = not_in_state(unit, check.state);
+    note(!why, why ? fmt::format("unit {} is not {}: {}", check.name, word(check.state), *why)
+                   : fmt::format("unit {} is {}", check.name, word(check.state)));
     return {};
   }
 
@@ -156,6 +159,7 @@ class Questioner {
   const recipe::PayloadStore& payloads_;
   guest::Guest& guest_;
   const guest::Facts& facts_;
+  const std::set<Digest>* placed_;
   Findings findings_;
   FileQuestions files_{guest_, findings_};
 };
@@ -172,8 +176,8 @@ Result<bool> firstboot_has_run(guest::Guest& guest, const recipe::step::Firstboo
 }
 
 Result<Findings> ask_steps_and_checks(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,
-                                      const guest::Facts& facts) {
-  return Questioner(job, payloads, guest, facts).ask();
+                                      const guest::Facts& facts, const std::set<Digest>* placed) {
+  return Questioner(job, payloads, guest, facts, placed).ask();
 }
 
 }  // namespace vmpatch::engine

@@ -76,7 +76,8 @@ std::vector<std::string> check_boot(const guest::Facts& before, const guest::Fac
 }
 
 Result<Proof> prove(const Job& job, const recipe::PayloadStore& payloads, const plan::Plan& plan,
-                    const guest::Facts& before, guest::Guest& guest, const guest::Facts& after) {
+                    const guest::Facts& before, guest::Guest& guest, const guest::Facts& after,
+                    const std::set<Digest>& placed) {
   Proof proof;
   check_database(plan, after, proof);
 
@@ -86,7 +87,7 @@ Result<Proof> prove(const Job& job, const recipe::PayloadStore& payloads, const 
   proof.checks.insert(proof.checks.end(), compared.begin(), compared.end());
   proof.kind = delivered.proof();
 
-  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, payloads, guest, after));
+  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, payloads, guest, after, &placed));
   proof.failures.insert(proof.failures.end(), findings.unmet.begin(), findings.unmet.end());
   proof.checks.insert(proof.checks.end(), findings.held.begin(), findings.held.end());
 

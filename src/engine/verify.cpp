@@ -1,6 +1,7 @@
 #include "engine/attest.hpp"
 #include "engine/delivered.hpp"
 #include "engine/disks.hpp"
+#include "engine/placed_scripts.hpp"
 #include "engine/prove_again.hpp"
 #include "engine/run_record.hpp"
 #include "engine/unmet.hpp"
@@ -37,9 +38,10 @@ Result<void> check_no_run(const Environment& environment, const inventory::Machi
   return {};
 }
 
-Result<VerifyReport> ask(const Environment& environment, const Job& job, Reading& reading) {
+Result<VerifyReport> ask(const Environment& environment, const Job& job, const inventory::Machine& machine, Reading& reading) {
   VerifyReport report;
-  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
+  VMPATCH_TRY(const auto placed, placed_scripts(environment, job, machine, reading.disks()));
+  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts(), &placed));
   report.unmet = std::move(findings.unmet);
   report.checks = std::move(findings.held);
   const auto unfit = plan::applicability(job.recipe.get(), reading.facts());
@@ -68,7 +70,7 @@ Result<VerifyReport> verify(const Environment& environment, const Job& job, cons
   VMPATCH_CHECK(check_no_run(environment, machine));
   environment.observer.step(machine, "reading the guest");
   VMPATCH_TRY(auto reading, Reading::open(environment, machine));
-  VMPATCH_TRY(auto report, ask(environment, job, reading));
+  VMPATCH_TRY(auto report, ask(environment, job, machine, reading));
   const bool holds = report.applicable && report.unmet.empty();
   ProvenAgain again;
   if (holds) {

@@ -158,6 +158,7 @@ Result<Step> parse_firstboot(const YamlNode& node, PayloadUse& payloads) {
   step::Firstboot step;
   VMPATCH_TRY(const YamlNode payload, map.require("payload"));
   VMPATCH_TRY(step.payload, payloads.read(payload));
+  if (step.payload.ends_with(".done")) return payload.error("a firstboot script of that name would never run: '.done' marks those that have run");
   VMPATCH_CHECK(map.finish());
   return Step(std::move(step));
 }

@@ -195,13 +195,13 @@ broken() {
 }
 title "what is broken afterwards: verify ends with 3 and names exactly that"
 echo changed >"$WORK/changed"
-broken "rm /etc/systemd/system/ssh.socket" 'unit ssh.socket is not masked$'
+broken "rm /etc/systemd/system/ssh.socket" 'unit ssh.socket is not masked: it has its unit file$'
 broken "rm /opt/app/current" '/opt: 4 of 5 members of app.tar.gz are in place; not /opt/app/current$'
 broken "rm $units/vm-patch-firstboot.service" "$units/vm-patch-firstboot.service is absent\$"
 broken "set_inode_field /etc/motd.d/10-patched gid 0" '/etc/motd.d/10-patched belongs to group 0, wanted adm$'
 broken "rm /etc/ssh/sshd_config" '/etc/ssh/sshd_config is absent$'
 broken "rm /var/lib/migrated" '/var/lib/migrated is absent$'
-broken "symlink $units/timers.target.wants/apt-daily.timer /lib/systemd/system/apt-daily.timer" 'unit apt-daily.timer is not disabled$'
+broken "symlink $units/timers.target.wants/apt-daily.timer /lib/systemd/system/apt-daily.timer" 'unit apt-daily.timer is not disabled: it is started by .*/timers.target.wants/apt-daily.timer$'
 broken "write $WORK/changed /etc/obsolete.conf" '/etc/obsolete.conf is there$'
 
 # refused NAME STEPS REGEX: a recipe of these steps is refused by plan and apply before an appliance, and does not hold.
@@ -225,6 +225,40 @@ refused steps-edit '  - edit: {path: /home/alice/app/app.conf, lens: hosts, set:
 refused steps-folder '  - file: {path: /srv/www, absent: true}' '/srv/www is a folder, and the recipe would remove a file'
 refused steps-file '  - file: {path: /usr/local/app.conf, absent: true, folder: true}' '/usr/local/app.conf is a file, and the recipe would remove a folder'
 expect_same "runs" "$runs" "$(find "$WORK/state/logs" -name '*.log' | wc -l)"
+
+title "a service that starts though nothing in /etc wants it is not disabled; one that is masked does not"
+# started STEP-NAME REGEX
+started() {
+  { head_of "steps-$1"; printf 'steps:\n  - service: {name: %s, state: disabled}\n' "$1"; } >"$WORK/steps-$1.yaml"
+  sign "steps-$1"
+  expect_exit 3 vm-patch verify -a "$disk" --format raw -r "$WORK/steps-$1.vmpatch"
+  expect_text "$OUT" "unit $1 is not disabled: $2"
+}
+printf '#!/bin/sh\n' >"$WORK/script"
+disk_do "$disk?offset=$root" "write $WORK/script /etc/init.d/oldie" "symlink /etc/rc2.d/S01oldie ../init.d/oldie"
+started oldie.service 'it is started by /etc/rc2.d/S01oldie$'
+started systemd-journald.service 'it is started by .*/sysinit.target.wants/systemd-journald.service'
+started apt-daily-upgrade.service 'it is started by apt-daily-upgrade.timer$'
+disk_do "$disk?offset=$root" "symlink $units/oldie.service /dev/null"
+expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/steps-oldie.service.vmpatch"
+
+title "a script that somebody else marked as run has not run"
+{
+  head_of steps-planted
+  printf 'payloads:\n%s\nsteps:\n  - firstboot: {payload: planted.sh}\nverify:\n  - file: {path: /etc/passwd}\n' \
+    "$(cp "$pay/finish.sh" "$pay/planted.sh" && payload planted.sh)"
+} >"$WORK/steps-planted.yaml"
+sign steps-planted
+disk_do "$disk?offset=$root" "write $pay/planted.sh /var/lib/vm-patch/firstboot.d/planted.sh.done"
+expect_exit 3 vm-patch verify -a "$disk" --format raw -r "$WORK/steps-planted.vmpatch"
+expect_text "$OUT" 'planted.sh.done was left by no run of this machine'
+# The unit's own mark on a script that a run has left counts.
+disk_do "$disk?offset=$root" "rm /var/lib/vm-patch/firstboot.d/finish.sh" "write $pay/finish.sh /var/lib/vm-patch/firstboot.d/finish.sh.done"
+expect_exit 3 vm-patch verify "${good[@]}"
+expect_no_text "$OUT" 'not met: .*finish.sh'
+sed -i 's/planted.sh/planted.done/' "$WORK/steps-planted.yaml"
+expect_exit 5 vm-patch recipe lint "$WORK/steps-planted.yaml"
+expect_text "$ERR" 'would never run'
 
 # One recipe, three guests: /etc/mode tells the script what to do, so that the three runs share one command.
 cat >"$pay/mode.sh" <<'SCRIPT'

@@ -1,6 +1,8 @@
 #pragma once
 // Doing a step on a guest that is open for writing. Each kind has a file; the counterpart that asks is unmet.cpp.
 
+#include <set>
+
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
@@ -10,6 +12,7 @@ struct StepContext {
   const Job& job;
   const recipe::PayloadStore& payloads;
   const guest::Facts& facts;      ///< before the patch
+  const std::set<Digest>& placed; ///< firstboot scripts that earlier runs have left
   const std::string& payload_dir; ///< where the payload disk is mounted in the guest; empty = no payloads
   Log& log;
 };

@@ -1,10 +1,8 @@
 // What is asked about files, with hostile accounts in the guest.
 #include "engine/file_questions.hpp"
 
-
-#include <gmock/gmock.h>
-
-#include "support/fake_guest.hpp"
+#include "engine/unmet.hpp"
+#include "unit/engine/proof_fixture.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -89,6 +87,32 @@ TEST_F(FileQuestionsTest, members_of_an_archive_are_not_looked_for_behind_such_a
   member.path = "other";
   ASSERT_TRUE(questions.ask_unpacked({"app.tar", "/srv/www"}, {member}));
   EXPECT_THAT(findings.unmet.back(), HasSubstr("not /srv/www/other"));
+}
+
+class FirstbootTest : public test::ProofTest {};
+
+TEST_F(FirstbootTest, a_script_that_others_marked_as_run_does_not_count) {
+  const std::string script = "#!/bin/sh\n";
+  const recipe::Payload payload{"finish.sh", sha256(script), script.size()};
+  std::size_t given = 0;
+  ASSERT_TRUE(payloads_.add(payload, [&](char* to, std::size_t size) -> Result<std::size_t> {
+    const auto got = script.copy(to, size, given);
+    given += got;
+    return got;
+  }));
+  recipe_.payloads.push_back(payload);
+  recipe_.steps.emplace_back(recipe::step::Firstboot{payload.name});
+  recipe_.verify.emplace_back(recipe::check::File{"/etc/none", true, {}, {}, {}, {}, {}});
+  guest_.add_file("/var/lib/vm-patch/firstboot.d/finish.sh.done", script);
+  const auto asked = job();
+  const std::set<Digest> nothing;
+  const std::set<Digest> placed{payload.sha256};
+  const auto planted = ask_steps_and_checks(asked, payloads_, guest_, facts_, &nothing);
+  ASSERT_TRUE(planted) << planted.error().message;
+  EXPECT_THAT(planted->unmet.front(), HasSubstr("finish.sh.done was left by no run of this machine"));
+  const auto honest = ask_steps_and_checks(asked, payloads_, guest_, facts_, &placed);
+  ASSERT_TRUE(honest) << honest.error().message;
+  EXPECT_THAT(honest->unmet, IsEmpty());
 }
 
 }  // namespace
