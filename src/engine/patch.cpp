@@ -1,5 +1,6 @@
 #include "engine/patch.hpp"
 
+#include "engine/selinux.hpp"
 #include "engine/steps/step.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -38,25 +39,32 @@ std::vector<std::string> left_beside(const Job& job) {
   return paths;
 }
 
-Result<void> do_steps(const PatchContext& context, const StepContext& step_context) {
+Result<void> do_steps(const PatchContext& context, const StepContext& step_context, bool& unlabelled) {
   const auto& steps = context.job.recipe.get().steps;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     context.environment.observer.step(context.machine, fmt::format("step {} of {}: {}", i + 1, steps.size(), recipe::summarize(steps[i])));
+    VMPATCH_TRY(const bool makes_new, makes_new_files(step_context.guest, steps[i]));
+    unlabelled = unlabelled || makes_new;
     VMPATCH_CHECK(apply_step(step_context, steps[i]));
   }
   return {};
 }
 
 /// With services kept from starting, and the payload disk in the guest.
-Result<void> do_all(const PatchContext& context, guest::WritableGuest& guest) {
+Result<void> do_all(const PatchContext& context, guest::WritableGuest& guest, Patched& patched) {
   std::string payload_dir;
   if (context.has_payloads) {
     VMPATCH_TRY(payload_dir, guest.mount_payloads());
   }
   VMPATCH_TRY(const auto own_policy, forbid_services(guest));
+  bool unlabelled = false;
   const StepContext step_context{guest, context.job, context.environment.payloads, context.before, context.placed, payload_dir, context.log};
-  VMPATCH_CHECK(do_steps(context, step_context));
+  VMPATCH_CHECK(do_steps(context, step_context, unlabelled));
   VMPATCH_CHECK(allow_services(guest, own_policy));
+  if (unlabelled) {
+    VMPATCH_TRY(const bool left, leave_relabelling(guest));
+    if (left) patched.remarks.emplace_back("SELinux labels all files anew (/.autorelabel), as new ones have none yet; that takes minutes and a restart");
+  }
   return context.has_payloads ? guest.unmount_payloads() : Result<void>();
 }
 
@@ -66,7 +74,7 @@ Result<Patched> patch_guest(const PatchContext& context, guest::WritableGuest& g
   const auto beside = left_beside(context.job);
   VMPATCH_TRY(const auto beside_before, guest.digests(beside));
   Patched patched;
-  VMPATCH_CHECK(do_all(context, guest));
+  VMPATCH_CHECK(do_all(context, guest, patched));
   VMPATCH_TRY(const auto beside_after, guest.digests(beside));
   for (std::size_t i = 0; i < beside.size(); ++i) {
     if (beside_after[i] && beside_after[i] != beside_before[i]) {

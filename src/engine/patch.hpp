@@ -8,6 +8,7 @@ namespace vmpatch::engine {
 
 struct Patched {
   std::vector<std::string> kept_conffiles;
+  std::vector<std::string> remarks;  ///< see Report
 };
 
 struct PatchContext {

@@ -10,6 +10,7 @@ Json to_json(const Report& report) {
           {"run", report.run_id},
           {"plan", plan::to_json(report.plan)},
           {"kept_conffiles", report.kept_conffiles},
+          {"remarks", report.remarks},
           {"checks", report.checks},
           {"changed_bytes", report.changed_bytes},
           {"duration_seconds", report.duration.count()},

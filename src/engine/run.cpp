@@ -161,6 +161,7 @@ Result<void> Run::patch() {
   VMPATCH_TRY(auto patched, patch_guest(context, *guest));
   guest.reset();
   report_.kept_conffiles = std::move(patched.kept_conffiles);
+  report_.remarks = std::move(patched.remarks);
   VMPATCH_CHECK(remove_exports("-write"));
   if (payload_disk_) VMPATCH_CHECK(server_->remove("payloads"));
   return record_.advance(RunState::patched);

@@ -46,16 +46,31 @@ disk_do "$disk?offset=$root" "symlink /etc/systemd/system/fstrim.timer /dev/null
   "write $WORK/obsolete /etc/obsolete.conf" "rm /etc/ssh/sshd_config" "write $WORK/sshd_config.new /etc/ssh/sshd_config"
 expect_same "the mask" /dev/null "$(target /etc/systemd/system/fstrim.timer)"
 
-title "prepare: an account that would be root, links of root in the way, a folder to remove"
+title "prepare: an account that would be root, links of root in the way, a folder to remove, labels, capabilities and ACLs"
 echo 'umask 022' >"$WORK/profile"
+echo 'SELINUX=permissive' >"$WORK/selinux"
+printf 'system_u:object_r:etc_t:s0\0' >"$WORK/label"
+printf '\1\0\0\2\0\40\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >"$WORK/capability" # cap_net_raw=ep
+python3 -c 'import struct, sys
+entries = [(1, 6, -1), (2, 4, 1000), (4, 4, -1), (16, 4, -1), (32, 4, -1)]
+sys.stdout.buffer.write(struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *e) for e in entries))' >"$WORK/acl"
+capped=/usr/local/bin/capped
 disk_do "$disk?offset=$root" "mkdir /home/alice" "write $WORK/profile /home/alice/.profile" "symlink /home/alice/.profile.vm-patch-new /etc/shadow" \
   "symlink /home/alice/app /usr/local" "rmdir /var/tmp" "symlink /var/tmp /tmp" "mkdir /srv/www" "write $WORK/obsolete /srv/www/old.html" \
-  "symlink /var/www /srv/www" "mkdir /opt/old" "mkdir /opt/old/deep" "write $WORK/obsolete /opt/old/deep/one" "write $WORK/obsolete /opt/old/two"
+  "symlink /var/www /srv/www" "mkdir /opt/old" "mkdir /opt/old/deep" "write $WORK/obsolete /opt/old/deep/one" "write $WORK/obsolete /opt/old/two" \
+  "write $WORK/obsolete $capped" "ea_set -f $WORK/capability $capped security.capability" "ea_set -f $WORK/acl $capped system.posix_acl_access" \
+  "ea_set -f $WORK/label $capped security.selinux" "ea_set -f $WORK/label /etc/ssh/sshd_config security.selinux" \
+  "write $WORK/selinux /etc/selinux/config"
 for path in /home/alice /home/alice/.profile /home/alice/.profile.vm-patch-new /home/alice/app; do
   disk_do "$disk?offset=$root" "set_inode_field $path uid 1000" "set_inode_field $path gid 1000"
 done
 disk_do "$disk?offset=$root" "set_inode_field /home/alice/.profile mode 0100600"
 shadow=$(attributes /etc/shadow)
+# attribute PATH NAME: an extended attribute in hex.
+attribute() { debugfs -R "ea_get -x $1 $2" "$disk?offset=$root" 2>/dev/null; }
+had_capability=$(attribute $capped security.capability) had_acl=$(attribute $capped system.posix_acl_access)
+had_label=$(attribute $capped security.selinux)
+for had in "$had_capability" "$had_acl" "$had_label"; do [ -n "$had" ] || failed "debugfs set no extended attribute"; done
 
 printf 'tool\0\377\n' >"$pay/tool"
 mkdir -p "$WORK/tree/app/lib"
@@ -90,6 +105,7 @@ steps:
   - file: {path: /home/alice/.profile, content: "umask 077\n"}
   - file: {path: /var/www/old.html, absent: true}
   - file: {path: /opt/old, absent: true, folder: true}
+  - file: {path: /usr/local/bin/capped, payload: tool}
   - edit: {path: /etc/ssh/sshd_config, lens: sshd, set: {PermitRootLogin: "no", MaxAuthTries: "3"}, remove: [X11Forwarding, ListenAddress]}
   - edit: {path: /etc/sysctl.d/50-app.conf, lens: sysctl, set: {kernel.panic: "10"}}
   - service: {name: ssh.socket, state: masked}
@@ -120,6 +136,7 @@ expect_no_text "$ERR" 'starting an appliance'
 title "apply of steps of every kind: patched, and the guest's text does not reach the terminal raw"
 expect_exit 0 vm-patch -v apply "${good[@]}" --yes
 expect_text "$OUT" 'patched by steps-good version 1'
+expect_text "$OUT" 'SELinux labels all files anew'
 expect_no_text "$ERR" 'starting an appliance'
 expect_no_text "$OUT" "$escape"
 expect_no_text "$ERR" "$escape"
@@ -153,7 +170,7 @@ expect_same "firstboot unit" $units/vm-patch-firstboot.service "$(target $units/
 content $units/vm-patch-firstboot.service >"$OUT"
 expect_text "$OUT" '^ExecStart=/bin/sh'
 
-title "the account's trap caught nothing, and root's links were followed"
+title "the account's trap caught nothing, root's links were followed, and what files had they keep"
 expect_same "the account's file" "umask 077" "$(content /home/alice/.profile)"
 expect_same attributes "regular 0600 1000 1000" "$(attributes /home/alice/.profile)"
 expect_same "the end of the trap" "$shadow" "$(attributes /etc/shadow)"
@@ -161,6 +178,12 @@ expect_same "the trap" /etc/shadow "$(target /home/alice/.profile.vm-patch-new)"
 expect_same "file behind root's link" absent "$(attributes /srv/www/old.html)"
 expect_same "the link" /srv/www "$(target /var/www)"
 expect_same "the folder" absent "$(attributes /opt/old)"
+content $capped | cmp - "$pay/tool"
+expect_same capability "$had_capability" "$(attribute $capped security.capability)"
+expect_same ACL "$had_acl" "$(attribute $capped system.posix_acl_access)"
+expect_same label "$had_label" "$(attribute $capped security.selinux)"
+expect_same "label of an edited file" "$had_label" "$(attribute /etc/ssh/sshd_config security.selinux)"
+expect_same "request for labels" "regular 0644 0 0" "$(attributes /.autorelabel)"
 
 title "nothing of the patch itself is left in the guest"
 expect_same policy-rc.d absent "$(attributes /usr/sbin/policy-rc.d)"

@@ -88,6 +88,7 @@ std::string format_report(const engine::Report& report, bool verbose) {
                           format_size(report.changed_bytes));
   text += format_packages(report.plan.packages);
   text += list("kept as the administrator changed them (the package's version lies beside as *.dpkg-dist)", report.kept_conffiles);
+  text += list("at its next start", report.remarks);
   if (verbose) text += list("verified", report.checks);
   text += proof + format_dropped(report.dropped);
   text += fmt::format("  run {}; {} checks held; undo with: vm-patch rollback {}\n", report.run_id, report.checks.size(),

@@ -1,6 +1,7 @@
 // What is asked about files, with hostile accounts in the guest.
 #include "engine/file_questions.hpp"
 
+#include "engine/selinux.hpp"
 #include "engine/unmet.hpp"
 #include "unit/engine/proof_fixture.hpp"
 
@@ -113,6 +114,14 @@ TEST_F(FirstbootTest, a_script_that_others_marked_as_run_does_not_count) {
   const auto honest = ask_steps_and_checks(asked, payloads_, guest_, facts_, &placed);
   ASSERT_TRUE(honest) << honest.error().message;
   EXPECT_THAT(honest->unmet, IsEmpty());
+}
+
+TEST(SeLinux, the_last_line_of_its_configuration_counts) {
+  EXPECT_FALSE(is_on(""));
+  EXPECT_FALSE(is_on("# SELINUX=enforcing\nSELINUXTYPE=targeted\n"));
+  EXPECT_FALSE(is_on("SELINUX=disabled\n"));
+  EXPECT_TRUE(is_on("SELINUX=enforcing\nSELINUXTYPE=targeted\n"));
+  EXPECT_TRUE(is_on("  SELINUX=permissive  \n"));
 }
 
 }  // namespace
