@@ -18,10 +18,22 @@ fs::path signers(const fs::path& keys) { return keys / "signers"; }
 
 bool is_default(const Places& places) { return places.attestation_key == places.keys / "attest"; }
 
+bool has_signed(const fs::path& keys) {
+  std::error_code error;
+  return fs::exists(keys / "attest.pub", error) || fs::directory_iterator(signers(keys), error) != fs::directory_iterator();
+}
+
 /// Runs side by side may both come here first: the one that loses takes the winner's key.
 Result<void> make_default(const Places& places) {
   struct stat info {};
   if (::lstat(places.attestation_key.c_str(), &info) == 0) return {};
+  // It was taken away, or another one signed until now: which key speaks for this host is not this program's to change unasked.
+  if (has_signed(places.keys) && ::lstat(places.attestation_key.c_str(), &info) != 0) {
+    return fail(Errc::refused,
+                "attestation key {0} is not there, and this host has signed before ({1}); put it back; or, to sign with a new key from now on, "
+                "run 'vm-patch key generate {0}'",
+                places.attestation_key.string(), signers(places.keys).string());
+  }
   VMPATCH_CHECK(make_dirs(places.keys, 0700));
   VMPATCH_TRY(const auto key, trust::PrivateKey::generate(trust::KeyType::ed25519));
   auto made = create_file(places.attestation_key, key.pem(), 0600);
@@ -76,7 +88,7 @@ Result<trust::PrivateKey> load_attestation_key(const Places& places) {
                 path.string());
   }
   if (!key && is_default(places) && key.error().code == Errc::failed) {
-    return fail(Errc::failed, "attestation {}; if it never was whole, remove it: a new one is made then", key.error().message);
+    return fail(Errc::failed, "attestation {}; if it never was whole, remove it: where nothing was signed yet, a new one is made", key.error().message);
   }
   if (!key) return key.error().in("attestation key");
   VMPATCH_CHECK(check_owner(path));

@@ -1,15 +1,14 @@
 #include "engine/commit.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <map>
 
 #include "engine/written_digests.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
-#include "vmpatch/core/uuid.hpp"
 #include "vmpatch/image/growth.hpp"
 
 namespace vmpatch::engine {
@@ -56,10 +55,16 @@ Result<void> sync_image(const image::OwnImage& image) {
   return fsync_dir(image.path.parent_path());
 }
 
+/// "web.undo.qcow2.lost", "….lost.2", …: what is there already stays, whoever made it and however far it came.
+fs::path free_lost_path(const RecordedDisk& disk) {
+  fs::path path = disk.undo.string() + ".lost";
+  for (int number = 2; fs::exists(fs::symlink_status(path)); ++number) path = fmt::format("{}.lost.{}", disk.undo.string(), number);
+  return path;
+}
+
 }  // namespace
 
 fs::path digests_path(const RecordedDisk& disk) { return disk.undo.string() + ".written"; }
-fs::path lost_path(const RecordedDisk& disk) { return disk.undo.string() + ".lost"; }
 
 Result<CommitProtocol::Extents> CommitProtocol::held_by(const StagedDisk& staged, const image::OwnImage& log, const std::string& name) {
   VMPATCH_TRY(const auto exported, server_.export_overlay(staged.disk.chain, log, name, false));
@@ -106,32 +111,39 @@ Result<std::uint64_t> CommitProtocol::capture_undo(const std::vector<RecordedDis
   return bytes;
 }
 
-Result<void> CommitProtocol::keep_lost(const std::vector<RecordedDisk>& recorded) {
+Result<std::vector<fs::path>> CommitProtocol::keep_lost(const std::vector<RecordedDisk>& recorded) {
+  std::vector<fs::path> kept;
   for (std::size_t i = 0; i < disks_.size(); ++i) {
     auto& staged = disks_[i];
-    const auto path = lost_path(recorded[i]);
-    if (staged.lost) {
-      // Of an earlier choice: it stays, under another name.
-      if (::rename(path.c_str(), (path.string() + "." + random_uuid().substr(0, 8)).c_str()) != 0) return errno_error(errno, path.string());
-    }
-    VMPATCH_CHECK(remove_tree(path));  // an attempt that was cut off may have left a part of it
     VMPATCH_TRY(const auto extents, held_by(staged, staged.redo, staged.disk.target + "-held"));
-    VMPATCH_TRY(staged.lost, copy_of(staged, extents, lost_path(recorded[i])));
+    kept.push_back(free_lost_path(recorded[i]));
+    VMPATCH_TRY(staged.lost, copy_of(staged, extents, kept.back()));
   }
-  return {};
+  return kept;
 }
 
 Result<void> CommitProtocol::check_room() {
-  std::map<fs::path, std::uint64_t> needed;  // by folder of the image
+  struct Needed {
+    fs::path folder;
+    std::uint64_t bytes = 0;
+  };
+  std::map<dev_t, Needed> needed;  // by file system
   for (const auto& staged : disks_) {
     VMPATCH_TRY(const auto extents, held_by(staged, staged.redo, staged.disk.target + "-held"));
     Exports exports(server_, staged.disk);
     VMPATCH_TRY(const auto content, exports.chain());
     VMPATCH_TRY(const auto growth, image::growth_of(staged.disk.chain, content, extents));
     VMPATCH_CHECK(exports.close());
-    if (growth > 0) needed[staged.disk.chain.top().path.parent_path()] += growth;
+    if (growth == 0) continue;
+    struct stat info {};
+    const auto folder = staged.disk.chain.top().path.parent_path();
+    if (::fstat(staged.disk.chain.top().fd.get(), &info) != 0) return errno_error(errno, folder.string());
+    auto& there = needed[info.st_dev];
+    there.folder = folder;
+    there.bytes += growth;
   }
-  for (const auto& [folder, bytes] : needed) {
+  for (const auto& [device, there] : needed) {
+    const auto& [folder, bytes] = there;
     VMPATCH_TRY(const auto room, free_space(folder));
     if (room >= bytes) continue;
     return fail(Errc::refused, "the images in {} may grow by {} when the patch is written, and {} are free; make room there",
@@ -211,6 +223,8 @@ Result<std::uint64_t> CommitProtocol::write_disk(const StagedDisk& staged, Direc
 }
 
 Result<std::uint64_t> CommitProtocol::write(Direction direction) {
+  VMPATCH_CHECK(alone_());
+  has_written_ = true;
   std::uint64_t bytes = 0;
   for (const auto& staged : disks_) {
     VMPATCH_TRY(const auto written, write_disk(staged, direction));

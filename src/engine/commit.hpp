@@ -3,6 +3,8 @@
 // of every block that the redo log holds, the disk may have two contents only, the redo log's and the undo image's. Cost is in
 // proportion to the change.
 
+#include <functional>
+
 #include "engine/held_machine.hpp"
 #include "vmpatch/image/extents.hpp"
 
@@ -27,8 +29,11 @@ struct Standing {
 
 class CommitProtocol {
  public:
-  CommitProtocol(image::BlockServer& server, std::vector<StagedDisk>& disks, image::Progress progress)
-      : server_(server), disks_(disks), progress_(std::move(progress)) {}
+  /// Errors while somebody else may use the disks: HeldMachine::check_alone().
+  using Alone = std::function<Result<void>()>;
+
+  CommitProtocol(image::BlockServer& server, std::vector<StagedDisk>& disks, image::Progress progress, Alone alone)
+      : server_(server), disks_(disks), progress_(std::move(progress)), alone_(std::move(alone)) {}
 
   /// Before anything is written: copies what the redo logs will overwrite into new undo images, and leaves beside each a list of
   /// digests of what will be written. Durable on return. Value: bytes.
@@ -41,12 +46,17 @@ class CommitProtocol {
   /// written before it may be zero. Errc::refused when an undo image does not cover what its redo log holds.
   Result<std::vector<Standing>> look(bool writes_may_be_lost);
 
-  /// Writes, makes durable, reads back and compares. May be repeated after a crash at any point: neither log is changed. To the old
+  /// Looks once more whether nobody else has come; then writes, makes durable, reads back and compares. May be repeated after a crash at any point: neither log is changed. To the old
   /// content only what differs is written, so that a full file system does not hinder it. Value: bytes.
   Result<std::uint64_t> write(Direction direction);
+  /// What it was made with.
+  [[nodiscard]] Result<void> check_alone() const { return alone_(); }
+  /// A byte of a disk may have been written.
+  [[nodiscard]] bool has_written() const { return has_written_; }
 
-  /// Copies the present content of what the redo logs hold beside the undo images (RECORDED.lost), durably.
-  Result<void> keep_lost(const std::vector<RecordedDisk>& recorded);
+  /// Copies the present content of what the redo logs hold beside the undo images, durably and under new names: earlier copies are not
+  /// touched. Value: the files, one a disk.
+  Result<std::vector<fs::path>> keep_lost(const std::vector<RecordedDisk>& recorded);
 
  private:
   using Extents = std::vector<image::Extent>;
@@ -61,11 +71,11 @@ class CommitProtocol {
   image::BlockServer& server_;
   std::vector<StagedDisk>& disks_;
   image::Progress progress_;
+  Alone alone_;
+  bool has_written_ = false;
 };
 
 /// Beside an undo image: what the run wrote over it.
 fs::path digests_path(const RecordedDisk& disk);
-/// Beside an undo image: what was there when an operator chose to overwrite it.
-fs::path lost_path(const RecordedDisk& disk);
 
 }  // namespace vmpatch::engine

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/own_lists.hpp"
+#include "engine/permissions.hpp"
 #include "engine/subjects.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -20,14 +21,18 @@ constexpr std::size_t most_named = 10;
 
 /// What became of one subject's files.
 struct Outcome {
-  std::size_t regular = 0;             ///< that it delivers
-  std::size_t compared = 0;            ///< of these
-  std::size_t excluded = 0;
+  /// Files, or links: that it delivers; of these.
+  struct Count {
+    std::size_t all = 0, compared = 0, excluded = 0;
+  };
+  Count files, links;
   bool by_own_lists = false;           ///< which could be read
   std::vector<std::string> different;  ///< as are the others: paths, safe for a terminal
   std::vector<std::string> unnamed;    ///< that are there, and that its own list does not name
   std::vector<std::string> present;    ///< of a package that is not installed
   std::vector<std::string> in_its_place;  ///< diverted, with something else at the path itself
+  std::vector<std::string> wider;         ///< "PATH is MODE OWNER, …": gives more away than the package says
+  std::vector<std::string> overlaid;      ///< "PATH in PLACE": diverted to where a file of another path belongs
 };
 
 /// What one package delivers at a place.
@@ -58,6 +63,14 @@ class Comparison {
         outcomes_(subjects_.size()) {}
 
   Result<Delivered> run() {
+    for (const auto& subject : subjects_) {
+      if (subject.installed != nullptr) {
+        ++result_.installed;
+      } else {
+        result_.absent.push_back(escape_untrusted(subject.name));
+      }
+    }
+    note_edited();
     if (facts_.package_manager != "dpkg") return without_dpkg();
     VMPATCH_TRY(filter_, guest::PathFilter::load(guest_));
     auto diversions = guest::load_diversions(guest_);
@@ -67,6 +80,14 @@ class Comparison {
     } else {
       result_.findings.push_back(diversions.error().message);
     }
+    auto permissions = Permissions::load(guest_);
+    if (!permissions && !is_finding(permissions.error())) return permissions.error();
+    if (permissions) {
+      permissions_ = std::move(*permissions);
+    } else {
+      result_.findings.push_back(permissions.error().message);
+    }
+    for (const auto& [path, diversion] : diversions_) at_target_[diversion.to];
     check_unique();
     debs_.resize(subjects_.size());
     for (std::size_t i = 0; i < subjects_.size(); ++i) VMPATCH_CHECK(read_payload(i));
@@ -82,6 +103,20 @@ class Comparison {
   }
 
  private:
+  /// A file step's content that a later step edits is compared in what was edited only (unmet.cpp).
+  void note_edited() {
+    const auto& steps = job_.recipe.get().steps;
+    for (auto step = steps.begin(); step != steps.end(); ++step) {
+      const auto* file = std::get_if<recipe::step::File>(&*step);
+      if (file == nullptr || file->absent || (!file->content && !file->payload)) continue;
+      const bool edited = std::any_of(step, steps.end(), [&](const auto& later) {
+        const auto* edit = std::get_if<recipe::step::Edit>(&later);
+        return edit != nullptr && edit->path == file->path;
+      });
+      if (edited) result_.weak.push_back(fmt::format("{}, of which only what a later step edits is compared", escape_untrusted(file->path)));
+    }
+  }
+
   Result<Delivered> without_dpkg() {
     for (const auto& subject : subjects_) {
       if (subject.installed == nullptr) {
@@ -126,7 +161,7 @@ class Comparison {
         if (content == contents.end()) return fail(Errc::failed, "{}: {} is a hard link to nothing", deb.name(), file.path);
         candidate.sha256 = content->second;
       }
-      if (file.kind != DebFile::Kind::symlink) ++outcomes_[index].regular;
+      ++count_of(index, file).all;
       VMPATCH_TRY(const auto place, place_of(file.path, index));
       auto& places = file.kind == DebFile::Kind::symlink ? links_ : files_;
       places[place].push_back(std::move(candidate));
@@ -134,10 +169,18 @@ class Comparison {
     return {};
   }
 
+  Outcome::Count& count_of(std::size_t index, const DebFile& file) {
+    return file.kind == DebFile::Kind::symlink ? outcomes_[index].links : outcomes_[index].files;
+  }
+
   /// Where dpkg has put it. What lies at a diverted path itself is asked about, too.
   Result<std::string> place_of(const std::string& path, std::size_t index) {
     const auto diversion = diversions_.find(path);
-    if (diversion == diversions_.end() || diversion->second.package == subjects_[index].name) return path;
+    if (diversion == diversions_.end() || diversion->second.package == subjects_[index].name) {
+      if (const auto target = at_target_.find(path); target != at_target_.end()) target->second.emplace(path, index);
+      return path;
+    }
+    at_target_[diversion->second.to].emplace(path, index);
     VMPATCH_TRY(const auto there, kind_of(path));
     if (there && diversion->second.local()) {
       outcomes_[index].in_its_place.push_back(escape_untrusted(path));
@@ -158,7 +201,7 @@ class Comparison {
 
   void count_same(const Candidate& candidate) {
     ++result_.compared;
-    if (candidate.file->kind != DebFile::Kind::symlink) ++outcomes_[candidate.subject].compared;
+    ++count_of(candidate.subject, *candidate.file).compared;
   }
 
   /// Several packages may deliver a path and replace each other there: any of them may have won.
@@ -166,9 +209,10 @@ class Comparison {
     const auto same = std::find_if(candidates.begin(), candidates.end(), is_same);
     if (same != candidates.end()) {
       count_same(*same);
-      return {};
+      return compare_permissions(place, *same);
     }
     for (const auto& candidate : candidates) {
+      if (candidate.conffile) VMPATCH_CHECK(compare_permissions(place, candidate));
       if (candidate.conffile) continue;
       VMPATCH_CHECK(note_different(candidate.file->path, place, candidate.subject,
                                    candidate.file->kind == DebFile::Kind::symlink ? guest::FileKind::symlink : guest::FileKind::regular));
@@ -177,10 +221,27 @@ class Comparison {
     return {};
   }
 
+  /// A link in the place of a file leads to where another one may be put by whoever owns that place. dpkg follows links to conffiles.
+  Result<void> compare_permissions(const std::string& place, const Candidate& candidate) {
+    if (candidate.file->kind == DebFile::Kind::symlink) return {};
+    const auto stat = candidate.conffile ? guest_.stat(place) : guest_.lstat(place);
+    if (!stat && !is_finding(stat.error())) return stat.error();
+    if (!stat) return {};
+    auto& outcome = outcomes_[candidate.subject];
+    if (stat->kind == guest::FileKind::symlink) {
+      outcome.wider.push_back(fmt::format("{} is a link", escape_untrusted(place)));
+      return {};
+    }
+    VMPATCH_TRY(auto answer, permissions_.compare(guest_, debs_[candidate.subject], *candidate.file, candidate.conffile, place, *stat));
+    if (answer.kind == Permissions::Answer::Kind::wider) outcome.wider.push_back(std::move(answer.text));
+    if (answer.kind == Permissions::Answer::Kind::note) result_.permissions.push_back(std::move(answer.text));
+    return {};
+  }
+
   Result<void> note_different(const std::string& path, const std::string& place, std::size_t index, guest::FileKind kind) {
     VMPATCH_TRY(const auto there, kind_of(place));
     if (!there && filter_.excludes(path, kind)) {
-      ++outcomes_[index].excluded;
+      ++(kind == guest::FileKind::symlink ? outcomes_[index].links : outcomes_[index].files).excluded;
       ++result_.excluded;
     } else {
       outcomes_[index].different.push_back(escape_untrusted(place));
@@ -258,16 +319,16 @@ class Comparison {
   }
 
   Result<void> compare_sum(std::size_t index, const std::string& path, const Md5Digest& sum, bool conffile) {
-    ++outcomes_[index].regular;
+    ++outcomes_[index].files.all;
     VMPATCH_TRY(const auto place, place_of(path, index));
     if (files_.contains(place)) {  // a payload says more
-      ++outcomes_[index].compared;
+      ++outcomes_[index].files.compared;
       return {};
     }
     const auto found = md5_.digest(place);
     if (!found && !is_finding(found.error())) return found.error();
     if (found && *found == sum) {
-      ++outcomes_[index].compared;
+      ++outcomes_[index].files.compared;
       ++result_.compared_own;
       return {};
     }
@@ -290,7 +351,7 @@ class Comparison {
     VMPATCH_TRY(const auto owners, find_owners(foreign_, guest_, facts_, md5_));
     for (std::size_t i = 0; i < foreign_.size(); ++i) {
       const auto path = escape_untrusted(foreign_[i].path);
-      if (files_.contains(foreign_[i].path) || links_.contains(foreign_[i].path)) continue;  // compared with the payload of its package
+      if (is_delivered_at(foreign_[i].path)) continue;  // compared with the payload of its package
       if (owners[i]) {
         result_.weak.push_back(fmt::format("{} of {}", path, *owners[i]));
       } else {
@@ -300,7 +361,29 @@ class Comparison {
     return {};
   }
 
+  /// Not only diverted to there from elsewhere.
+  [[nodiscard]] bool is_delivered_at(const std::string& path) const {
+    const auto by_path = [&](const std::map<std::string, std::vector<Candidate>>& places) {
+      const auto found = places.find(path);
+      return found != places.end() && std::any_of(found->second.begin(), found->second.end(),
+                                                  [&](const Candidate& c) { return c.file->path == path; });
+    };
+    return by_path(files_) || by_path(links_);
+  }
+
+  /// Packages may replace each other's file of one path; files of two paths never share a place.
+  void check_targets() {
+    for (const auto& [place, origins] : at_target_) {
+      const bool shared = std::any_of(origins.begin(), origins.end(), [&](const auto& o) { return o.first != origins.begin()->first; });
+      if (!shared) continue;
+      for (const auto& [path, index] : origins) {
+        if (path != place) outcomes_[index].overlaid.push_back(fmt::format("{} in {}", escape_untrusted(path), escape_untrusted(place)));
+      }
+    }
+  }
+
   void conclude() {
+    check_targets();
     for (std::size_t i = 0; i < subjects_.size(); ++i) {
       const auto& subject = subjects_[i];
       auto& outcome = outcomes_[i];
@@ -317,29 +400,43 @@ class Comparison {
       tell(outcome.present, "of its files are there, though it is not installed", "remove them, or install the package");
       tell(outcome.in_its_place, "diverted files have something else in their place that no package owns",
            "remove that, or the diversion with dpkg-divert");
-      if (must_compare(i) && outcome.compared == 0 && outcome.different.empty()) {
-        result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome)));
+      tell(outcome.wider, "files give more away than it says",
+           "restore them with chown and chmod (reinstall the package in the place of a link), or tell dpkg with dpkg-statoverride --add");
+      tell(outcome.overlaid, "files are diverted to where another one belongs",
+           "remove the diversion with dpkg-divert --remove, and reinstall both packages in the guest");
+      if (subject.exact() && outcome.files.all + outcome.links.all == 0) {
+        result_.weak.push_back(fmt::format("{} has no files: only the package database says that it is installed", subject.text()));
+      }
+      const auto* none = nothing_compared(i);
+      if (none != nullptr && outcome.different.empty()) {
+        result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome, *none)));
       }
     }
   }
 
-  static std::string why_nothing(const Outcome& outcome) {
-    if (outcome.regular == 0) return "its own md5sums list names no file";
-    return fmt::format("none of its {} files could be compared: {} are left out by the guest's dpkg.cfg, {} are changed conffiles; "
-                       "reinstall it without path-exclude, or use a recipe without it", outcome.regular, outcome.excluded,
-                       outcome.regular - outcome.excluded);
+  static std::string why_nothing(const Outcome& outcome, const Outcome::Count& none) {
+    if (none.all == 0) return "its own md5sums list names no file";
+    const bool links = &none == &outcome.links;
+    return fmt::format("none of its {} {} could be compared: {} are left out by the guest's dpkg.cfg{}; reinstall it without path-exclude, or use "
+                       "a recipe without it", none.all, links ? "links" : "files", none.excluded,
+                       links ? "" : fmt::format(", {} are changed conffiles", none.all - none.excluded));
   }
 
-  /// Only a payload can say that there is nothing to compare.
-  [[nodiscard]] bool must_compare(std::size_t index) const {
+  /// Of which nothing was compared though something must be; null = that is not so. Only a payload can say that there is nothing to compare.
+  [[nodiscard]] const Outcome::Count* nothing_compared(std::size_t index) const {
     const auto& subject = subjects_[index];
-    if (subject.installed != nullptr && subject.exact()) return outcomes_[index].regular > 0;
-    if (!outcomes_[index].by_own_lists) return false;
+    const auto& outcome = outcomes_[index];
+    const auto none = [](const Outcome::Count& count) { return count.compared == 0 ? &count : nullptr; };
+    if (subject.installed != nullptr && subject.exact()) {
+      if (outcome.files.all > 0) return none(outcome.files);
+      return outcome.links.all > 0 ? none(outcome.links) : nullptr;
+    }
+    if (!outcome.by_own_lists) return nullptr;
     const auto& files = debs_[index].files;
     const bool delivers_none = subject.payload != nullptr && std::all_of(files.begin(), files.end(), [](const DebFile& file) {
                                  return file.kind == DebFile::Kind::symlink;
                                });
-    return outcomes_[index].regular > 0 || !delivers_none;
+    return outcome.files.all > 0 || !delivers_none ? none(outcome.files) : nullptr;
   }
 
   struct Asked {
@@ -355,7 +452,10 @@ class Comparison {
   std::vector<Subject> subjects_;
   std::vector<Outcome> outcomes_;
   guest::PathFilter filter_;
+  Permissions permissions_;
   std::map<std::string, guest::Diversion> diversions_;
+  /// By a diversion's target: what was put there, by its own path, and the index of its subject.
+  std::map<std::string, std::set<std::pair<std::string, std::size_t>>> at_target_;
   std::vector<recipe::DebPackage> debs_;
   std::map<std::string, std::vector<Candidate>> files_;
   std::map<std::string, std::vector<Candidate>> links_;
@@ -368,7 +468,12 @@ class Comparison {
 
 std::vector<std::string> Delivered::checks() const {
   std::vector<std::string> lines{fmt::format("delivered files: {} compared by sha256", compared)};
+  if (!absent.empty()) lines.push_back(fmt::format("not installed: {}", name_some(absent)));
   if (excluded > 0) lines.push_back(fmt::format("delivered files: {} left out by the guest's dpkg.cfg", excluded));
+  if (!permissions.empty()) {
+    lines.push_back(fmt::format("{} delivered files have another mode or owner, which gives nothing away or is said by dpkg-statoverride or the package's script: {}",
+                                permissions.size(), name_some(permissions)));
+  }
   if (!weak.empty()) {
     lines.push_back(fmt::format("weaker proof, by the guest's own lists, which its root can forge: {} files; {}", compared_own,
                                 name_some(weak)));

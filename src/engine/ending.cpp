@@ -1,9 +1,10 @@
 #include "engine/ending.hpp"
 
-#include "engine/attest.hpp"
+#include "engine/attestable.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -12,7 +13,7 @@ using ledger::RunState;
 
 Result<Ended> discard(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction, std::uint64_t bytes) {
   const auto& before = record.run();
-  const bool lost = before.detail.value("lost", false);
+  const bool lost = has_lost(before);
   auto message = fmt::format("the {} content was {} ({}){}", to_string(direction), direction == Direction::to_old ? "put back" : "written",
                              format_size(bytes), direction == Direction::to_old ? "" : ", unattested");
   if (!before.error.empty()) message += ": " + before.error;
@@ -26,12 +27,41 @@ Result<Ended> discard(const Environment& environment, RunRecord& record, Unfinis
   return Ended{direction == Direction::to_old ? "put back" : "redone", std::move(message)};
 }
 
+/// Many runs may have to be ended, before anything else can go on: an appliance for each would take too long.
+Result<Attestable> prove_written(const Environment& environment, const ledger::Run& run, Unfinished& unfinished) {
+  Earlier earlier;
+  earlier.satisfied = run.detail.value("satisfied", Json::array());
+  VMPATCH_TRY(auto request, unfinished.export_disks(environment));
+  request.direct_only = true;
+  return attestable_on(environment, run.machine_name, earlier, request);
+}
+
+/// With what the run itself had dropped.
+Json all_dropped(const ledger::Run& run, const Attestable& may) {
+  Json all = Json::array();
+  const auto report = run.detail.value("report", Json::object());
+  if (report.is_object() && report.contains("dropped") && report.at("dropped").is_array()) all = report.at("dropped");
+  for (const auto& entry : to_json(may.dropped)) all.push_back(entry);
+  return all;
+}
+
+std::string not_attested(const Attestable& may) {
+  std::string text;
+  for (const auto& dropped : may.dropped) {
+    text += fmt::format("; not attested: {} version {}: {}", escape_untrusted(dropped.id), dropped.version, dropped.reason);
+  }
+  return text;
+}
+
 }  // namespace
 
-Result<void> take_back(RunRecord& record, std::vector<StagedDisk>& disks, const image::BlockServerOptions& server, const image::Progress& progress) {
-  VMPATCH_CHECK(record.advance(RunState::committing, {{"direction", to_string(Direction::to_old)}}));
+Result<void> take_back(const Environment& environment, RunRecord& record, std::vector<StagedDisk>& disks,
+                       const image::BlockServerOptions& server, const image::Progress& progress, const CommitProtocol::Alone& alone) {
+  give_back_reserve(environment.places);
+  const auto noted = record.advance(RunState::committing, {{"direction", to_string(Direction::to_old)}});
+  if (!noted && !is_no_room(noted.error())) return noted;
   VMPATCH_TRY(auto fresh, image::BlockServer::start(server));
-  CommitProtocol protocol(fresh, disks, progress);
+  CommitProtocol protocol(fresh, disks, progress, alone);
   VMPATCH_CHECK(protocol.write(Direction::to_old));
   return fresh.stop();
 }
@@ -47,12 +77,18 @@ Result<void> attest_committed(const Environment& environment, RunRecord& record,
 
 Result<Ended> end_written(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction,
                           std::uint64_t bytes) {
+  const bool may_prove = direction == Direction::to_new && !record.run().detail.value("unproven", false);
+  Attestable may;
+  if (may_prove) {
+    VMPATCH_TRY(may, prove_written(environment, record.run(), unfinished));
+  }
   VMPATCH_TRY(const auto after, unfinished.finish());
-  const bool proven = direction == Direction::to_new && !record.run().detail.value("unproven", false);
-  if (!proven) return discard(environment, record, unfinished, direction, bytes);
-  VMPATCH_CHECK(record.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}}, {}, undo_size(unfinished.recorded())));
+  if (!may_prove) return discard(environment, record, unfinished, direction, bytes);
+  Json detail{{"after", to_json(after)}, {"satisfied", may.satisfied}};
+  if (!may.dropped.empty()) detail["report"] = {{"dropped", all_dropped(record.run(), may)}};
+  VMPATCH_CHECK(record.advance_keeping_undo(RunState::committed, detail, {}, undo_size(unfinished.recorded())));
   VMPATCH_CHECK(attest_committed(environment, record, after));
-  return Ended{"redone", fmt::format("the interrupted commit was done again ({})", format_size(bytes))};
+  return Ended{"redone", fmt::format("the interrupted commit was done again ({}){}", format_size(bytes), not_attested(may))};
 }
 
 }  // namespace vmpatch::engine

@@ -9,13 +9,16 @@ struct Ended {
   std::string message;
 };
 
-/// The content of `direction` is on the disks: ends the server, the run in the ledger, and its leftovers. The new content is attested,
-/// unless the record says that what somebody else wrote was overwritten ("unproven").
+/// The content of `direction` is on the disks: ends the server, the run in the ledger, and its leftovers. Of the new content is attested what
+/// a direct reader proves once more: whoever wrote beside the run's blocks since has left no trace in them. Nothing is where the record
+/// says that what somebody else wrote was overwritten ("unproven").
 Result<Ended> end_written(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction,
                           std::uint64_t bytes);
 
-/// For the process whose commit failed: the old content goes back on the disks, which it still holds. The direction is recorded first.
-Result<void> take_back(RunRecord& record, std::vector<StagedDisk>& disks, const image::BlockServerOptions& server, const image::Progress& progress);
+/// For the process whose commit failed: the old content goes back on the disks, which it still holds. The direction is recorded first, on a
+/// full disk with the room of the reserve; where not even that is enough the disks go back all the same, and recovery finds them so.
+Result<void> take_back(const Environment& environment, RunRecord& record, std::vector<StagedDisk>& disks,
+                       const image::BlockServerOptions& server, const image::Progress& progress, const CommitProtocol::Alone& alone);
 
 /// A commit that is finished and recorded is attested, and its leftovers go.
 Result<void> attest_committed(const Environment& environment, RunRecord& record, const Identities& after);

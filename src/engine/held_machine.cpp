@@ -26,6 +26,16 @@ Result<void> check_same_disks(const inventory::Machine& now, const std::vector<O
   return fail(Errc::busy, "machine {}: its disks are others than a moment ago; plan again", shown(now));
 }
 
+Result<void> check_dormant(const Environment& environment, const inventory::Machine& now, const std::vector<OpenDisk>& locked) {
+  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
+    return fail(Errc::refused, "machine {}: {}", shown(now), fmt::join(obstacles, "; "));
+  }
+  return check_same_disks(now, locked, environment.allowed_dirs);
+}
+
+/// A start that QEMU's locks or a hook forbid shows as a paused machine, and as a reader, until it has failed.
+constexpr std::chrono::seconds longest_vain_start{10};
+
 /// The QEMU of a killed process ends a moment after it: its descriptor still says that the disk is being written.
 Result<image::ChainLock> lock_when_free(const image::Chain& chain) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -42,7 +52,7 @@ Result<OpenDisk> open_recorded(const ledger::Run& run, const RecordedDisk& recor
   VMPATCH_TRY(auto chain, image::Chain::open(recorded.path, recorded.format, policy));
   VMPATCH_TRY(const auto identity, chain.identity());
   if (!is_recorded_file(recorded, identity)) {
-    return fail(Errc::not_found, "{} is not there: another file has its name; put it back, or end the run with 'vm-patch recover {} --to keep'",
+    return fail(Errc::not_found, "{} is not there: another file has its name; put the disk back; if it is gone for good, 'vm-patch recover {}' shows how to end the run",
                 escape_untrusted(recorded.path.string()), run.id);
   }
   return OpenDisk{recorded.target, recorded.path, std::move(chain)};
@@ -57,8 +67,8 @@ Result<std::vector<std::string>> look_at_user(const Environment& environment, co
   if (!saved && machine.state != State::shutoff) {
     return fail(Errc::busy, "{} is {}; shut it down, then run 'vm-patch recover'", shown(machine), inventory::to_string(machine.state));
   }
-  if (!machine.children.empty()) {
-    remarks.push_back(fmt::format("{} became the backing file of {}", shown(machine), escape_untrusted(machine.children.front())));
+  for (const auto& child : machine.children) {
+    remarks.push_back(fmt::format("{} became the backing file of {}", shown(machine), escape_untrusted(child)));
   }
   VMPATCH_TRY(const auto custody, environment.custody.last(machine.uuid));
   if (custody && custody->started && custody->opened > committing_since(run)) {
@@ -82,6 +92,11 @@ Result<std::vector<std::string>> look_at_users(const Environment& environment, c
 
 }  // namespace
 
+Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked) {
+  VMPATCH_TRY(const auto now, environment.reread(machine));
+  return check_dormant(environment, now, locked);
+}
+
 Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
                                       const Identities& expected) {
   HeldMachine held;
@@ -90,11 +105,7 @@ Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord&
   VMPATCH_CHECK(record.lease(disk_keys(before)));
   VMPATCH_TRY(held.locks_, lock_disks(held.disks_, image::Sharing::nobody));
   // Whatever it was while planning: from here on nobody can start it or write its disks without noticing us.
-  VMPATCH_TRY(const auto now, environment.reread(machine));
-  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
-    return fail(Errc::refused, "machine {}: {}", shown(machine), fmt::join(obstacles, "; "));
-  }
-  VMPATCH_CHECK(check_same_disks(now, held.disks_, environment.allowed_dirs));
+  VMPATCH_CHECK(check_unchanged(environment, machine, held.disks_));
   VMPATCH_TRY(held.identities_, identify(held.disks_));
   if (expected.empty()) return held;
   if (const auto difference = first_difference(expected, held.identities_); !difference.empty()) {
@@ -122,6 +133,31 @@ Result<HeldMachine> HeldMachine::take_again(const Environment& environment, cons
 Result<void> HeldMachine::check_alone() const {
   for (const auto& lock : locks_) VMPATCH_CHECK(lock.check_alone());
   return {};
+}
+
+Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine) const {
+  VMPATCH_CHECK(check_alone());
+  VMPATCH_TRY(const auto now, environment.reread(machine));
+  if (now.state == inventory::State::paused) {
+    return fail(Errc::busy, "machine {} is just being started, or is paused; shut it down first", shown(machine));
+  }
+  return check_dormant(environment, now, disks_);
+}
+
+Result<void> HeldMachine::check_stayed_alone(const Environment& environment, const inventory::Machine& machine) const {
+  const auto deadline = std::chrono::steady_clock::now() + longest_vain_start;
+  for (;;) {
+    auto alone = check_alone(environment, machine);
+    if (alone || alone.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return alone;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+Result<void> HeldMachine::check_alone(const Environment& environment, const ledger::Run& run, const std::vector<RecordedDisk>& recorded) const {
+  VMPATCH_CHECK(check_alone());
+  VMPATCH_TRY(const auto remarks, look_at_users(environment, run, recorded));
+  if (remarks == remarks_) return {};
+  return fail(Errc::busy, "{} just now; run 'vm-patch recover' again", fmt::join(remarks, "; "));
 }
 
 }  // namespace vmpatch::engine

@@ -27,15 +27,25 @@ class HeldMachine {
   [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
   /// As they are now.
   [[nodiscard]] Result<Identities> identify_again() const { return identify(disks_); }
-  /// Just before the first write: has a reader come that heeds no locks but its own? Errc::busy.
-  [[nodiscard]] Result<void> check_alone() const;
+  /// Just before the first write: what take() looked at still is so, and nobody else has come, though his program heeds none of our locks.
+  /// Errors: those of check_unchanged(); busy: somebody uses the disks, or tries to.
+  [[nodiscard]] Result<void> check_alone(const Environment& environment, const inventory::Machine& machine) const;
+  /// After the last one: the same, of whoever only tried and failed being given the time to.
+  [[nodiscard]] Result<void> check_stayed_alone(const Environment& environment, const inventory::Machine& machine) const;
+  /// The same for take_again().
+  [[nodiscard]] Result<void> check_alone(const Environment& environment, const ledger::Run& run, const std::vector<RecordedDisk>& recorded) const;
 
  private:
   HeldMachine() = default;
+  [[nodiscard]] Result<void> check_alone() const;
   std::vector<OpenDisk> disks_;
   std::vector<image::ChainLock> locks_;
   Identities identities_;
   std::vector<std::string> remarks_;
 };
+
+/// Under locks: reads the machine again from its source. Errors: refused (with every obstacle: it is not dormant any more, say), busy (its
+/// disks are no longer the locked ones).
+Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked);
 
 }  // namespace vmpatch::engine

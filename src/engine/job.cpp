@@ -3,7 +3,6 @@
 #include "vmpatch/core/format.hpp"
 
 namespace vmpatch::engine {
-namespace {
 
 Result<void> check_seen(const recipe::TrustedRecipe& recipe, ledger::Store& store) {
   const auto& id = recipe.get().id;
@@ -19,8 +18,6 @@ Result<void> check_seen(const recipe::TrustedRecipe& recipe, ledger::Store& stor
   }
   return {};
 }
-
-}  // namespace
 
 Result<Job> make_job(const recipe::TrustedRecipe& recipe, const recipe::PayloadStore& payloads, ledger::Store& store) {
   // Whoever holds an older version back must not be able to bring it once this one was at hand. Noted before it is checked, and never

@@ -1,5 +1,7 @@
 #include "engine/patch.hpp"
 
+#include "engine/early_boot.hpp"
+#include "engine/own_files.hpp"
 #include "engine/selinux.hpp"
 #include "engine/steps/step.hpp"
 #include "vmpatch/core/format.hpp"
@@ -50,22 +52,33 @@ Result<void> do_steps(const PatchContext& context, const StepContext& step_conte
   return {};
 }
 
+/// New files have no label yet.
+Result<void> have_labelled(guest::WritableGuest& guest, Patched& patched) {
+  VMPATCH_TRY(const bool left, leave_relabelling(guest));
+  if (left) patched.remarks.emplace_back("SELinux labels all files anew (/.autorelabel), as new ones have none yet; that takes minutes and a restart");
+  return {};
+}
+
 /// With services kept from starting, and the payload disk in the guest.
 Result<void> do_all(const PatchContext& context, guest::WritableGuest& guest, Patched& patched) {
   std::string payload_dir;
   if (context.has_payloads) {
     VMPATCH_TRY(payload_dir, guest.mount_payloads());
   }
+  VMPATCH_TRY(const auto own, OwnFiles::keep(guest));
+  VMPATCH_TRY(const auto roots, read_roots(guest));
+  VMPATCH_TRY(const auto any_host, AnyHost::force(guest));
   VMPATCH_TRY(const auto own_policy, forbid_services(guest));
   bool unlabelled = false;
   const StepContext step_context{guest, context.job, context.environment.payloads, context.before, context.placed, payload_dir, context.log};
   VMPATCH_CHECK(do_steps(context, step_context, unlabelled));
   VMPATCH_CHECK(allow_services(guest, own_policy));
-  if (unlabelled) {
-    VMPATCH_TRY(const bool left, leave_relabelling(guest));
-    if (left) patched.remarks.emplace_back("SELinux labels all files anew (/.autorelabel), as new ones have none yet; that takes minutes and a restart");
-  }
-  return context.has_payloads ? guest.unmount_payloads() : Result<void>();
+  VMPATCH_CHECK(any_host.take_back(guest));
+  VMPATCH_TRY(const auto roots_now, read_roots(guest));
+  VMPATCH_CHECK(check_roots(roots, roots_now, context.job.recipe.get()));
+  if (context.has_payloads) VMPATCH_CHECK(guest.unmount_payloads());
+  VMPATCH_TRY(patched.put_back, own.put_back(guest, context.job.recipe.get()));
+  return unlabelled || !patched.put_back.empty() ? have_labelled(guest, patched) : Result<void>();
 }
 
 }  // namespace

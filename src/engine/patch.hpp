@@ -8,7 +8,8 @@ namespace vmpatch::engine {
 
 struct Patched {
   std::vector<std::string> kept_conffiles;
-  std::vector<std::string> remarks;  ///< see Report
+  std::vector<std::string> put_back;  ///< see Report
+  std::vector<std::string> remarks;
 };
 
 struct PatchContext {

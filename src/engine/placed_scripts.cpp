@@ -5,12 +5,6 @@
 namespace vmpatch::engine {
 namespace {
 
-void add_scripts(const recipe::Recipe& recipe, PlacedScripts& scripts) {
-  for (const auto& step : recipe.steps) {
-    if (const auto* firstboot = std::get_if<recipe::step::Firstboot>(&step)) scripts.insert(recipe.find_payload(firstboot->payload)->sha256);
-  }
-}
-
 /// Digests, in hex, of the recipes of these runs.
 Result<std::set<std::string>> recipes_of(const Environment& environment, const ledger::RunFilter& filter) {
   std::set<std::string> recipes;
@@ -24,11 +18,17 @@ Result<std::set<std::string>> recipes_of(const Environment& environment, const l
 
 }  // namespace
 
-Result<PlacedScripts> placed_scripts(const Environment& environment, const Job& job, const inventory::Machine& machine,
+PlacedScripts scripts_of(const recipe::Recipe& recipe) {
+  PlacedScripts scripts;
+  for (const auto& step : recipe.steps) {
+    if (const auto* firstboot = std::get_if<recipe::step::Firstboot>(&step)) scripts.insert(recipe.find_payload(firstboot->payload)->sha256);
+  }
+  return scripts;
+}
+
+Result<PlacedScripts> placed_scripts(const Environment& environment, const recipe::Recipe& recipe, const inventory::Machine& machine,
                                      const std::vector<OpenDisk>& disks) {
-  PlacedScripts own;
-  add_scripts(job.recipe.get(), own);
-  if (own.empty()) return own;
+  if (scripts_of(recipe).empty()) return PlacedScripts();
   ledger::RunFilter of_machine;
   of_machine.machine_uuid = machine.uuid;
   VMPATCH_TRY(auto recipes, recipes_of(environment, of_machine));
@@ -45,7 +45,7 @@ Result<PlacedScripts> placed_scripts(const Environment& environment, const Job& 
     const auto digest = Digest::parse(hex);
     if (!digest) continue;
     const auto kept = environment.payloads.load_kept(*digest, environment.keyring, environment.clock.now());
-    if (kept) add_scripts(kept->get(), scripts);
+    if (kept) scripts.merge(scripts_of(kept->get()));
   }
   return scripts;
 }

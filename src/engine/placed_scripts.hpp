@@ -13,7 +13,10 @@ using PlacedScripts = std::set<Digest>;
 
 /// Of the runs of the ledger that ended well on this machine, or on any layer of its disks (a clone has what its template had). Nothing is
 /// asked for a recipe without such a step. A recipe that is not kept any more, or is not trusted as it is now, left none.
-Result<PlacedScripts> placed_scripts(const Environment& environment, const Job& job, const inventory::Machine& machine,
+Result<PlacedScripts> placed_scripts(const Environment& environment, const recipe::Recipe& recipe, const inventory::Machine& machine,
                                      const std::vector<OpenDisk>& disks);
+
+/// The recipe's own: what an attestation that names it has seen in its place.
+PlacedScripts scripts_of(const recipe::Recipe& recipe);
 
 }  // namespace vmpatch::engine

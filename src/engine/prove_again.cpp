@@ -1,8 +1,7 @@
 #include "engine/prove_again.hpp"
 
-#include "engine/delivered.hpp"
+#include "engine/attestable.hpp"
 #include "engine/job.hpp"
-#include "engine/unmet.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
@@ -25,26 +24,26 @@ Result<Json> prove(const Environment& environment, const DroppedRecipe& entry, g
   if (recipe.get().id != entry.id || recipe.get().version != entry.version) {
     return fail(Errc::untrusted, "its digest is that of recipe {} version {}", recipe.get().id, recipe.get().version);
   }
+  VMPATCH_CHECK(check_seen(recipe, environment.store));
   VMPATCH_TRY(const auto job, load_job(recipe, environment.payloads));
-  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, guest, facts));
-  VMPATCH_TRY(const auto delivered, compare_delivered(job, environment.payloads, guest, facts));
-  auto& unmet = findings.unmet;
-  unmet.insert(unmet.end(), delivered.findings.begin(), delivered.findings.end());
-  if (!unmet.empty()) return fail(Errc::failed, "it does not hold any more: {}", some_of(std::move(unmet)));
-  return with_recipe(Json::array(), recipe, delivered.proof());
+  // It was attested: then its script lay in its place, and this is that script after it ran.
+  VMPATCH_TRY(auto answer, ask_recipe(job, environment.payloads, guest, facts, scripts_of(recipe.get())));
+  if (!answer.foreign.empty()) return fail(Errc::failed, "{}", some_of(std::move(answer.foreign)));
+  if (!answer.holds()) return fail(Errc::failed, "it does not hold any more: {}", some_of(answer.all_unmet()));
+  return with_recipe(Json::array(), recipe, answer.kind);
 }
 
 }  // namespace
 
-ProvenAgain prove_again(const Environment& environment, const Earlier& earlier, const recipe::Recipe& recipe, guest::Guest& guest,
+ProvenAgain prove_again(const Environment& environment, const Earlier& earlier, const std::string& replaced, guest::Guest& guest,
                         const guest::Facts& facts) {
   ProvenAgain again;
   for (const auto& lost : earlier.lost) {
-    if (lost.id != recipe.id) again.dropped.push_back(lost);
+    if (replaced.empty() || lost.id != replaced) again.dropped.push_back(lost);
   }
   for (const auto& candidate : earlier.satisfied) {
     auto entry = read_satisfied(candidate);
-    if (entry.id == recipe.id) continue;
+    if (!replaced.empty() && entry.id == replaced) continue;
     auto proved = prove(environment, entry, guest, facts);
     if (proved) {
       again.kept.push_back(std::move(proved->front()));

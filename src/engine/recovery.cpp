@@ -1,9 +1,12 @@
+#include <algorithm>
+
 #include "engine/ending.hpp"
 #include "engine/sweep.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -19,10 +22,15 @@ class Recovery {
 
   Recovered finish(bool retry_quarantined) {
     auto ended = end(retry_quarantined);
+    if (!ended && is_no_room(ended.error()) && give_back_reserve(environment_.places)) {
+      no_room_ = ended.error();
+      ended = end(retry_quarantined);
+    }
     if (ended) return {record_.run(), *ended, message_};
     const auto code = ended.error().code;
     const bool later = code == Errc::busy || code == Errc::not_found;
-    return {record_.run(), later ? "waiting" : "failed", ended.error().message};
+    const auto remedy = is_no_room(ended.error()) ? "; make room, then run 'vm-patch recover'" : "";
+    return {record_.run(), later ? "waiting" : "failed", ended.error().message + remedy};
   }
 
  private:
@@ -53,10 +61,13 @@ class Recovery {
   }
 
   Result<std::string> end_commit() {
-    auto unfinished = Unfinished::open(environment_, run(), Unfinished::Logs::both);
+    // A choice is gone on with: it took what was remarked then, and one log may have been all that it had.
+    const bool chosen = run().detail.contains("way_out");
+    auto unfinished = Unfinished::open(environment_, run(), chosen ? Unfinished::Logs::either : Unfinished::Logs::both);
     if (!unfinished && unfinished.error().code == Errc::refused) return quarantine(unfinished.error().message);
     VMPATCH_CHECK(unfinished);
-    if (!unfinished->remarks().empty()) return quarantine(fmt::format("{}", fmt::join(unfinished->remarks(), "; ")));
+    if (!unfinished->has_log_to(direction_of(run()))) return quarantine(fmt::format("the {} content is gone", to_string(direction_of(run()))));
+    if (const auto remarks = new_remarks(*unfinished); !remarks.empty()) return quarantine(fmt::format("{}", fmt::join(remarks, "; ")));
     auto standings = unfinished->look();
     if (!standings && standings.error().code == Errc::refused) return quarantine(standings.error().message);
     VMPATCH_CHECK(standings);
@@ -64,12 +75,25 @@ class Recovery {
       return quarantine(foreign + ": somebody wrote there since");
     }
     if (run().state == RunState::quarantined) VMPATCH_CHECK(record_.advance(RunState::committing));
+    // The room that was given back is for the ledger: what is still to be written must not take it.
+    const bool written = std::all_of(standings->begin(), standings->end(), [](const auto& one) { return one.relation.as_first == 0; });
+    const bool can_go_back = direction_of(run()) == Direction::to_new && unfinished->has_log_to(Direction::to_old);
+    if (no_room_ && !written && can_go_back) return give_up(*unfinished, *no_room_);
     return write(*unfinished, direction_of(run()));
+  }
+
+  /// That nobody has seen and accepted yet.
+  std::vector<std::string> new_remarks(const Unfinished& unfinished) const {
+    auto remarks = unfinished.remarks();
+    const auto accepted = accepted_remarks(run());
+    std::erase_if(remarks, [&](const auto& remark) { return std::find(accepted.begin(), accepted.end(), remark) != accepted.end(); });
+    return remarks;
   }
 
   Result<std::string> write(Unfinished& unfinished, Direction direction) {
     const auto bytes = unfinished.protocol().write(direction);
-    if (!bytes && direction == Direction::to_new) return give_up(unfinished, bytes.error());
+    const bool may_give_up = unfinished.protocol().has_written() && unfinished.has_log_to(Direction::to_old);
+    if (!bytes && direction == Direction::to_new && may_give_up) return give_up(unfinished, bytes.error());
     VMPATCH_CHECK(bytes);
     VMPATCH_TRY(const auto ended, end_written(environment_, record_, unfinished, direction, *bytes));
     message_ = ended.message;
@@ -79,13 +103,15 @@ class Recovery {
   /// A passing fault is tried again next time. What has no room, or failed too often, goes back to where it came from.
   Result<std::string> give_up(Unfinished& unfinished, const Error& error) {
     const auto failures = run().detail.value("failures", 0U) + 1;
-    const bool no_room = error.message.find("No space left on device") != std::string::npos;
+    const bool no_room = is_no_room(error);
+    if (no_room) give_back_reserve(environment_.places);
     if (!no_room && failures < most_failures) {
       VMPATCH_CHECK(record_.advance(RunState::committing, {{"failures", failures}}));
       return error;
     }
     environment_.log.warn("run {}: {}; putting the old content back", run().id, error.message);
-    VMPATCH_CHECK(record_.advance(RunState::committing, {{"failures", failures}, {"direction", to_string(Direction::to_old)}}, error.message));
+    const auto noted = record_.advance(RunState::committing, {{"failures", failures}, {"direction", to_string(Direction::to_old)}}, error.message);
+    if (!noted && !is_no_room(noted.error())) return noted.error();
     return write(unfinished, Direction::to_old);
   }
 
@@ -107,6 +133,7 @@ class Recovery {
   const Environment& environment_;
   RunRecord record_;
   std::string message_;
+  std::optional<Error> no_room_;  ///< for the ledger, before the reserve was given back
 };
 
 }  // namespace

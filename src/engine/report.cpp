@@ -10,6 +10,7 @@ Json to_json(const Report& report) {
           {"run", report.run_id},
           {"plan", plan::to_json(report.plan)},
           {"kept_conffiles", report.kept_conffiles},
+          {"put_back", report.put_back},
           {"remarks", report.remarks},
           {"checks", report.checks},
           {"changed_bytes", report.changed_bytes},
@@ -26,6 +27,13 @@ Json to_json(const std::vector<DroppedRecipe>& dropped) {
   return all;
 }
 
-std::string_view to_string(ProofKind kind) { return kind == ProofKind::delivered ? "delivered" : "own-lists"; }
+std::string_view to_string(ProofKind kind) {
+  switch (kind) {
+    case ProofKind::delivered: return "delivered";
+    case ProofKind::own_lists: return "own-lists";
+    case ProofKind::not_installed: return "not-installed";
+  }
+  return "";
+}
 
 }  // namespace vmpatch::engine

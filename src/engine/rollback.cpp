@@ -1,13 +1,15 @@
 #include <fcntl.h>
 
-#include "engine/attest.hpp"
+#include "engine/attestable.hpp"
 #include "engine/ending.hpp"
 #include "engine/rollback_check.hpp"
+#include "engine/write_out.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -87,6 +89,11 @@ class Rollback {
     return [this](std::uint64_t done, std::uint64_t total) { environment_.observer.progress(machine_, done, total); };
   }
 
+  CommitProtocol::Alone alone() const {
+    return [this] { return held_->check_alone(environment_, machine_); };
+  }
+  Result<void> stayed_alone() const { return held_->check_stayed_alone(environment_, machine_); }
+
   Result<void> phases() {
     VMPATCH_CHECK(record_.create());
     step("taking the lease");
@@ -96,7 +103,8 @@ class Rollback {
     VMPATCH_CHECK(stage());
     VMPATCH_CHECK(check_written_since(last));
     VMPATCH_CHECK(record_.advance(RunState::patched));
-    VMPATCH_CHECK(record_.advance(RunState::verified));
+    VMPATCH_CHECK(prove());
+    VMPATCH_CHECK(record_.advance(RunState::verified, {{"report", {{"dropped", to_json(may_.dropped)}}}}));
     VMPATCH_CHECK(commit());
     return attest();
   }
@@ -118,7 +126,9 @@ class Rollback {
       const auto& of_original = original_disks_[i];
       const auto& disk = held_->disks()[i];
       VMPATCH_TRY(const auto identity, disk.chain.identity());
-      if (of_original.target != disk.target || !is_recorded_file(of_original, identity)) return other_disks();
+      // A rollback has no second log to compare with: what was recorded must tell.
+      const bool same = of_original.target == disk.target && !of_original.only_inode && is_recorded_file(of_original, identity);
+      if (!same) return other_disks();
       recorded_[i].overlay = of_original.undo;
       VMPATCH_TRY(auto redo, image::open_own_image(of_original.undo, of_original.virtual_size, false));
       staged_.push_back({disk, std::move(redo), {}, {}});
@@ -139,38 +149,61 @@ class Rollback {
                 escape_untrusted(machine_.name), original_.id, (environment_.places.undo / original_.id).string());
   }
 
-  /// Old blocks under newer data would destroy it. The newest run's identities tell at once; else what it wrote is compared.
+  /// Old blocks under newer data would destroy it. So what the run wrote is compared, always: a block device that was attached anew has the
+  /// same identity whatever was written, and what came between two later runs is in the identity of neither.
   Result<void> check_written_since(const ledger::Run& last) {
-    VMPATCH_TRY(const auto then, identities_from_json(last.detail.value("after", Json::object())));
-    const auto difference = first_difference(then, held_->identities());
-    if (difference.empty()) return {};
     step("comparing with what the run wrote");
     const auto since = written_since(*server_, staged_, original_disks_);
     if (!since && since.error().code != Errc::not_found) return since.error();
-    if ((since && since->differing == 0) || options_.accept_loss) return {};
+    if (since && since->differing == 0) return {};
+    damaged_ = options_.accept_loss;
+    if (options_.accept_loss) return {};
+    VMPATCH_TRY(const auto then, identities_from_json(last.detail.value("after", Json::object())));
+    const auto difference = first_difference(then, held_->identities());
+    const bool untouched = difference.empty() && last.id == original_.id && tells_of_writes(held_->identities());
+    if (!since && untouched) return {};
     const auto amount = since ? fmt::format("{} of the {} that the run wrote are others now", format_size(since->differing), format_size(since->of))
                               : std::string("how much is not known");
     return fail(Errc::refused,
-                "machine {} was written to since run {} ({}): {}. 'vm-patch rollback {} --accept-loss' puts the old content back all the "
+                "machine {} was written to since run {} ({}){}{}. 'vm-patch rollback {} --accept-loss' puts the old content back all the "
                 "same: what was written there since is lost, and a file system that was used since will be damaged; the present content "
                 "is kept, and comes back by rolling that rollback back",
-                escape_untrusted(machine_.name), original_.id, difference, amount, original_.id);
+                escape_untrusted(machine_.name), original_.id, amount, difference.empty() ? "" : ": ", difference, original_.id);
+  }
+
+  /// What held before may not hold on what comes back: somebody wrote beside the run's blocks, a key was revoked, a newer version was seen.
+  /// What is not proved is not attested; the way back is open all the same.
+  Result<void> prove() {
+    Earlier earlier;
+    earlier.satisfied = satisfied_before(original_);
+    if (earlier.satisfied.empty()) return {};
+    if (damaged_) {
+      may_ = nothing_attestable(earlier, "the machine wrote over what comes back, so that its file systems may be damaged; check them");
+      return {};
+    }
+    step("reading what will be there");
+    guest::OpenRequest request;
+    for (const auto& staged : staged_) {
+      VMPATCH_TRY(auto source, server_->export_overlay(staged.disk.chain, staged.redo, staged.disk.target + "-prove", false));
+      request.disks.push_back({std::move(source), true});
+    }
+    request.work_dir = scratch_->path();
+    request.cache_dir = environment_.places.cache;
+    request.log_fd = log_.get();
+    may_ = attestable_on(environment_, machine_.name, earlier, request);
+    for (const auto& staged : staged_) VMPATCH_CHECK(server_->remove(staged.disk.target + "-prove"));
+    return {};
   }
 
   Result<void> commit() {
     step("saving what will be overwritten");
-    CommitProtocol protocol(*server_, staged_, progress());
-    VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
-    VMPATCH_CHECK(protocol.check_room());
-    VMPATCH_CHECK(held_->check_alone());
-    step("putting the old content back");
-    VMPATCH_TRY(auto detail, committing_detail(environment_));
+    CommitProtocol protocol(*server_, staged_, progress(), alone());
     // Rolling this back brings the patch back.
-    detail.update({{"satisfied", satisfied_before(original_)},
-                   {"satisfied_before", original_.detail.value("satisfied", Json::array())},
-                   {"undo", record_.undo_dir().string()}});
-    VMPATCH_CHECK(record_.advance(RunState::committing, detail));
-    VMPATCH_TRY(report_.changed_bytes, protocol.write(Direction::to_new));
+    const Json detail{{"satisfied", may_.satisfied},
+                      {"satisfied_before", original_.detail.value("satisfied", Json::array())},
+                      {"undo", record_.undo_dir().string()}};
+    VMPATCH_CHECK(write_out(environment_, record_, protocol, [this] { step("putting the old content back"); }, recorded_, detail, written_));
+    report_.changed_bytes = written_.changed_bytes;
     VMPATCH_CHECK(server_->stop());
     server_.reset();
     return {};
@@ -178,12 +211,13 @@ class Rollback {
 
   Result<void> attest() {
     VMPATCH_TRY(const auto after, held_->identify_again());
+    VMPATCH_CHECK(stayed_alone());
     report_.run_id = record_.run().id;
+    report_.dropped = may_.dropped;
     report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-    VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, undo_bytes_));
+    VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
     const auto& run = record_.run();
-    VMPATCH_TRY(const auto attestation, make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after,
-                                                         satisfied_before(original_)));
+    VMPATCH_TRY(const auto attestation, make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, may_.satisfied));
     VMPATCH_CHECK(record_.attest(attestation));
     // Its undo image has done its duty.
     const auto removed = remove_tree(environment_.places.undo / original_.id);
@@ -191,16 +225,25 @@ class Rollback {
     return {};
   }
 
+  Error needs_recovery(const Error& error) const {
+    return fail(Errc::recovery_needed, "rollback of run {}: {}; {}run 'vm-patch recover'", original_.id, error.message,
+                is_no_room(error) ? "make room, then " : "");
+  }
+
   Error end_failed(const Error& error) {
     server_.reset();
     const auto state = record_.run().state;
-    bool written = state == RunState::committing || state == RunState::committed;
-    if (state == RunState::committing) {
-      step("the rollback failed: putting the present content back");
-      written = !take_back(record_, staged_, {scratch_->path() / "back", log_.get()}, progress());
+    if (state == RunState::committed) return needs_recovery(error);
+    if (state != RunState::committing) return end_unwritten(error);
+    step("the rollback failed: putting the present content back");
+    const auto back = go_back(environment_, record_, staged_, [this] { return stayed_alone(); }, {scratch_->path() / "back", log_.get()}, progress(), written_, error);
+    return back.unwritten ? end_unwritten(back.error) : back.error.in(fmt::format("rollback of run {}", original_.id));
+  }
+
+  Error end_unwritten(const Error& error) {
+    if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
+      return needs_recovery(noted.error().in(error.message));
     }
-    if (written) return fail(Errc::recovery_needed, "rollback of run {}: {}; run 'vm-patch recover'", original_.id, error.message);
-    if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) return noted.error();
     if (auto removed = remove_tree(record_.undo_dir()); !removed) return removed.error().in(error.message);
     return error;
   }
@@ -218,7 +261,9 @@ class Rollback {
   std::optional<Scratch> scratch_;
   UniqueFd log_;
   std::optional<image::BlockServer> server_;
-  std::uint64_t undo_bytes_ = 0;
+  bool damaged_ = false;  ///< what was written since will be overwritten
+  Attestable may_;
+  WrittenOut written_;
   Report report_;
 };
 

@@ -21,4 +21,7 @@ struct WrittenSince {
 Result<WrittenSince> written_since(image::BlockServer& server, const std::vector<StagedDisk>& disks,
                                    const std::vector<RecordedDisk>& of_run);
 
+/// Pure: for runs of before there were digests. Whether equal identities say that nothing was written: they do for files, not for devices.
+bool tells_of_writes(const Identities& disks);
+
 }  // namespace vmpatch::engine

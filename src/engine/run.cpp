@@ -2,16 +2,17 @@
 
 #include <fcntl.h>
 
+#include "engine/attestable.hpp"
 #include "engine/ending.hpp"
 #include "engine/patch.hpp"
 #include "engine/payload_files.hpp"
-#include "engine/prove_again.hpp"
 #include "engine/verification.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
+#include "vmpatch/engine/reserve.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -107,7 +108,7 @@ Result<void> Run::lease() {
   VMPATCH_TRY(recorded_, record_disks(held_->disks(), record_.work_dir(), record_.undo_dir()));
   // What holds now holds again after a rollback.
   VMPATCH_TRY(earlier_, still_attested(environment_, machine_, held_->identities()));
-  VMPATCH_TRY(placed_, placed_scripts(environment_, job_, machine_, held_->disks()));
+  VMPATCH_TRY(placed_, placed_scripts(environment_, job_.recipe.get(), machine_, held_->disks()));
   return {};
 }
 
@@ -161,6 +162,7 @@ Result<void> Run::patch() {
   VMPATCH_TRY(auto patched, patch_guest(context, *guest));
   guest.reset();
   report_.kept_conffiles = std::move(patched.kept_conffiles);
+  report_.put_back = std::move(patched.put_back);
   report_.remarks = std::move(patched.remarks);
   VMPATCH_CHECK(remove_exports("-write"));
   if (payload_disk_) VMPATCH_CHECK(server_->remove("payloads"));
@@ -173,19 +175,23 @@ Result<void> Run::verify() {
   VMPATCH_TRY(auto guest, environment_.opener.open_read(request));
   VMPATCH_TRY(const auto facts, read_guest_facts(*guest, machine_));
   VMPATCH_TRY(auto proof, prove(job_, environment_.payloads, assessment_.plan, *assessment_.facts, *guest, facts, placed_));
-  auto again = prove_again(environment_, earlier_, job_.recipe.get(), *guest, facts);
+  auto may = attestable(environment_, earlier_, HoldsNow{job_.recipe, proof.kind}, *guest, facts);
   VMPATCH_CHECK(guest->finish());
   guest.reset();
   VMPATCH_CHECK(remove_exports("-verify"));
   if (!proof.failures.empty()) {
     return fail(Errc::failed, "machine {}: verification failed: {}", escape_untrusted(machine_.name), join(proof.failures));
   }
-  satisfied_ = with_recipe(std::move(again.kept), job_.recipe, proof.kind);
-  report_.dropped = std::move(again.dropped);
+  satisfied_ = std::move(may.satisfied);
+  report_.dropped = std::move(may.dropped);
   report_.proof = proof.kind;
   report_.checks = std::move(proof.checks);
   report_.checks.emplace_back("file systems: clean");
   return record_.advance(RunState::verified, {{"report", to_json(report_)}});
+}
+
+CommitProtocol::Alone Run::alone() const {
+  return [this] { return held_->check_alone(environment_, machine_); };
 }
 
 image::Progress Run::progress() const {
@@ -194,15 +200,10 @@ image::Progress Run::progress() const {
 
 Result<void> Run::commit() {
   step("saving what will be overwritten");
-  CommitProtocol protocol(*server_, staged_, progress());
-  VMPATCH_TRY(undo_bytes_, protocol.capture_undo(recorded_));
-  VMPATCH_CHECK(protocol.check_room());
-  VMPATCH_CHECK(held_->check_alone());
-  step("committing");
-  VMPATCH_TRY(auto detail, committing_detail(environment_));
-  detail.update({{"satisfied", satisfied_}, {"satisfied_before", earlier_.satisfied}, {"undo", record_.undo_dir().string()}});
-  VMPATCH_CHECK(record_.advance(RunState::committing, detail));
-  VMPATCH_TRY(report_.changed_bytes, protocol.write(Direction::to_new));
+  CommitProtocol protocol(*server_, staged_, progress(), alone());
+  const Json detail{{"satisfied", satisfied_}, {"satisfied_before", earlier_.satisfied}, {"undo", record_.undo_dir().string()}};
+  VMPATCH_CHECK(write_out(environment_, record_, protocol, [this] { step("committing"); }, recorded_, detail, written_));
+  report_.changed_bytes = written_.changed_bytes;
   VMPATCH_CHECK(server_->stop());
   server_.reset();
   return {};
@@ -211,8 +212,9 @@ Result<void> Run::commit() {
 Result<void> Run::attest() {
   step("attesting");
   VMPATCH_TRY(const auto after, held_->identify_again());
+  VMPATCH_CHECK(stayed_alone());
   report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-  VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, undo_bytes_));
+  VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
   const auto& run = record_.run();
   VMPATCH_TRY(const auto attestation,
               make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, satisfied_));
@@ -227,20 +229,23 @@ Error Run::end_failed(const Error& error) {
   const auto state = record_.run().state;
   if (state != RunState::committing && state != RunState::committed) return end_unwritten(error);
   log_->error("{}", error.message);
-  if (state == RunState::committing) {
-    step("the commit failed: putting the old content back");
-    const auto back = take_back(record_, staged_, {scratch_->path() / "back", log_fd_.get()}, progress());
-    if (back) return end_unwritten(error.in("the disks were put back as they were, after the commit failed"));
-    log_->error("going back failed, too: {}", back.error().message);
-  }
-  return fail(Errc::recovery_needed, "machine {}: interrupted while {}: {}; run 'vm-patch recover'",
-              escape_untrusted(machine_.name), ledger::to_string(state), error.message);
+  if (state == RunState::committed) return needs_recovery(error);
+  step("the commit failed: putting the old content back");
+  const auto back = go_back(environment_, record_, staged_, [this] { return stayed_alone(); }, {scratch_->path() / "back", log_fd_.get()}, progress(), written_, error);
+  if (back.unwritten) return end_unwritten(back.error);
+  log_->error("{}", back.error.message);
+  return back.error.in(fmt::format("machine {}", escape_untrusted(machine_.name)));
+}
+
+Error Run::needs_recovery(const Error& error) const {
+  return fail(Errc::recovery_needed, "machine {}: interrupted while {}: {}; {}run 'vm-patch recover'", escape_untrusted(machine_.name),
+              ledger::to_string(record_.run().state), error.message, is_no_room(error) ? "make room, then " : "");
 }
 
 Error Run::end_unwritten(const Error& error) {
   log_->debug("run {} failed: {}", record_.run().id, error.message);
   if (auto noted = record_.advance(RunState::failed, Json::object(), error.message); !noted) {
-    return noted.error().in(error.message);
+    return needs_recovery(noted.error().in(error.message));
   }
   for (const auto& dir : {record_.work_dir(), record_.undo_dir()}) {
     if (auto removed = remove_tree(dir); !removed) return removed.error().in(error.message);

@@ -3,9 +3,9 @@
 
 #include "engine/assessment.hpp"
 #include "engine/attest.hpp"
-#include "engine/commit.hpp"
 #include "engine/placed_scripts.hpp"
 #include "engine/run_record.hpp"
+#include "engine/write_out.hpp"
 
 namespace vmpatch::engine {
 
@@ -30,7 +30,11 @@ class Run {
   /// After a failure: ledger, overlay, undo. A commit that failed is taken back; what cannot be taken back stays for recovery.
   Error end_failed(const Error& error);
   Error end_unwritten(const Error& error);
+  [[nodiscard]] Error needs_recovery(const Error& error) const;
   image::Progress progress() const;
+  /// Looks again whether nobody else uses the machine: before writing, and after.
+  CommitProtocol::Alone alone() const;
+  Result<void> stayed_alone() const { return held_->check_stayed_alone(environment_, machine_); }
   void step(std::string_view text) { environment_.observer.step(machine_, text); }
 
   const Environment& environment_;
@@ -48,7 +52,7 @@ class Run {
   std::optional<Scratch> scratch_;
   std::optional<HeldMachine> held_;
   std::vector<StagedDisk> staged_;
-  std::uint64_t undo_bytes_ = 0;
+  WrittenOut written_;
   std::vector<RecordedDisk> recorded_;
   std::optional<image::Chain> payload_disk_;
   std::optional<image::BlockServer> server_;

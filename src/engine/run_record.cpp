@@ -19,14 +19,13 @@ Result<void> check_readable(const ledger::Run& run) {
               escape_untrusted(strategy));
 }
 
-/// Of schema 1.
-std::string old_file(const Json& json) {
-  return fmt::format("device-number:{}/{}", json.at("device").get<std::uint64_t>(), json.at("inode").get<std::uint64_t>());
-}
-
-std::vector<std::string> layers_of(const Json& json) {
-  if (!json.contains("layers")) return {old_file(json)};
-  return json.at("layers").get<std::vector<std::string>>();
+std::vector<std::string> strings_of(const Json& list) {
+  std::vector<std::string> strings;
+  if (!list.is_array()) return strings;
+  for (const auto& entry : list) {
+    if (entry.is_string()) strings.push_back(entry.get<std::string>());
+  }
+  return strings;
 }
 
 }  // namespace
@@ -53,7 +52,8 @@ Result<std::vector<RecordedDisk>> recorded_disks(const ledger::Run& run) {
     for (const auto& json : run.detail.at("disks")) {
       VMPATCH_TRY(const auto format, image::parse_format(json.at("format").get<std::string>()));
       disks.push_back({json.at("target"), json.at("path").get<std::string>(), format, json.at("overlay").get<std::string>(),
-                       json.at("undo").get<std::string>(), json.at("virtual_size"), layers_of(json)});
+                       json.at("undo").get<std::string>(), json.at("virtual_size"), strings_of(json.value("layers", Json::array()))});
+      if (!json.contains("layers")) disks.back().only_inode = json.at("inode").get<std::uint64_t>();
     }
   } catch (const Json::exception& problem) {
     return fail(Errc::failed, "run {}: the ledger's record of its disks cannot be read: {}", run.id, problem.what());
@@ -84,6 +84,8 @@ Result<std::vector<RecordedDisk>> record_disks(const std::vector<OpenDisk>& disk
 }
 
 bool is_recorded_file(const RecordedDisk& recorded, const image::DiskIdentity& now) {
+  if (now.empty()) return false;
+  if (recorded.only_inode) return now.front().inode == 0 || now.front().inode == *recorded.only_inode;
   if (recorded.layers.size() != now.size()) return false;
   for (std::size_t i = 0; i < now.size(); ++i) {
     if (recorded.layers[i] != image::file_id(now[i])) return false;
@@ -92,13 +94,8 @@ bool is_recorded_file(const RecordedDisk& recorded, const image::DiskIdentity& n
 }
 
 std::vector<fs::path> recorded_dirs(const ledger::Run& run) {
-  std::vector<fs::path> dirs;
-  if (const auto found = run.detail.find("allowed_dirs"); found != run.detail.end() && found->is_array()) {
-    for (const auto& dir : *found) {
-      if (dir.is_string()) dirs.emplace_back(dir.get<std::string>());
-    }
-  }
-  return dirs;
+  const auto dirs = strings_of(run.detail.value("allowed_dirs", Json::array()));
+  return {dirs.begin(), dirs.end()};
 }
 
 Time committing_since(const ledger::Run& run) {
@@ -109,6 +106,25 @@ Time committing_since(const ledger::Run& run) {
 
 Direction direction_of(const ledger::Run& run) {
   return run.detail.value("direction", std::string()) == to_string(Direction::to_old) ? Direction::to_old : Direction::to_new;
+}
+
+bool has_lost(const ledger::Run& run) { return run.detail.value("lost", false); }
+
+LostNames lost_names(const ledger::Run& run, const std::vector<RecordedDisk>& disks) {
+  LostNames names;
+  if (!has_lost(run)) return names;
+  const auto recorded = run.detail.value("lost_files", Json::object());
+  for (const auto& disk : disks) {
+    // Of before names were recorded.
+    names[disk.target] = {disk.undo.filename().string() + ".lost"};
+    if (recorded.is_object() && recorded.contains(disk.target)) names[disk.target] = strings_of(recorded.at(disk.target));
+  }
+  return names;
+}
+
+std::vector<std::string> accepted_remarks(const ledger::Run& run) {
+  const auto found = run.detail.find("accepted");
+  return found == run.detail.end() ? std::vector<std::string>() : strings_of(*found);
 }
 
 Result<Json> committing_detail(const Environment& environment) {

@@ -1,6 +1,9 @@
 #pragma once
 // A run's row in the ledger: what recovery needs, and its durable transitions. Detail schema: src/engine/README.md.
 
+#include <map>
+#include <optional>
+
 #include "engine/disks.hpp"
 #include "vmpatch/engine/engine.hpp"
 
@@ -25,6 +28,8 @@ struct RecordedDisk {
   fs::path undo;     ///< what the redo log overwrites
   std::uint64_t virtual_size = 0;
   std::vector<std::string> layers;  ///< image::file_id of each, top first
+  /// Of schema 1, which has no layers: inode of the top one. Its device number is worth nothing after a reboot.
+  std::optional<std::uint64_t> only_inode = {};
 };
 
 Json to_json(const RecordedDisk& disk);
@@ -35,7 +40,8 @@ Json staged_detail(const std::vector<RecordedDisk>& disks, const std::vector<fs:
 Result<std::vector<RecordedDisk>> record_disks(const std::vector<OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir);
 /// What is recorded at the point of no return: since when, in which boot of the host, and where to.
 Result<Json> committing_detail(const Environment& environment);
-/// The same files, layer by layer; their content may have changed.
+/// The same files, layer by layer; their content may have changed. Of schema 1 only the inode of the top layer can tell (of a device nothing
+/// but its path): it is enough for whoever compares the content with both logs, too.
 bool is_recorded_file(const RecordedDisk& recorded, const image::DiskIdentity& now);
 
 /// Folders for backing files, from the record.
@@ -43,6 +49,14 @@ std::vector<fs::path> recorded_dirs(const ledger::Run& run);
 /// When the first byte may have been written; the end of time for a run that never got so far.
 Time committing_since(const ledger::Run& run);
 Direction direction_of(const ledger::Run& run);
+
+/// An operator chose to overwrite what somebody else wrote, or stands on: the copy that was made of it keeps the undo folder.
+bool has_lost(const ledger::Run& run);
+/// Names of the copies in the undo folder by disk, newest last; the newest is what lay there at the last choice.
+using LostNames = std::map<std::string, std::vector<std::string>>;
+LostNames lost_names(const ledger::Run& run, const std::vector<RecordedDisk>& disks);
+/// What was shown to the operator who chose; empty when nobody did.
+std::vector<std::string> accepted_remarks(const ledger::Run& run);
 /// Whether the host went down since: then writes that nobody had flushed may be lost.
 Result<bool> host_went_down(const ledger::Run& run);
 

@@ -20,6 +20,12 @@ Result<bool> is_needed(const Environment& environment, const ledger::Run& run) {
   return undos.front().state == ledger::UndoState::kept || undos.front().state == ledger::UndoState::in_use;
 }
 
+/// An operator left the disks as they were: the redo log goes with the undo.
+Result<bool> keeps_redo(const Environment& environment, const ledger::Run& run) {
+  if (run.detail.value("way_out", std::string()) != "keep") return false;
+  return is_needed(environment, run);
+}
+
 std::vector<std::string> names_in(const fs::path& place) {
   std::vector<std::string> names;
   std::error_code error;
@@ -33,7 +39,9 @@ Result<void> sweep(const Environment& environment) {
   VMPATCH_CHECK(remove_abandoned_scratch(environment.places.scratch));
   for (const auto& name : names_in(environment.places.runs)) {
     VMPATCH_TRY(const auto run, find_run(environment, name));
-    if (run && ledger::is_final(run->state)) VMPATCH_CHECK(remove_tree(environment.places.runs / name));
+    if (!run || !ledger::is_final(run->state)) continue;
+    VMPATCH_TRY(const bool kept, keeps_redo(environment, *run));
+    if (!kept) VMPATCH_CHECK(remove_tree(environment.places.runs / name));
   }
   for (const auto& name : names_in(environment.places.undo)) {
     VMPATCH_TRY(const auto run, find_run(environment, name));
@@ -53,6 +61,7 @@ Result<std::size_t> expire_undo(const Environment& environment, Time before) {
     if (!expired && expired.error().code == Errc::busy) continue;  // a rollback took it meanwhile
     VMPATCH_CHECK(expired);
     VMPATCH_CHECK(remove_tree(environment.places.undo / undo.run_id));
+    VMPATCH_CHECK(remove_tree(environment.places.runs / undo.run_id));
     ++count;
   }
   return count;

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <set>
+
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -16,9 +18,16 @@ Result<image::OwnImage> open_log(const fs::path& path, std::uint64_t virtual_siz
   return fail(Errc::refused, "the {} of run {} cannot be used: {}", what, run.id, image.error().message);
 }
 
+std::set<fs::path> undo_folders(const std::vector<RecordedDisk>& recorded) {
+  std::set<fs::path> folders;
+  for (const auto& disk : recorded) folders.insert(disk.undo.parent_path());
+  return folders;
+}
+
 }  // namespace
 
 Result<void> Unfinished::stage(const ledger::Run& run, Logs needed) {
+  const auto lost = lost_names(run, recorded_);
   for (std::size_t i = 0; i < recorded_.size(); ++i) {
     const auto& recorded = recorded_[i];
     auto redo = open_log(recorded.overlay, recorded.virtual_size, run, "redo log");
@@ -31,8 +40,11 @@ Result<void> Unfinished::stage(const ledger::Run& run, Logs needed) {
     VMPATCH_CHECK(redo);
     VMPATCH_CHECK(undo);
     staged_->push_back({held_.disks()[i], std::move(*redo), std::move(*undo), {}});
-    if (!run.detail.value("lost", false)) continue;
-    VMPATCH_TRY(staged_->back().lost, open_log(lost_path(recorded), recorded.virtual_size, run, "copy of what was overwritten"));
+    const auto names = lost.find(recorded.target);
+    if (names == lost.end() || names->second.empty()) continue;
+    // Where it is gone, what is of it on the disk is foreign again: seen, told, and no way is closed by it.
+    auto copy = image::open_own_image(recorded.undo.parent_path() / names->second.back(), recorded.virtual_size, false);
+    if (copy) staged_->back().lost = std::move(*copy);
   }
   return {};
 }
@@ -50,11 +62,24 @@ Result<Unfinished> Unfinished::open(const Environment& environment, const ledger
   VMPATCH_CHECK(all.stage(run, needed));
   VMPATCH_TRY(auto server, image::BlockServer::start({all.scratch_.path() / "nbd", all.log_.get()}));
   all.server_ = std::make_unique<image::BlockServer>(std::move(server));
-  all.protocol_.emplace(*all.server_, *all.staged_, image::Progress());
+  auto alone = [&environment, run, recorded = all.recorded_, &still = all.held_] { return still.check_alone(environment, run, recorded); };
+  all.protocol_.emplace(*all.server_, *all.staged_, image::Progress(), std::move(alone));
   return all;
 }
 
 Result<std::vector<Standing>> Unfinished::look() { return protocol_->look(writes_may_be_lost_); }
+
+Result<guest::OpenRequest> Unfinished::export_disks(const Environment& environment) {
+  guest::OpenRequest request;
+  for (const auto& disk : held_.disks()) {
+    VMPATCH_TRY(auto source, server_->export_chain(disk.chain, disk.target + "-prove"));
+    request.disks.push_back({std::move(source), true});
+  }
+  request.work_dir = scratch_.path();
+  request.cache_dir = environment.places.cache;
+  request.log_fd = log_.get();
+  return request;
+}
 
 Result<Identities> Unfinished::finish() {
   VMPATCH_CHECK(server_->stop());
@@ -75,10 +100,12 @@ void clean_up(const Environment& environment, const ledger::Run& run, bool with_
 
 std::uint64_t undo_size(const std::vector<RecordedDisk>& recorded) {
   std::uint64_t bytes = 0;
-  for (const auto& disk : recorded) {
-    std::error_code error;
-    const auto size = fs::file_size(disk.undo, error);
-    if (!error) bytes += size;
+  std::error_code error;
+  for (const auto& folder : undo_folders(recorded)) {
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      const auto size = entry.file_size(error);
+      if (!error) bytes += size;
+    }
   }
   return bytes;
 }

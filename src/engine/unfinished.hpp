@@ -8,27 +8,30 @@ namespace vmpatch::engine {
 /// Locked disks, both logs of each, and a server over them: all that ending a commit takes.
 class Unfinished {
  public:
-  /// `either`: where the redo log or the undo image is gone, the other one stands for both; see has_redo(), has_undo().
+  /// `either`: where the redo log or the undo image is gone, the other one stands for both; see has_log_to().
   enum class Logs { both, either };
   /// The run is adopted. Errors: those of HeldMachine::take_again(), and refused where a log is gone that is needed.
   static Result<Unfinished> open(const Environment& environment, const ledger::Run& run, Logs needed);
 
   Result<std::vector<Standing>> look();
-  [[nodiscard]] bool has_redo() const { return has_redo_; }
-  [[nodiscard]] bool has_undo() const { return has_undo_; }
+  /// The log that holds the content of this direction is there, for every disk.
+  [[nodiscard]] bool has_log_to(Direction direction) const { return direction == Direction::to_new ? has_redo_ : has_undo_; }
   CommitProtocol& protocol() { return *protocol_; }
   [[nodiscard]] const std::vector<RecordedDisk>& recorded() const { return recorded_; }
   [[nodiscard]] const std::vector<std::string>& remarks() const { return held_.remarks(); }
+  /// For reading the guest that is on the disks now; until finish().
+  Result<guest::OpenRequest> export_disks(const Environment& environment);
   /// Ends the server in order; identities afterwards.
   Result<Identities> finish();
 
  private:
   Unfinished(Scratch scratch, UniqueFd log, std::vector<RecordedDisk> recorded, HeldMachine held)
-      : scratch_(std::move(scratch)), log_(std::move(log)), recorded_(std::move(recorded)), held_(std::move(held)) {}
+      : scratch_(std::move(scratch)), log_(std::move(log)), recorded_(std::move(recorded)), kept_(std::make_unique<HeldMachine>(std::move(held))), held_(*kept_) {}
   Scratch scratch_;
   UniqueFd log_;
   std::vector<RecordedDisk> recorded_;
-  HeldMachine held_;
+  std::unique_ptr<HeldMachine> kept_;  ///< stays where it is when this is moved
+  HeldMachine& held_;
   std::unique_ptr<std::vector<StagedDisk>> staged_;
   std::unique_ptr<image::BlockServer> server_;
   std::optional<CommitProtocol> protocol_;
@@ -44,7 +47,7 @@ Result<void> remove_leftovers(const Environment& environment, const ledger::Run&
 /// The same after a run's last state: it has ended, whatever becomes of its leftovers, which the next sweep takes. Warns.
 void clean_up(const Environment& environment, const ledger::Run& run, bool with_undo);
 
-/// Bytes that the undo images of a run take.
+/// Bytes that the undo images of a run take, with what lies beside them.
 std::uint64_t undo_size(const std::vector<RecordedDisk>& recorded);
 
 /// "vda: 3.0 MiB are neither the old nor the new content (first at byte 1048576)"; empty when nothing is foreign.

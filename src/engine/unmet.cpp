@@ -15,7 +15,7 @@ std::string any_augeas_node(const std::string& node) { return "self::*[" + node 
 class Questioner {
  public:
   Questioner(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts,
-             const std::set<Digest>* placed)
+             const PlacedScripts& placed)
       : job_(job), recipe_(job.recipe.get()), payloads_(payloads), guest_(guest), facts_(facts), placed_(placed) {}
   Questioner(const Questioner&) = delete;
   Questioner& operator=(const Questioner&) = delete;
@@ -115,7 +115,7 @@ class Questioner {
     check.sha256 = recipe_.find_payload(step.payload)->sha256;
     // A script that ran at the first boot is set aside by the unit; that counts as done where we placed it.
     VMPATCH_TRY(const bool done, firstboot_has_run(guest_, step, *check.sha256));
-    if (done && (placed_ == nullptr || placed_->contains(*check.sha256))) {
+    if (done && placed_.contains(*check.sha256)) {
       note(true, fmt::format("{} has run", check.path));
       return {};
     }
@@ -159,7 +159,7 @@ class Questioner {
   const recipe::PayloadStore& payloads_;
   guest::Guest& guest_;
   const guest::Facts& facts_;
-  const std::set<Digest>* placed_;
+  const PlacedScripts& placed_;
   Findings findings_;
   FileQuestions files_{guest_, findings_};
 };
@@ -176,7 +176,7 @@ Result<bool> firstboot_has_run(guest::Guest& guest, const recipe::step::Firstboo
 }
 
 Result<Findings> ask_steps_and_checks(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,
-                                      const guest::Facts& facts, const std::set<Digest>* placed) {
+                                      const guest::Facts& facts, const PlacedScripts& placed) {
   return Questioner(job, payloads, guest, facts, placed).ask();
 }
 

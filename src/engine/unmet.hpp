@@ -1,18 +1,17 @@
 #pragma once
 // Every step's counterpart and every check of a recipe, asked of a guest as it is now.
 
-#include <set>
 #include <string>
 
 #include "engine/findings.hpp"
+#include "engine/placed_scripts.hpp"
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
 
-/// `placed`: a firstboot script that was set aside counts as run only if it is one of these. Without them it counts: for a recipe that was
-/// attested for this machine before.
+/// `placed`: a firstboot script that was set aside counts as run only if it is one of these.
 Result<Findings> ask_steps_and_checks(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,
-                                      const guest::Facts& facts, const std::set<Digest>* placed = nullptr);
+                                      const guest::Facts& facts, const PlacedScripts& placed);
 
 /// Where firstboot scripts live in the guest.
 std::string firstboot_script(const recipe::step::Firstboot& step);

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/delivered.hpp"
-#include "engine/unmet.hpp"
+#include "engine/attestable.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -11,9 +10,7 @@ namespace vmpatch::engine {
 namespace {
 
 void check_database(const plan::Plan& plan, const guest::Facts& after, Proof& proof) {
-  for (const auto& package : after.half_configured) {
-    proof.failures.push_back(fmt::format("package database is not in order: {}", escape_untrusted(package)));
-  }
+  for (auto& reason : plan::unfit_guest(after)) proof.failures.push_back(std::move(reason));
   for (const auto& change : plan.packages) {
     const bool there = std::any_of(after.packages.begin(), after.packages.end(), [&](const guest::Package& package) {
       return package.name == change.name && package.version == change.to && package.installed();
@@ -27,7 +24,9 @@ void check_database(const plan::Plan& plan, const guest::Facts& after, Proof& pr
 bool named_by_recipe(const recipe::Recipe& recipe, const std::string& change) {
   for (const auto& step : recipe.steps) {
     const auto* file = std::get_if<recipe::step::File>(&step);
+    const auto* edit = std::get_if<recipe::step::Edit>(&step);
     if (file != nullptr && change.starts_with(file->path + ":")) return true;
+    if (edit != nullptr && change.starts_with(edit->path + ":")) return true;
   }
   return false;
 }
@@ -77,19 +76,15 @@ std::vector<std::string> check_boot(const guest::Facts& before, const guest::Fac
 
 Result<Proof> prove(const Job& job, const recipe::PayloadStore& payloads, const plan::Plan& plan,
                     const guest::Facts& before, guest::Guest& guest, const guest::Facts& after,
-                    const std::set<Digest>& placed) {
+                    const PlacedScripts& placed) {
   Proof proof;
   check_database(plan, after, proof);
 
-  VMPATCH_TRY(const auto delivered, compare_delivered(job, payloads, guest, after));
-  proof.failures.insert(proof.failures.end(), delivered.findings.begin(), delivered.findings.end());
-  const auto compared = delivered.checks();
-  proof.checks.insert(proof.checks.end(), compared.begin(), compared.end());
-  proof.kind = delivered.proof();
-
-  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, payloads, guest, after, &placed));
-  proof.failures.insert(proof.failures.end(), findings.unmet.begin(), findings.unmet.end());
-  proof.checks.insert(proof.checks.end(), findings.held.begin(), findings.held.end());
+  VMPATCH_TRY(const auto answer, ask_recipe(job, payloads, guest, after, placed));
+  proof.failures.insert(proof.failures.end(), answer.foreign.begin(), answer.foreign.end());
+  for (auto& line : answer.all_unmet()) proof.failures.push_back(std::move(line));
+  proof.checks.insert(proof.checks.end(), answer.checks.begin(), answer.checks.end());
+  proof.kind = answer.kind;
 
   VMPATCH_TRY(const auto grub, read_grub(guest));
   const auto boot = check_boot(before, after, grub);

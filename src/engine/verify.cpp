@@ -1,10 +1,5 @@
-#include "engine/attest.hpp"
-#include "engine/delivered.hpp"
-#include "engine/disks.hpp"
-#include "engine/placed_scripts.hpp"
-#include "engine/prove_again.hpp"
-#include "engine/run_record.hpp"
-#include "engine/unmet.hpp"
+#include "engine/attestable.hpp"
+#include "engine/held_machine.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/engine/engine.hpp"
@@ -38,26 +33,18 @@ Result<void> check_no_run(const Environment& environment, const inventory::Machi
   return {};
 }
 
+/// The recipe's answer, for people; nothing is asked of a guest that is not fit.
 Result<VerifyReport> ask(const Environment& environment, const Job& job, const inventory::Machine& machine, Reading& reading) {
   VerifyReport report;
-  VMPATCH_TRY(const auto placed, placed_scripts(environment, job, machine, reading.disks()));
-  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts(), &placed));
-  report.unmet = std::move(findings.unmet);
-  report.checks = std::move(findings.held);
-  const auto unfit = plan::applicability(job.recipe.get(), reading.facts());
-  report.applicable = unfit.empty() || report.unmet.empty();
-  if (!report.applicable) {
-    report.unmet = unfit;
-    return report;
-  }
-  VMPATCH_TRY(const auto delivered, compare_delivered(job, environment.payloads, reading.guest(), reading.facts()));
-  report.unmet.insert(report.unmet.end(), delivered.findings.begin(), delivered.findings.end());
-  for (const auto& package : reading.facts().half_configured) {
-    report.unmet.push_back("package database is not in order: " + escape_untrusted(package));
-  }
-  const auto compared = delivered.checks();
-  report.checks.insert(report.checks.end(), compared.begin(), compared.end());
-  if (report.unmet.empty()) report.proof = delivered.proof();
+  if (plan::foreign_system(job.recipe.get(), reading.facts()).empty()) VMPATCH_CHECK(check_fit(machine, reading.facts()));
+  VMPATCH_TRY(const auto placed, placed_scripts(environment, job.recipe.get(), machine, reading.disks()));
+  VMPATCH_TRY(auto answer, ask_recipe(job, environment.payloads, reading.guest(), reading.facts(), placed));
+  if (answer.holds()) report.proof = answer.kind;
+  report.checks = std::move(answer.checks);
+  auto unfit = plan::applicability(job.recipe.get(), reading.facts());
+  // Where all is done already its packages are no longer those that it is for: whether their files are in order is asked all the same.
+  report.applicable = unfit.empty() || (answer.foreign.empty() && answer.unmet.empty());
+  report.unmet = report.applicable ? answer.all_unmet() : std::move(unfit);
   return report;
 }
 
@@ -71,20 +58,22 @@ Result<VerifyReport> verify(const Environment& environment, const Job& job, cons
   environment.observer.step(machine, "reading the guest");
   VMPATCH_TRY(auto reading, Reading::open(environment, machine));
   VMPATCH_TRY(auto report, ask(environment, job, machine, reading));
-  const bool holds = report.applicable && report.unmet.empty();
-  ProvenAgain again;
-  if (holds) {
+  Attestable may;
+  if (report.proof) {
     VMPATCH_TRY(const auto earlier, attested_before(environment, machine));
-    again = prove_again(environment, earlier, job.recipe.get(), reading.guest(), reading.facts());
+    may = attestable(environment, earlier, HoldsNow{job.recipe, *report.proof}, reading.guest(), reading.facts());
   }
   VMPATCH_TRY(const auto identities, identify(reading.disks()));
   VMPATCH_CHECK(reading.finish());
-  if (!holds) return report;
+  if (!report.proof) return report;
 
-  const auto satisfied = with_recipe(std::move(again.kept), job.recipe, *report.proof);
-  VMPATCH_TRY(const auto attestation, make_attestation(environment, machine.uuid, machine.name, "", identities, satisfied));
+  // Its locks are still held: whatever the machine was when it was listed, it is this while the statement is made.
+  VMPATCH_CHECK(check_unchanged(environment, machine, reading.disks()));
+  // One that lives cannot write now; one that died in between may have written.
+  if (const auto no_run = check_no_run(environment, machine); !no_run && no_run.error().code != Errc::busy) return no_run.error();
+  VMPATCH_TRY(const auto attestation, make_attestation(environment, machine.uuid, machine.name, "", identities, may.satisfied));
   VMPATCH_CHECK(environment.store.attest_checked(attestation));
-  report.dropped = std::move(again.dropped);
+  report.dropped = std::move(may.dropped);
   report.attested = true;
   return report;
 }

@@ -1,4 +1,6 @@
 // Ending a run by an operator's choice, where it cannot be ended without one.
+#include <set>
+
 #include "engine/ending.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -40,14 +42,30 @@ std::uint64_t foreign_of(const std::vector<Standing>& standings) {
   return sum;
 }
 
-constexpr const char* keeps =
-    "what is on the disks stays, in part old and in part new; the way to the old and to the new content is lost with it";
+/// Where both logs lie: of a rollback the redo log is another run's undo.
+std::string log_folders(const ledger::Run& run) {
+  std::set<std::string> folders;
+  const auto recorded = recorded_disks(run);
+  if (!recorded) return "the state directory";
+  for (const auto& disk : *recorded) folders.insert({disk.overlay.parent_path().string(), disk.undo.parent_path().string()});
+  return fmt::format("{}", fmt::join(folders, " and "));
+}
 
-std::string overwrites(std::string_view what, std::uint64_t foreign) {
-  if (foreign == 0) return fmt::format("the disks get the {} content; nothing is lost", what);
-  return fmt::format("the disks get the {} content: {} that somebody else wrote since are overwritten (a copy is kept with the undo images), "
-                     "and a file system that was used since will be damaged; nothing is attested",
-                     what, format_size(foreign));
+std::string keeps(const ledger::Run& run) {
+  return fmt::format("what is on the disks stays, it may be in part old and in part new, and is not attested; what the run kept of the old content "
+                     "and of the new one stays until the undo expires, in {}, for whoever puts it back by hand",
+                     log_folders(run));
+}
+
+std::string overwrites(std::string_view what, std::uint64_t foreign, const std::vector<std::string>& remarks) {
+  auto text = fmt::format("the disks get the {} content", what);
+  if (foreign == 0 && remarks.empty()) return text + "; nothing is lost";
+  if (foreign > 0) {
+    text += fmt::format(": {} that somebody else wrote since are overwritten, and a file system that was used since will be damaged",
+                        format_size(foreign));
+  }
+  if (!remarks.empty()) text += fmt::format("; what stands on the disks as they are now is damaged ({})", fmt::join(remarks, "; "));
+  return text + "; a copy of what is overwritten is kept with the undo images, and nothing is attested";
 }
 
 Result<void> adopt(const Environment& environment, const ledger::Run& run) {
@@ -55,28 +73,47 @@ Result<void> adopt(const Environment& environment, const ledger::Run& run) {
   return environment.store.adopt(run.id, holder);
 }
 
-Result<Recovered> keep(const Environment& environment, RunRecord& record) {
-  const std::string note = "ended by choice: the disks were left as they were, unattested";
+/// Nothing is removed: the disks may be between old and new, or only be absent, and both logs may be the one way to either.
+Result<Recovered> keep(RunRecord& record) {
+  std::string note = "ended by choice: the disks were left as they were, unattested";
   if (record.run().state == RunState::committing) VMPATCH_CHECK(record.advance(RunState::quarantined, Json::object(), note));
-  VMPATCH_CHECK(record.advance(RunState::discarded, {{"way_out", "keep"}}, note));
-  clean_up(environment, record.run(), true);
+  const auto recorded = recorded_disks(record.run());
+  const auto bytes = recorded ? undo_size(*recorded) : 0;
+  VMPATCH_CHECK(record.advance_keeping_undo(RunState::discarded, {{"way_out", "keep"}}, note, bytes));
+  note += "; what the run kept lies in " + log_folders(record.run());
   return Recovered{record.run(), "kept", note};
 }
 
-Result<Recovered> write(const Environment& environment, RunRecord& record, Direction direction) {
+/// What is about to be overwritten is copied first, under names that the choice records.
+Result<Json> keep_copies(Unfinished& unfinished, const ledger::Run& run) {
+  VMPATCH_TRY(const auto copies, unfinished.protocol().keep_lost(unfinished.recorded()));
+  auto names = lost_names(run, unfinished.recorded());
+  for (std::size_t i = 0; i < copies.size(); ++i) names[unfinished.recorded()[i].target].push_back(copies[i].filename().string());
+  // Beside what is held somebody else may have written anything: then the proof that the run made is worth nothing.
+  return Json{{"lost", true}, {"lost_files", names}, {"unproven", true}};
+}
+
+std::vector<std::string> describe_all(const std::vector<Standing>& standings) {
+  std::vector<std::string> lines;
+  for (const auto& standing : standings) lines.push_back(describe(standing));
+  return lines;
+}
+
+Result<Recovered> write(const Environment& environment, RunRecord& record, Direction direction, const WaysOut& shown) {
   VMPATCH_TRY(auto unfinished, Unfinished::open(environment, record.run(), Unfinished::Logs::either));
-  if (direction == Direction::to_new ? !unfinished.has_redo() : !unfinished.has_undo()) {
+  if (!unfinished.has_log_to(direction)) {
     return fail(Errc::refused, "the {} content of run {} is gone", to_string(direction), record.run().id);
   }
   VMPATCH_TRY(const auto standings, unfinished.look());
-  const bool foreign = foreign_of(standings) > 0;
-  Json detail{{"direction", to_string(direction)}, {"way_out", to_string(direction)}};
-  if (foreign) {
-    VMPATCH_CHECK(unfinished.protocol().keep_lost(unfinished.recorded()));
-    detail["lost"] = true;
+  const auto& remarks = unfinished.remarks();
+  if (remarks != shown.remarks || describe_all(standings) != shown.disks) {
+    return fail(Errc::busy, "the disks of run {} are others than a moment ago; look again: vm-patch recover {}", record.run().id, record.run().id);
   }
-  // Beside what is held somebody else may have written anything: then the proof that the run made is worth nothing.
-  if (foreign || !unfinished.remarks().empty()) detail["unproven"] = true;
+  Json detail{{"direction", to_string(direction)}, {"way_out", to_string(direction)}, {"accepted", remarks}};
+  if (foreign_of(standings) > 0 || !remarks.empty()) {
+    VMPATCH_TRY(const auto copies, keep_copies(unfinished, record.run()));
+    detail.update(copies);
+  }
   VMPATCH_CHECK(record.advance(RunState::committing, detail));
   VMPATCH_TRY(const auto bytes, unfinished.protocol().write(direction));
   VMPATCH_TRY(auto ended, end_written(environment, record, unfinished, direction, bytes));
@@ -88,7 +125,7 @@ Result<Recovered> write(const Environment& environment, RunRecord& record, Direc
 Result<WaysOut> ways_out(const Environment& environment, const std::string& run_id) {
   WaysOut ways;
   VMPATCH_TRY(ways.run, find_open_run(environment, run_id));
-  ways.lost[WayOut::keep] = keeps;
+  ways.lost[WayOut::keep] = keeps(ways.run);
   auto unfinished = Unfinished::open(environment, ways.run, Unfinished::Logs::either);
   if (!unfinished && unfinished.error().code == Errc::busy) return unfinished.error();
   if (!unfinished) {
@@ -101,20 +138,21 @@ Result<WaysOut> ways_out(const Environment& environment, const std::string& run_
     ways.remarks.push_back(standings.error().message);
     return ways;
   }
-  for (const auto& standing : *standings) ways.disks.push_back(describe(standing));
-  if (unfinished->has_undo()) ways.lost[WayOut::to_old] = overwrites("old", foreign_of(*standings));
-  if (unfinished->has_redo()) ways.lost[WayOut::to_new] = overwrites("new", foreign_of(*standings));
+  ways.disks = describe_all(*standings);
+  for (const auto& [way, direction] : {std::pair(WayOut::to_old, Direction::to_old), std::pair(WayOut::to_new, Direction::to_new)}) {
+    if (unfinished->has_log_to(direction)) ways.lost[way] = overwrites(to_string(direction), foreign_of(*standings), ways.remarks);
+  }
   return ways;
 }
 
-Result<Recovered> end_run(const Environment& environment, const std::string& run_id, WayOut way) {
-  VMPATCH_TRY(const auto run, find_open_run(environment, run_id));
+Result<Recovered> end_run(const Environment& environment, const WaysOut& shown, WayOut way) {
+  VMPATCH_TRY(const auto run, find_open_run(environment, shown.run.id));
   RunRecord record(environment, run);
   VMPATCH_CHECK(adopt(environment, run));
   switch (way) {
-    case WayOut::keep: return keep(environment, record);
-    case WayOut::to_old: return write(environment, record, Direction::to_old);
-    case WayOut::to_new: return write(environment, record, Direction::to_new);
+    case WayOut::keep: return keep(record);
+    case WayOut::to_old: return write(environment, record, Direction::to_old, shown);
+    case WayOut::to_new: return write(environment, record, Direction::to_new, shown);
   }
   return fail(Errc::usage, "no such way out");
 }

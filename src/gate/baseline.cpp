@@ -33,6 +33,11 @@ std::optional<Verdict> check_proof(const ledger::Attestation& attestation, const
     if (!required.empty() && !required.contains(id)) continue;
     const std::string proof = entry.contains("proof") ? entry.at("proof").get<std::string>() : "unknown";
     if (proof == "delivered") continue;
+    if (proof == "not-installed") {
+      return deny("proof-weak",
+                  fmt::format("recipe {} has to be proved by the files that it delivers, and none of its packages is installed", escape_untrusted(id)),
+                  fmt::format("name in the baseline the recipes that {} needs, or see `vm-patch inspect -d {}` for what was removed", name, name));
+    }
     return deny("proof-weak",
                 fmt::format("recipe {} has to be proved by the files that it delivers, its attested proof is {}", escape_untrusted(id),
                             proof == "own-lists" ? "the guest's own lists" : escape_untrusted(proof)),
@@ -95,10 +100,10 @@ Verdict check_baseline(const Input& input, const Json& group) {
     if (have == 0) return deny("recipe-missing", fmt::format("recipe {} is required and was never attested", shown), remedy);
     return deny("recipe-old", fmt::format("recipe {} is required in version {}, attested is version {}", shown, lowest, have), remedy);
   }
-  // What a rollback leaves when nothing held before: known disks, but no recipe that holds on them.
+  // What a rollback or a recovery leaves when nothing is proved: known disks, but no recipe that holds on them.
   if (attestation.satisfied.empty()) {
     return deny("not-attested", "its last attestation says that no recipe holds on it",
-                fmt::format("patch it with `vm-patch apply -d {} -r BUNDLE`", name));
+                fmt::format("check it with `vm-patch verify -d {0} -r BUNDLE` or patch it with `vm-patch apply -d {0} -r BUNDLE`", name));
   }
   if (auto weak = check_proof(attestation, baseline, name)) return *weak;
   if (!baseline.at("max_age").is_null()) {

@@ -37,6 +37,7 @@ ledger::Custody open_custody(const Input& input, std::string_view operation) {
   if (Json all = to_json(input.identities); all != custody.identities) custody.live = std::move(all);
   custody.operation = operation;
   custody.unbroken = find_lineage(input).holds;
+  if (input.facts.attestation) custody.attested = input.facts.attestation->time;
   return custody;
 }
 

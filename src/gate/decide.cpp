@@ -30,10 +30,14 @@ std::optional<Verdict> check_saved(const Input& input) {
       "the saved memory is kept; drop it with `virsh managedsave-remove {0}`, or delete the file of `virsh save` and run `vm-patch gate "
       "forget-save -d {0} --reason TEXT` (its unsaved work is lost), then check the machine with `vm-patch verify -d {0} -r BUNDLE`",
       shell_name(input.machine));
-  if (!input.saved_identities || input.saved_identities->is_null()) {
+  if (input.saved && input.saved->without_memory) {
+    return Verdict{Answer::deny, "saved-disks-changed", "its last run ended without saving memory, so what was saved before belongs to older disks",
+                   remedy, {}, {}};
+  }
+  if (!input.saved || input.saved->identities.is_null()) {
     return Verdict{Answer::deny, "saved-disks-unknown", "the disks were not recorded when its memory was saved", remedy, {}, {}};
   }
-  const std::string change = difference(*input.saved_identities, input.identities);
+  const std::string change = difference(input.saved->identities, input.identities);
   if (change.empty()) return {};
   return Verdict{Answer::deny, "saved-disks-changed",
                  fmt::format("the disks are not what they were when its memory was saved ({})", change), remedy, {}, {}};
@@ -94,8 +98,22 @@ Verdict decide_for_group(const Input& input, const Json& group) {
   return verdict;
 }
 
+/// A disk that cannot be told from one that is between old and new.
+std::optional<Verdict> check_unknown(const Input& input) {
+  if (!input.facts.torn_run) return {};
+  for (const inventory::Disk& disk : input.machine.disks) {
+    if (std::ranges::find(input.unknown_disks, disk.target) == input.unknown_disks.end()) continue;
+    return Verdict{Answer::deny, "torn-disk-possible",
+                   fmt::format("run {} has not ended, and whether it wrote disk {} cannot be told: {}", *input.facts.torn_run,
+                               escape_untrusted(disk.target), disk.problem.empty() ? "it was not looked at" : disk.problem),
+                   "end that run with `vm-patch recover`, see `vm-patch status`", {}, {}};
+  }
+  return {};
+}
+
 Verdict decide_start(const Input& input) {
   if (auto busy = check_run(input)) return *busy;
+  if (auto unknown = check_unknown(input)) return *unknown;
   if (input.facts.policy.is_null()) return allow("no-policy", "no policy was published");
   const Json group = find_group(input.facts.policy, input.machine);
   if (is_baseline_empty(group)) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
@@ -38,8 +39,10 @@ Json find_group(const Json& gate_policy, const inventory::Machine& machine) {
 
 bool blocks(const Verdict& verdict, const Json& group) {
   if (verdict.answer == Answer::allow) return false;
-  // Two processes on one disk, a disk between old and new, or records that somebody else wrote: no group can wish for that.
-  if (verdict.answer == Answer::quarantine || verdict.rule == "run-unfinished" || verdict.rule == "records-tampered") return true;
+  // Two processes on one disk, a disk between old and new, records that somebody else wrote, or memory of other disks: no group can
+  // wish for that.
+  constexpr std::array always{"run-unfinished", "torn-disk-possible", "records-tampered", "saved-disks-changed"};
+  if (verdict.answer == Answer::quarantine || std::ranges::find(always, verdict.rule) != always.end()) return true;
   if (text_or(group, "action", "deny") == "warn") return false;
   return verdict.answer == Answer::deny || text_or(group, "on_error", "closed") != "open";
 }

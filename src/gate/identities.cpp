@@ -40,27 +40,27 @@ Result<image::DiskIdentity> load_identity(const inventory::Machine& machine, con
   return chain.identity();
 }
 
-Identities load_identities(inventory::Machine& machine) {
-  Identities identities;
-  for (inventory::Disk& disk : machine.disks) {
-    if (!has_identity(disk)) continue;
-    auto identity = load_identity(machine, disk);
-    if (identity) {
-      identities[disk.target] = std::move(*identity);
-    } else if (disk.problem.empty()) {
-      disk.problem = identity.error().message;
-    }
+bool is_local_drive(const inventory::Disk& disk) { return disk.is_drive() && (disk.source || disk.source_kind == "volume"); }
+
+void add_disk(DiskFacts& facts, inventory::Disk& disk, Result<image::DiskIdentity> identity) {
+  if (!identity) {
+    if (disk.problem.empty()) disk.problem = identity.error().message;
+    if (is_local_drive(disk)) facts.unknown.push_back(disk.target);
+    return;
   }
-  return identities;
+  for (const auto& layer : *identity) facts.keys.push_back(image::file_id(layer));
+  if (has_identity(disk)) facts.identities[disk.target] = std::move(*identity);
 }
 
-std::vector<std::string> layer_keys(const Identities& identities) {
-  std::vector<std::string> keys;
-  for (const auto& [target, identity] : identities) {
-    for (const auto& layer : identity) keys.push_back(image::file_id(layer));
+DiskFacts load_disk_facts(inventory::Machine& machine) {
+  DiskFacts facts;
+  for (inventory::Disk& disk : machine.disks) {
+    if (has_identity(disk) || is_local_drive(disk)) add_disk(facts, disk, load_identity(machine, disk));
   }
-  return keys;
+  return facts;
 }
+
+Identities load_identities(inventory::Machine& machine) { return load_disk_facts(machine).identities; }
 
 Json to_json(const Identities& identities) {
   Json json = Json::object();

@@ -1,5 +1,7 @@
 #include "vmpatch/guest/dpkg_files.hpp"
 
+#include <charconv>
+
 #include "guest/optional_files.hpp"
 #include "guest/package_list.hpp"
 #include "vmpatch/core/format.hpp"
@@ -124,6 +126,41 @@ Result<std::map<std::string, Diversion>> parse_diversions(std::string_view text)
   }));
   if (!triple.empty()) return make_error(Errc::failed, "line 1: the number of lines is no multiple of three");
   return diversions;
+}
+
+Result<std::map<std::string, StatOverride>> parse_statoverrides(std::string_view text) {
+  std::map<std::string, StatOverride> overrides;
+  VMPATCH_CHECK(for_each_line(text, [&](std::string_view line) -> Result<void> {
+    std::vector<std::string_view> fields;
+    for (std::string_view rest = line; fields.size() < 3;) {
+      const auto blank = rest.find(' ');
+      if (blank == std::string_view::npos || blank == 0) break;
+      fields.push_back(rest.substr(0, blank));
+      rest.remove_prefix(blank + 1);
+      if (fields.size() == 3) fields.push_back(rest);
+    }
+    StatOverride made;
+    const bool whole = fields.size() == 4 && is_normal(fields[3]);
+    const auto* end = whole ? fields[2].data() + fields[2].size() : nullptr;
+    constexpr int octal = 8;
+    const auto number = whole ? std::from_chars(fields[2].data(), end, made.mode, octal) : std::from_chars_result{};
+    if (!whole || number.ec != std::errc() || number.ptr != end || made.mode > 07777U) {
+      return fail(Errc::failed, "expected \"user group mode path\", found {}", shown(line));
+    }
+    made.user = fields[0];
+    made.group = fields[1];
+    if (!overrides.emplace(std::string(fields[3]), std::move(made)).second) return fail(Errc::failed, "{} comes twice", shown(fields[3]));
+    return {};
+  }));
+  return overrides;
+}
+
+Result<std::map<std::string, StatOverride>> load_statoverrides(Guest& guest) {
+  constexpr const char* path = "/var/lib/dpkg/statoverride";
+  VMPATCH_TRY(const auto text, read_if_there(guest, path, max_list));
+  auto overrides = parse_statoverrides(text.value_or(""));
+  if (!overrides) return overrides.error().in(path);
+  return overrides;
 }
 
 Result<PackageLists> load_package_lists(Guest& guest, const Package& package) {

@@ -1,37 +1,16 @@
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include "guest/fstab_devices.hpp"
+#include "guest/mount_kinds.hpp"
 #include "guest/mount_options.hpp"
+#include "guest/mount_order.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/guest/disks.hpp"
 
 namespace vmpatch::guest {
 namespace {
-
-template <std::size_t N>
-bool is_one_of(const std::array<std::string_view, N>& words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-/// Nothing that a disk has to bring.
-bool is_skipped(const MountEntry& entry) {
-  constexpr std::array<std::string_view, 22> types{
-      "proc",   "sysfs",    "tmpfs",     "ramfs",  "devtmpfs",    "devpts",   "swap", "cgroup",  "cgroup2", "securityfs", "debugfs",
-      "tracefs", "configfs", "hugetlbfs", "mqueue", "binfmt_misc", "efivarfs", "bpf",  "overlay", "aufs",    "autofs",     "none"};
-  return is_one_of(types, entry.type) || !entry.where.starts_with('/') || has_option(entry, "bind") || has_option(entry, "rbind") ||
-         has_option(entry, "noauto");
-}
-
-/// On other hosts, shared by the host, or made of what no adapter reads.
-bool is_foreign(const MountEntry& entry) {
-  constexpr std::array<std::string_view, 19> types{"nfs",    "nfs4",  "cifs", "smb3", "smbfs", "9p",  "virtiofs", "ceph",   "glusterfs", "afs",
-                                                   "lustre", "gpfs",  "gfs2", "ocfs2", "davfs", "zfs", "ecryptfs", "vboxsf", "vmhgfs"};
-  return is_one_of(types, entry.type) || entry.type.starts_with("fuse") || has_option(entry, "_netdev") || has_option(entry, "loop") ||
-         option_value(entry, "loop") || source_kind(entry.what) == SourceKind::none;
-}
 
 /// One file system of several that share a UUID: btrfs lists each subvolume besides the device itself.
 Result<std::optional<FileSystem>> choose(const MountEntry& entry, const std::vector<FileSystem>& found) {
@@ -55,17 +34,6 @@ Result<std::optional<FileSystem>> choose(const MountEntry& entry, const std::vec
   }
   return fail(Errc::refused, "fstab entry {} for {} means {} as well as {}; make their identifiers differ",
               escape_untrusted(entry.what), escape_untrusted(entry.where), escape_untrusted(several[0].device), escape_untrusted(several[1].device));
-}
-
-Result<std::string> clean_mount_point(std::string_view where) {
-  std::string result;
-  for (const std::string_view part : split(where, '/')) {
-    if (part.empty() || part == ".") continue;
-    if (part == "..") return fail(Errc::failed, "fstab: mount point {} leaves its folder", escape_untrusted(where));
-    result += "/";
-    result += part;
-  }
-  return result.empty() ? "/" : result;
 }
 
 /// Why the device of an entry cannot be had.
@@ -94,15 +62,41 @@ Error vital(Error why, const FileSystem& root) {
   return std::move(why).in("fstab of " + escape_untrusted(root.device));
 }
 
-/// Folders before what lies in them, entries of equal depth in the order of the table; what is mounted hides what is not.
-void put_in_order(std::vector<PlannedMount>& mounts) {
-  std::set<std::string> mounted;
-  for (const PlannedMount& mount : mounts) {
-    if (!mount.blocked) mounted.insert(mount.where);
+/// An entry that hides what the disk has at its place, or that shows another place of the guest.
+Result<PlannedMount> plan_other(const FileSystem& root, const MountEntry& entry, std::string where, const MountReading& reading) {
+  if (reading.kind == MountKind::bind) {
+    PlannedMount mount{std::move(where), {}, std::nullopt};
+    mount.bound_from = *clean_path(entry.what);
+    return mount;
   }
-  std::erase_if(mounts, [&](const PlannedMount& mount) { return mount.blocked && mounted.contains(mount.where); });
-  const auto depth = [](const PlannedMount& mount) { return std::count(mount.where.begin(), mount.where.end(), '/'); };
-  std::stable_sort(mounts.begin(), mounts.end(), [&](const auto& a, const auto& b) { return depth(a) < depth(b); });
+  const bool memory = reading.kind == MountKind::memory;
+  Error why = fail(memory ? Errc::not_found : Errc::refused, "fstab of {}: {} ({}) for {} {}", escape_untrusted(root.device), escape_untrusted(entry.what),
+                   escape_untrusted(entry.type), escape_untrusted(where), reading.why);
+  if (is_vital(where)) {
+    why.code = Errc::refused;
+    return why;
+  }
+  PlannedMount mount{std::move(where), {}, std::move(why)};
+  mount.left_out = true;
+  return mount;
+}
+
+/// Nothing for an entry that mounts nothing.
+Result<std::optional<PlannedMount>> plan_entry(const FileSystem& root, const MountEntry& entry, const std::vector<FileSystem>& all) {
+  if (!entry.where.starts_with('/')) return std::optional<PlannedMount>();
+  auto where = clean_path(entry.where);
+  if (!where) return fail(Errc::failed, "fstab: mount point {} leaves its folder", escape_untrusted(entry.where));
+  const MountReading reading = read_mount(entry, *where);
+  if (reading.kind == MountKind::nothing) return std::optional<PlannedMount>();
+  if (reading.kind != MountKind::device) {
+    VMPATCH_TRY(auto other, plan_other(root, entry, std::move(*where), reading));
+    return std::optional(std::move(other));
+  }
+  VMPATCH_TRY(std::optional<FileSystem> found, choose(entry, find_devices(entry.what, all)));
+  if (found) return std::optional(PlannedMount{std::move(*where), std::move(*found), std::nullopt});
+  Error why = absence(entry, all);
+  if (is_vital(*where)) return vital(std::move(why), root);
+  return std::optional(PlannedMount{std::move(*where), {}, std::move(why)});
 }
 
 }  // namespace
@@ -111,7 +105,7 @@ bool is_vital(std::string_view where) {
   constexpr std::array<std::string_view, 18> places{
       "/",        "/boot",    "/etc",     "/usr",       "/var",           "/var/lib",     "/lib",           "/lib64",           "/bin",
       "/sbin",    "/usr/bin", "/usr/sbin", "/usr/lib",   "/usr/lib64",     "/var/lib/dpkg", "/var/lib/rpm", "/var/lib/pacman", "/lib/apk"};
-  return is_one_of(places, where) || where.starts_with("/etc/") || where.starts_with("/usr/lib/sysimage") ||
+  return std::find(places.begin(), places.end(), where) != places.end() || where.starts_with("/etc/") || where.starts_with("/usr/lib/sysimage") ||
          where.ends_with("/lib/modules");
 }
 
@@ -119,27 +113,14 @@ Result<std::vector<PlannedMount>> plan_mounts(const FileSystem& root, const std:
                                               const std::vector<FileSystem>& all) {
   std::vector<PlannedMount> mounts;
   for (const MountEntry& entry : fstab) {
-    if (is_skipped(entry)) continue;
-    VMPATCH_TRY(std::string where, clean_mount_point(entry.where));
-    if (where.size() == 1) continue;  // the root itself
-    if (is_foreign(entry)) {
-      if (!is_vital(where)) continue;
-      return fail(Errc::failed, "fstab of {}: {} ({}) for {} is not on a disk of this machine; patch it while it runs", escape_untrusted(root.device),
-                  escape_untrusted(entry.what), escape_untrusted(entry.type), escape_untrusted(where));
-    }
+    VMPATCH_TRY(auto mount, plan_entry(root, entry, all));
+    if (!mount) continue;
     if (mounts.size() == max_mount_points) {
       return fail(Errc::failed, "fstab of {} has more than {} mount points; remove those that are not in use", escape_untrusted(root.device), max_mount_points);
     }
-    VMPATCH_TRY(std::optional<FileSystem> found, choose(entry, find_devices(entry.what, all)));
-    if (found) {
-      mounts.push_back({std::move(where), std::move(*found), std::nullopt});
-      continue;
-    }
-    Error why = absence(entry, all);
-    if (is_vital(where)) return vital(std::move(why), root);
-    mounts.push_back({std::move(where), {}, std::move(why)});
+    mounts.push_back(std::move(*mount));
   }
-  put_in_order(mounts);
+  VMPATCH_CHECK(put_in_order(mounts));
   mounts.insert(mounts.begin(), PlannedMount{"/", root, std::nullopt});
   return mounts;
 }

@@ -75,14 +75,7 @@ Result<Format> backing_format(const Layer& layer) {
 
 Result<void> check_allowed(const fs::path& backing, const fs::path& own_folder, const OpenPolicy& policy,
                            const Layer& named_by) {
-  const auto lies_in = [&](const fs::path& folder) {
-    std::error_code error;
-    const fs::path canonical = fs::canonical(folder, error);
-    if (error) return false;
-    const fs::path parent = backing.parent_path();
-    return std::mismatch(canonical.begin(), canonical.end(), parent.begin(), parent.end()).first == canonical.end();
-  };
-  if (lies_in(own_folder) || std::any_of(policy.allowed_dirs.begin(), policy.allowed_dirs.end(), lies_in)) return {};
+  if (lies_in_any(backing, {own_folder}) || lies_in_any(backing, policy.allowed_dirs)) return {};
   return fail(Errc::refused,
               "image {} has backing file {} outside the allowed folders; allow its folder with --allow-backing or in the "
               "policy",

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "image/open_file.hpp"
+#include "image/other_users.hpp"
 #include "vmpatch/core/format.hpp"
 
 namespace vmpatch::image {
@@ -108,9 +109,10 @@ void ChainLock::unlock() {
 ChainLock::~ChainLock() { unlock(); }
 
 Result<void> ChainLock::check_alone() const {
-  for (const auto& [fd, path, exclusive] : held_) {
+  for (const auto& [fd, claim, path, exclusive] : held_) {
     VMPATCH_TRY(const auto writers, probe_writers(fd.get()));
     if (writers != Usage::free) return fail(Errc::busy, "image {} is being written by another program; stop it first", shown(path));
+    VMPATCH_CHECK(check_no_other_user(fd.get(), path, exclusive ? Access::any : Access::write));
     if (!exclusive) continue;
     VMPATCH_TRY(const auto readers, probe_first(fd.get(), {{uses, all_bits}, {unshares, all_bits}}, Usage::read));
     if (readers != Usage::free) return fail(Errc::busy, "image {} has got a reader; wait for it to end", shown(path));
@@ -131,7 +133,12 @@ Result<ChainLock> ChainLock::acquire(const Chain& chain, Sharing top) {
   for (const Layer& layer : chain.layers()) {
     const bool exclusive = top == Sharing::nobody && &layer == &chain.top();
     VMPATCH_TRY(auto fd, lock_layer(layer, exclusive));
-    lock.held_.push_back({std::move(fd), layer.path, exclusive});
+    UniqueFd claim;
+    if (exclusive && layer.block_device) {
+      VMPATCH_TRY(claim, claim_device(fd.get(), layer.path));
+    }
+    if (top == Sharing::nobody) VMPATCH_CHECK(check_no_other_user(fd.get(), layer.path, exclusive ? Access::any : Access::write));
+    lock.held_.push_back({std::move(fd), std::move(claim), layer.path, exclusive});
   }
   return lock;
 }

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "vmpatch/core/format.hpp"
@@ -65,6 +66,15 @@ Result<fs::path> canonical_image_path(const fs::path& path) {
                 shown(resolved));
   }
   return resolved;
+}
+
+bool lies_in_any(const fs::path& canonical, const std::vector<fs::path>& folders) {
+  const fs::path parent = canonical.parent_path();
+  return std::any_of(folders.begin(), folders.end(), [&](const fs::path& one) {
+    std::error_code error;
+    const fs::path folder = fs::canonical(one, error);
+    return !error && std::mismatch(folder.begin(), folder.end(), parent.begin(), parent.end()).first == folder.end();
+  });
 }
 
 Result<OpenedFile> open_disk_file(const fs::path& canonical, int access) {

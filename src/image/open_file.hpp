@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/core/unique_fd.hpp"
@@ -26,6 +27,9 @@ struct OpenedFile {
 /// Path with its folder made canonical. A symlink as the last component is followed under /dev (LVM names) and
 /// Errc::refused elsewhere. Errc::not_found when the folder or the file is missing.
 Result<fs::path> canonical_image_path(const fs::path& path);
+
+/// Whether a canonical path lies in one of these folders or below. A folder that is not there holds nothing.
+[[nodiscard]] bool lies_in_any(const fs::path& canonical, const std::vector<fs::path>& folders);
 
 /// Opens a canonical path with `access` (O_RDONLY or O_RDWR). Anything but a regular file or block device is
 /// Errc::refused.

@@ -28,6 +28,12 @@ std::string shown_problem(const Machine& machine, const Disk& disk) {
   return disk.problem.starts_with(name) ? disk.problem : name + ": " + disk.problem;
 }
 
+std::string name_unopened(const Machine& machine, const Disk& disk, const fs::path& file) {
+  return fmt::format("{} stands on {}, which is not opened because it lies outside of the allowed folders or is a link, so what that one "
+                     "stands on is not known; allow its folder with --allow-backing, or say with --not-a-clone {} that nothing that is patched is below it",
+                     shown_disk(machine, disk), escape_untrusted(file.native()), escape_untrusted(disk.source ? disk.source->native() : ""));
+}
+
 Result<void> check_usable(const Machine& machine, const Disk& disk) {
   const std::string name = shown_disk(machine, disk);
   if (!machine.local) {

@@ -67,6 +67,7 @@ Json to_json(const Machine& machine) {
   for (const Disk& disk : machine.disks) disks.push_back(to_json(disk));
   json["disks"] = std::move(disks);
   json["children"] = machine.children;
+  json["possible_children"] = machine.possible_children;
   json["shared_with"] = machine.shared_with;
   json["problem"] = machine.problem.empty() ? Json() : Json(machine.problem);
   return json;

@@ -1,70 +1,15 @@
 #include <algorithm>
 #include <set>
 
+#include "inventory/chains.hpp"
 #include "inventory/left/silence.hpp"
 #include "inventory/names.hpp"
 #include "inventory/references.hpp"
-#include "inventory/snapshots.hpp"
 #include "vmpatch/core/text.hpp"
-#include "vmpatch/image/locks.hpp"
 #include "vmpatch/inventory/source.hpp"
 
 namespace vmpatch::inventory {
 namespace {
-
-void load_chain(Machine& machine, Disk& disk, const std::vector<fs::path>& allowed_dirs, InternalSnapshots& snapshots) {
-  if (const auto usable = check_usable(machine, disk); !usable) {
-    if (disk.problem.empty()) disk.problem = usable.error().message;
-    return;
-  }
-  const auto chain = open_chain(disk, allowed_dirs);
-  if (!chain) {
-    if (disk.problem.empty()) disk.problem = chain.error().message;
-    return;
-  }
-  disk.layers.clear();
-  for (const image::Layer& layer : chain->layers()) {
-    disk.layers.push_back({layer.path, layer.format, layer.file_size, layer.virtual_size});
-  }
-  const auto& header = chain->top().header;
-  if (header && header->snapshot_count > 0) {
-    machine.has_snapshots = true;
-    auto found = internal_snapshots(chain->top());
-    if (!found && disk.problem.empty()) disk.problem = found.error().message;
-    if (found && !disk.read_only) snapshots.emplace(disk.target, std::move(*found));
-  }
-  // libvirt knows the state of its own machines; of a bare image only QEMU's locks tell.
-  if (!machine.bare || machine.state != State::shutoff) return;
-  const auto usage = image::probe_usage(chain->top().fd.get());
-  if (usage && *usage == image::Usage::written) machine.state = State::running;
-}
-
-void load_chains(Machine& machine, const std::vector<fs::path>& allowed_dirs) {
-  InternalSnapshots snapshots;
-  for (Disk& disk : machine.disks) {
-    if (disk.is_drive()) load_chain(machine, disk, allowed_dirs, snapshots);
-  }
-  add_internal_snapshots(machine, snapshots);
-  settle_snapshots(machine);
-}
-
-using TimeOf = std::function<std::optional<Time>(const std::string& machine_uuid)>;
-
-/// Joins what libvirt knows of memory in a file, what was recorded, and what an operator said.
-void settle_saved_memory(Machine& machine, const ChainOptions& options) {
-  const auto ask = [&](const TimeOf& time_of) { return time_of ? time_of(machine.uuid) : std::nullopt; };
-  const auto forgotten = ask(options.forgotten_memory);
-  const auto is_forgotten = [&](std::optional<Time> when) { return when && forgotten && *when <= *forgotten; };
-  if (machine.saved_to_file && is_forgotten(machine.saved_to_file->when)) {
-    machine.saved_to_file.reset();
-    if (machine.state == State::saved && !machine.managed_save) machine.state = State::shutoff;
-  }
-  if (machine.state != State::shutoff) return;
-  const auto recorded = ask(options.saved_memory);
-  if (!recorded || is_forgotten(recorded)) return;
-  machine.saved_to_file = FileSave{FileSave::Witness::record, recorded};
-  machine.state = State::saved;
-}
 
 /// A disk of a machine, with the files that it stands on.
 struct Use {
@@ -74,6 +19,7 @@ struct Use {
 };
 
 constexpr std::size_t max_sharers = 100;  // who shares with more has one reason already
+constexpr std::size_t max_unanswered = 5;
 
 void sort_names(std::vector<std::string>& names) {
   std::sort(names.begin(), names.end());
@@ -87,16 +33,18 @@ bool same_machine(const Machine& a, const Machine& b) {
 
 class Lineage {
  public:
-  explicit Lineage(Inventory& inventory) : inventory_(inventory) {
+  Lineage(Inventory& inventory, std::set<FileKey> not_clones, const Reach& reach, FileKeys& keys)
+      : inventory_(inventory), reach_(reach), keys_(keys), not_clones_(std::move(not_clones)) {
     for (HostInventory& host : inventory.hosts) {
       for (Machine& machine : host.machines) add_uses(machine);
     }
+    known_ = reach.raw;
     for (std::size_t i = 0; i < uses_.size(); ++i) {
       const Use& use = uses_[i];
       if (!use.machine->bare && use.files.top) domain_files_.insert(*use.files.top);
       if (use.files.top) by_top_[*use.files.top].push_back(i);
-      known_.insert(use.files.below.begin(), use.files.below.end());
-      if (use.files.top) known_.insert(*use.files.top);
+      known_.insert(use.files.below.said.begin(), use.files.below.said.end());
+      if (use.files.top && is_format_said(*use.disk)) known_.insert(*use.files.top);
     }
   }
 
@@ -115,12 +63,16 @@ class Lineage {
   void find_children() {
     for (const Use& use : uses_) {
       // A folder's listing shows a domain's overlay as an image, too: the domain alone is named.
-      if (use.machine->bare && use.files.top && domain_files_.count(*use.files.top) != 0) continue;
-      for (const FileKey& key : use.files.below) note_child(key, use.machine->name);
+      if (use.machine->bare && use.files.top && (domain_files_.contains(*use.files.top) || is_no_clone(use))) continue;
+      for (const FileKey& key : use.files.below.said) note_child(key, use.machine->name);
+      if (!is_no_clone(use)) note_doubts(use);
     }
     for (const fs::path& file : neighbours()) note_image(file);
     for (const HostInventory& host : inventory_.hosts) {
       for (const Orphan& volume : host.volumes) note_image(volume.path);
+    }
+    for (const Use& use : uses_) {
+      if (use.files.top && !is_format_said(*use.disk)) note_image(*use.disk->source);
     }
   }
 
@@ -128,7 +80,7 @@ class Lineage {
   void find_orphans() {
     std::set<FileKey> in_use = domain_files_;
     in_use.insert(below_.begin(), below_.end());
-    for (const Use& use : uses_) in_use.insert(use.files.below.begin(), use.files.below.end());
+    for (const Use& use : uses_) add_below(use.files.below, in_use);
     for (const HostInventory& host : inventory_.hosts) {
       for (const Machine& machine : host.machines) {
         for (const fs::path& file : machine.other_files) {
@@ -152,16 +104,23 @@ class Lineage {
   void add_uses(Machine& machine) {
     if (!machine.local) return;
     for (Disk& disk : machine.disks) {
-      Use use{&machine, &disk, find_disk_files(disk, keys_)};
-      if (use.files.top || !use.files.below.empty()) uses_.push_back(std::move(use));
+      Use use{&machine, &disk, find_disk_files(disk, reach_, keys_)};
+      if (use.files.top || !use.files.below.said.empty()) uses_.push_back(std::move(use));
     }
   }
 
-  void add_files(const Disk& disk, std::set<FileKey>& in_use) {
-    const DiskFiles files = find_disk_files(disk, keys_);
-    if (files.top) in_use.insert(*files.top);
-    in_use.insert(files.below.begin(), files.below.end());
+  static void add_below(const Below& below, std::set<FileKey>& files) {
+    files.insert(below.said.begin(), below.said.end());
+    files.insert(below.maybe.begin(), below.maybe.end());
   }
+
+  void add_files(const Disk& disk, std::set<FileKey>& in_use) {
+    const DiskFiles files = find_disk_files(disk, reach_, keys_);
+    if (files.top) in_use.insert(*files.top);
+    add_below(files.below, in_use);
+  }
+
+  [[nodiscard]] bool is_no_clone(const Use& use) const { return use.files.top && not_clones_.contains(*use.files.top); }
 
   static void note_shared(const Use& own, const Use& other) {
     if (own.disk->read_only && other.disk->read_only) return;
@@ -178,20 +137,41 @@ class Lineage {
     own.machine->shared_with.push_back(other.machine->name + (copy ? " on " + other.machine->host : ""));
   }
 
-  void note_child(const FileKey& key, const std::string& name) {
+  void note_at_parents(const FileKey& key, const std::string& name, std::vector<std::string> Machine::*list) {
     const auto found = by_top_.find(key);
     if (found == by_top_.end()) return;
-    for (const std::size_t parent : found->second) uses_[parent].machine->children.push_back(name);
+    for (const std::size_t parent : found->second) (uses_[parent].machine->*list).push_back(name);
+  }
+  void note_child(const FileKey& key, const std::string& name) { note_at_parents(key, name, &Machine::children); }
+  void note_possible_child(const FileKey& key, const std::string& name) { note_at_parents(key, name, &Machine::possible_children); }
+
+  /// What a machine that libvirt knows may stand on, besides what is known.
+  void note_doubts(const Use& use) {
+    for (const FileKey& key : use.files.below.maybe) note_possible_child(key, use.disk->source->native());
+    if (use.machine->bare) return;
+    for (const fs::path& file : use.files.below.unopened) {
+      const std::string text = name_unopened(*use.machine, *use.disk, file);
+      for (const Use& other : uses_) {
+        if (other.machine != use.machine && !other.disk->read_only) add_unanswered(*other.machine, text);
+      }
+    }
   }
 
-  /// A file that no machine names.
+  static void add_unanswered(Machine& machine, const std::string& text) {
+    auto& all = machine.unanswered;
+    if (all.size() < max_unanswered && std::find(all.begin(), all.end(), text) == all.end()) all.push_back(text);
+  }
+
+  /// A file of which no machine tells what it is.
   void note_image(const fs::path& file) {
     const auto key = keys_.of(file);
-    if (!key || !known_.insert(*key).second) return;
-    for (const FileKey& below : find_files_below(file, keys_)) {
-      below_.insert(below);
-      note_child(below, file.native());
-    }
+    const auto by_name = format_of_name(file);
+    if (!key || !known_.insert(*key).second || not_clones_.contains(*key) || file.extension() == ".raw") return;
+    const bool is_file = key->second != 0;  // the folder of a block device is /dev
+    const Below below = find_files_below(file, by_name == image::Format::qcow2, is_file ? file.parent_path() : fs::path(), reach_, keys_);
+    add_below(below, below_);
+    for (const FileKey& one : below.said) note_child(one, file.native());
+    for (const FileKey& one : below.maybe) note_possible_child(one, file.native());
   }
 
   /// Files in the folders of all images that a machine writes.
@@ -212,11 +192,13 @@ class Lineage {
   }
 
   Inventory& inventory_;
-  FileKeys keys_;
+  const Reach& reach_;
+  FileKeys& keys_;
+  std::set<FileKey> not_clones_;  ///< by an operator's word
   std::vector<Use> uses_;
   std::map<FileKey, std::vector<std::size_t>> by_top_;
   std::set<FileKey> domain_files_;  ///< top layers of libvirt's machines
-  std::set<FileKey> known_;         ///< layers of any machine
+  std::set<FileKey> known_;         ///< layers of any machine, and disks that are said to be raw
   std::set<FileKey> below_;         ///< what images without a machine stand on
 };
 
@@ -232,20 +214,22 @@ void load_lineage(Inventory& inventory, const ChainOptions& options) {
   if (options.left_as_machines) join_left(inventory);
   std::vector<fs::path> allowed = options.allowed_dirs;
   for (const HostInventory& host : inventory.hosts) allowed.insert(allowed.end(), host.pool_dirs.begin(), host.pool_dirs.end());
+  FileKeys keys;
   for (HostInventory& host : inventory.hosts) {
     for (Machine& machine : host.machines) {
-      load_chains(machine, allowed);
-      settle_saved_memory(machine, options);
+      settle_saved_memory(machine, load_chains(machine, allowed), options);
     }
   }
-  Lineage lineage(inventory);
+  const Reach reach = make_reach(inventory, allowed, keys);
+  Lineage lineage(inventory, keys.of_all(options.not_clones), reach, keys);
   lineage.find_shared();
   lineage.find_children();
   lineage.find_orphans();
-  note_silence(inventory, options.without_libvirt);
+  note_silence(inventory, options, reach);
   for (HostInventory& host : inventory.hosts) {
     for (Machine& machine : host.machines) {
       sort_names(machine.children);
+      sort_names(machine.possible_children);
       sort_names(machine.shared_with);
       mark_template(machine, options.template_names);
     }

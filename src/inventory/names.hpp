@@ -17,6 +17,9 @@ namespace vmpatch::inventory {
 /// "DISK: problem"; a problem that begins with the disk's own name stands alone.
 [[nodiscard]] std::string shown_problem(const Machine& machine, const Disk& disk);
 
+/// Full message: the disk stands on a file out of reach, so it may stand on any other.
+[[nodiscard]] std::string name_unopened(const Machine& machine, const Disk& disk, const fs::path& file);
+
 /// Errc::refused, as open_disk_chain says, where the model alone tells that the disk cannot be opened.
 Result<void> check_usable(const Machine& machine, const Disk& disk);
 

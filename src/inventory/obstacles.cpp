@@ -104,6 +104,11 @@ std::vector<std::string> write_obstacles(const Machine& machine) {
     found.push_back(fmt::format("{} is the backing file of {}, which a write would corrupt; publish a patched copy as a new "
                                 "template instead", name, join(machine.children)));
   }
+  if (!machine.possible_children.empty()) {
+    found.push_back(fmt::format("{} may be the backing file of {}: the first bytes say so, and nobody says whether it is a qcow2 image or a raw "
+                                "disk, whose guest writes there what it likes; if it is no clone, say so with --not-a-clone FILE, else publish "
+                                "a patched copy as a new template instead", name, join(machine.possible_children)));
+  }
   if (!machine.problem.empty()) found.push_back(fmt::format("{} could not be read fully: {}", name, machine.problem));
   add_disk_obstacles(machine, found);
   return found;

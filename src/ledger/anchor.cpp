@@ -5,49 +5,26 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
 
+#include "ledger/anchor_file.hpp"
+#include "ledger/anchor_lines.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
-#include "vmpatch/core/unique_fd.hpp"
 
 namespace vmpatch::ledger {
 namespace {
 
-constexpr std::string_view format_name = "vm-patch/anchor/v1";
-constexpr std::size_t check_digits = 16;
-constexpr off_t compact_from = 64 << 10;
-constexpr std::uint64_t largest = 16U << 20U;
-
-std::string check_of(std::string_view line) { return sha256(line).hex().substr(0, check_digits); }
-
-using Words = std::array<std::string_view, 6>;  ///< format, chain, sequence, digest, time, check
-
-std::optional<Words> split(std::string_view line) {
-  Words words;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::size_t end = i + 1 == words.size() ? line.size() : line.find(' ');
-    if (end == std::string_view::npos) return {};
-    words[i] = line.substr(0, end);
-    line.remove_prefix(std::min(end + 1, line.size()));
-  }
-  if (words[0] != format_name || words[1].empty() || words[5].size() != check_digits) return {};
-  return words;
-}
-
-/// Negative: it is none.
-std::int64_t parse_sequence(std::string_view word) {
-  std::int64_t sequence = -1;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), sequence);
-  return error == std::errc() && end == word.data() + word.size() ? sequence : -1;
-}
-
-bool is_whole(std::string_view line) {
-  return line.size() > check_digits + 1 && check_of(line.substr(0, line.size() - check_digits - 1)) == line.substr(line.size() - check_digits);
-}
+constexpr std::size_t all_chains = 2;
+/// So often the heads of all chains are written again.
+constexpr off_t step = 32 << 10;
+constexpr off_t compact_from = 2 * step;
+/// The end of the file that says everything; an anchor of before may have said a head only once.
+constexpr off_t first_look = 2 * step;
+constexpr off_t longest_look = 16 << 20;
+constexpr off_t remarkable = 4 * compact_from;
+constexpr std::uint64_t least_space = 64U << 10U;
 
 /// What others may write says nothing.
 Result<void> check_owner(int fd, const fs::path& file, const fs::path& state_dir) {
@@ -55,8 +32,13 @@ Result<void> check_owner(int fd, const fs::path& file, const fs::path& state_dir
   struct stat state {};
   if (::fstat(fd, &info) != 0) return errno_error(errno, "cannot look at " + file.string());
   const bool ours = info.st_uid == ::geteuid() || (::stat(state_dir.c_str(), &state) == 0 && info.st_uid == state.st_uid);
-  if (S_ISREG(info.st_mode) && ours && (info.st_mode & 0022U) == 0) return {};
-  return fail(Errc::untrusted, "anchor {} is not a file of the ledger's owner that nobody else may write", file.string());
+  if (!S_ISREG(info.st_mode)) {
+    return fail(Errc::untrusted, "anchor {} is no regular file; find out who put it there, move it away, and run `vm-patch audit accept`",
+                file.string());
+  }
+  if (ours && (info.st_mode & 0022U) == 0) return {};
+  return fail(Errc::untrusted, "anchor {} is not a file of the ledger's owner that nobody else may write; `vm-patch audit accept` makes "
+              "another", file.string());
 }
 
 /// Else whoever makes it unreadable would open what opens on errors.
@@ -64,9 +46,9 @@ Error cannot_be_read(const Error& error) { return make_error(Errc::untrusted, er
 
 /// With a line end before it where the last writer was cut off.
 Result<void> append_line(int fd, const Head& head) {
-  struct stat info {};
   char last = '\n';
-  if (::fstat(fd, &info) == 0 && info.st_size > 0 && ::pread(fd, &last, 1, info.st_size - 1) != 1) last = '\0';
+  const off_t size = size_of(fd);
+  if (size > 0 && ::pread(fd, &last, 1, size - 1) != 1) last = '\0';
   // One write: appends of several processes come one after the other.
   return write_all(fd, fmt::format("{}{}\n", last == '\n' ? "" : "\n", format_head(head)));
 }
@@ -80,36 +62,6 @@ fs::path real_place(const fs::path& file) {
 
 }  // namespace
 
-std::string format_head(const Head& head) {
-  const std::string line = fmt::format("{} {} {} {} {}", format_name, head.chain, head.sequence, head.digest.hex(), format_time(head.time));
-  return fmt::format("{} {}", line, check_of(line));
-}
-
-std::vector<Head> parse_heads(std::string_view text) {
-  std::vector<Head> heads;
-  // From the end: there the highest ones are as a rule, and of the others no more than the sequence is looked at.
-  while (!text.empty()) {
-    const std::size_t start = text.find_last_of('\n');
-    const std::string_view line = start == std::string_view::npos ? text : text.substr(start + 1);
-    text = start == std::string_view::npos ? std::string_view() : text.substr(0, start);
-    const auto words = split(line);
-    if (!words) continue;
-    const std::int64_t sequence = parse_sequence((*words)[2]);
-    const auto known = std::ranges::find(heads, (*words)[1], &Head::chain);
-    if (sequence < 0 || (known != heads.end() && known->sequence >= sequence) || !is_whole(line)) continue;
-    const auto digest = Digest::parse((*words)[3]);
-    const auto time = parse_time((*words)[4]);
-    if (!digest || !time) continue;
-    Head head{.chain = std::string((*words)[1]), .sequence = sequence, .digest = *digest, .time = *time};
-    if (known == heads.end()) {
-      heads.push_back(std::move(head));
-    } else {
-      *known = std::move(head);
-    }
-  }
-  return heads;
-}
-
 Anchor::Anchor(const fs::path& state_dir) {
   std::error_code error;
   const fs::path absolute = fs::absolute(state_dir, error);
@@ -120,25 +72,69 @@ Anchor::Anchor(const fs::path& state_dir) {
   file_ = state_dir_.string() + ".anchor";
 }
 
-Result<std::vector<Head>> Anchor::read() const {
-  const UniqueFd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+Result<UniqueFd> Anchor::open_to_read() const {
+  UniqueFd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd && errno == ENOENT) return errno_error(errno, "cannot open anchor " + file_.string());
   if (!fd) return cannot_be_read(errno_error(errno, "cannot open anchor " + file_.string()));
   VMPATCH_CHECK(check_owner(fd.get(), file_, state_dir_));
-  const auto text = read_fd(fd.get(), largest, file_.string());
-  if (!text) return cannot_be_read(text.error());
-  return parse_heads(*text);
+  return fd;
+}
+
+Result<std::vector<Head>> Anchor::read() const {
+  VMPATCH_TRY(const UniqueFd fd, open_to_read());
+  const off_t size = size_of(fd.get());
+  for (off_t look = first_look; look <= longest_look; look *= 4) {
+    const off_t part = std::min(look, size);
+    const auto text = read_part(fd.get(), size - part, part);
+    if (!text) return cannot_be_read(text.error().in(file_.string()));
+    auto heads = parse_heads(*text);
+    if (heads.size() >= all_chains || part == size) return heads;
+  }
+  return read_all();
+}
+
+Result<std::vector<Head>> Anchor::read_all() const {
+  VMPATCH_TRY(const UniqueFd fd, open_to_read());
+  auto heads = heads_of_all(fd.get());
+  return heads ? heads : cannot_be_read(heads.error().in(file_.string()));
 }
 
 Result<void> Anchor::append(const Head& head) const {
   const UniqueFd fd(::open(file_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) return errno_error(errno, "cannot open anchor " + file_.string());
-  VMPATCH_CHECK(append_line(fd.get(), head));
-  struct stat info {};
-  if (::fstat(fd.get(), &info) != 0 || info.st_size < compact_from) return {};
+  const off_t before = size_of(fd.get());
+  if (const auto done = append_line(fd.get(), head); !done) return done.error().in("anchor " + file_.string());
+  const off_t after = size_of(fd.get());
+  return after / step == before / step ? Result<void>() : keep_short(fd.get(), head, after);
+}
+
+Result<void> Anchor::keep_short(int fd, const Head& head, std::int64_t size) const {
   // Whoever appends to the old file meanwhile leaves an older anchor, as if it had been killed before.
-  VMPATCH_TRY(const auto heads, read());
-  return replace(heads);
+  if (size >= compact_from && size <= longest_look) {
+    const auto all = read_all();
+    if (all && write_file_atomic(real_place(file_), lines_of(*all), 0600)) return {};
+  }
+  VMPATCH_TRY(const auto known, read());
+  for (const Head& other : known) {
+    if (other.chain == head.chain) continue;
+    if (const auto done = append_line(fd, other); !done) return done.error().in("anchor " + file_.string());
+  }
+  return {};
+}
+
+std::vector<std::string> Anchor::complaints() const {
+  const UniqueFd fd(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd) return {errno_error(errno, fmt::format("the anchor {} cannot be written", file_.string())).message};
+  std::vector<std::string> found;
+  if (const off_t size = size_of(fd.get()); size >= remarkable) {
+    found.push_back(fmt::format("the anchor {} has {} bytes: it can be appended to and not be replaced, so it only grows", file_.string(), size));
+  }
+  const auto space = free_space(real_place(file_).parent_path());
+  if (space && *space < least_space) {
+    found.push_back(fmt::format("the file system of the anchor {} is full ({} bytes are free): the next commits may not be told there",
+                                file_.string(), *space));
+  }
+  return found;
 }
 
 Result<void> Anchor::begin(const std::string& chain, Time time) const {
@@ -152,9 +148,13 @@ Result<void> Anchor::begin(const std::string& chain, Time time) const {
 }
 
 Result<void> Anchor::replace(const std::vector<Head>& heads) const {
-  std::string text;
-  for (const Head& head : heads) text += format_head(head) + "\n";
-  return write_file_atomic(real_place(file_), text, 0600);
+  const fs::path place = real_place(file_);
+  const auto replaced = write_file_atomic(place, lines_of(heads), 0600);
+  if (replaced) return {};
+  std::error_code error;
+  if (fs::is_regular_file(fs::symlink_status(place, error)) && write_in_place(place, lines_of(heads))) return {};
+  return fail(Errc::refused, "the anchor {} cannot be begun anew: {}; move away what is there, or let it be replaced for as long as that takes "
+              "(`chattr -a`, a mount that is not read-only, room in its file system), and try again", file_.string(), replaced.error().message);
 }
 
 Result<bool> Anchor::move_to(const fs::path& target) const {
@@ -165,13 +165,9 @@ Result<bool> Anchor::move_to(const fs::path& target) const {
     return fail(Errc::refused, "anchor {} exists already, and may be that of other records; move it away or, if it is the one of these, make {} "
                 "a link to it", place.string(), file_.string());
   }
-  const auto heads = read();
+  const auto heads = read_all();
   if (!heads && heads.error().code != Errc::not_found) return heads.error();
-  if (heads) {
-    std::string text;
-    for (const Head& head : *heads) text += format_head(head) + "\n";
-    VMPATCH_CHECK(create_file(place, text, 0600));
-  }
+  if (heads) VMPATCH_CHECK(create_file(place, lines_of(*heads), 0600));
   const fs::path link = file_.string() + ".new";
   fs::remove(link, error);
   fs::create_symlink(place, link, error);

@@ -25,7 +25,7 @@ bool any_package_matches(const recipe::AppliesTo& applies, const guest::Facts& f
 
 }  // namespace
 
-std::vector<std::string> applicability(const recipe::Recipe& recipe, const guest::Facts& facts) {
+std::vector<std::string> foreign_system(const recipe::Recipe& recipe, const guest::Facts& facts) {
   std::vector<std::string> reasons;
   const auto& applies = recipe.applies_to;
   if (facts.os.id != applies.os_id) {
@@ -39,12 +39,30 @@ std::vector<std::string> applicability(const recipe::Recipe& recipe, const guest
   if (!applies.arch.empty() && !contains(applies.arch, facts.arch)) {
     reasons.push_back(fmt::format("the recipe is for {}, the guest is {}", join(applies.arch), escape_untrusted(facts.arch)));
   }
+  return reasons;
+}
+
+std::vector<std::string> applicability(const recipe::Recipe& recipe, const guest::Facts& facts) {
+  auto reasons = foreign_system(recipe, facts);
+  const auto& applies = recipe.applies_to;
   if (applies.packages.empty() || !reasons.empty()) return reasons;
   const auto scheme = version_scheme(facts.package_manager);
   if (!scheme) {
     reasons.push_back(scheme.error().message);
   } else if (!any_package_matches(applies, facts, *scheme)) {
     reasons.emplace_back("none of the recipe's packages is installed in a version that it is for");
+  }
+  return reasons;
+}
+
+std::vector<std::string> unfit_guest(const guest::Facts& facts) {
+  std::vector<std::string> reasons;
+  if (facts.hibernated) {
+    reasons.emplace_back("the guest is hibernated: its memory image would no longer fit its disks; resume it and shut it down");
+  }
+  for (const auto& package : facts.half_configured) {
+    reasons.push_back(fmt::format("the guest's package database is not in order ({}); start it and run dpkg --configure -a",
+                                  escape_untrusted(package)));
   }
   return reasons;
 }

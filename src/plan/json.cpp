@@ -29,6 +29,7 @@ Json to_json(const Plan& plan) {
               {"steps", plan.steps},
               {"removals", plan.removals},
               {"pending", plan.pending},
+              {"notes", plan.notes},
               {"space_needed", plan.space_needed}};
 }
 

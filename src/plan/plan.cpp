@@ -1,5 +1,6 @@
 #include "vmpatch/plan/plan.hpp"
 
+#include "plan/arguments.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -33,6 +34,9 @@ std::uint64_t estimate_space(const recipe::Recipe& recipe, const std::vector<Pay
 void select(const recipe::Recipe& recipe, const std::vector<PayloadPackage>& payloads, const guest::Facts& facts,
             Plan& plan) {
   for (const auto& step : recipe.steps) {
+    if (const auto* run = std::get_if<recipe::step::Run>(&step)) {
+      if (auto too_long = too_long_arguments(*run); !too_long.empty()) plan.reasons.push_back(std::move(too_long));
+    }
     const auto* packages = std::get_if<recipe::step::Packages>(&step);
     if (packages == nullptr) continue;
     if (facts.package_manager != "dpkg") {
@@ -41,6 +45,7 @@ void select(const recipe::Recipe& recipe, const std::vector<PayloadPackage>& pay
       continue;
     }
     auto selection = select_packages(VersionScheme::deb, recipe, *packages, payloads, facts);
+    if (auto too_many = too_many_packages(selection.changes); !too_many.empty()) plan.reasons.push_back(std::move(too_many));
     plan.packages.insert(plan.packages.end(), selection.changes.begin(), selection.changes.end());
     plan.skipped.insert(plan.skipped.end(), selection.skipped.begin(), selection.skipped.end());
     for (const auto& held : selection.held) {
@@ -52,16 +57,6 @@ void select(const recipe::Recipe& recipe, const std::vector<PayloadPackage>& pay
   }
 }
 
-void refuse_unfit_guest(const guest::Facts& facts, Plan& plan) {
-  if (facts.hibernated) {
-    plan.reasons.emplace_back("the guest is hibernated: its memory image would no longer fit its disks; resume it and shut it down");
-  }
-  for (const auto& package : facts.half_configured) {
-    plan.reasons.push_back(fmt::format("the guest's package database is not in order ({}); start it and run dpkg --configure -a",
-                                       escape_untrusted(package)));
-  }
-}
-
 Plan decide(Plan plan, const recipe::Recipe& recipe, const std::vector<PayloadPackage>& payloads,
             const Situation& situation) {
   plan.reasons = situation.obstacles;
@@ -70,8 +65,14 @@ Plan decide(Plan plan, const recipe::Recipe& recipe, const std::vector<PayloadPa
     plan.outcome = Outcome::refused;
     return plan;
   }
+  // Even where all that is asked for is there already.
+  if (auto foreign = foreign_system(recipe, *situation.facts); plan.reasons.empty() && !foreign.empty()) {
+    plan.outcome = Outcome::not_applicable;
+    plan.reasons = std::move(foreign);
+    return plan;
+  }
   // Before all else: what the database of such a guest says may be wrong, so nothing can be said to hold either.
-  if (situation.facts->os.id == recipe.applies_to.os_id) refuse_unfit_guest(*situation.facts, plan);
+  for (auto& reason : unfit_guest(*situation.facts)) plan.reasons.push_back(std::move(reason));
   if (!plan.reasons.empty()) {
     plan.outcome = Outcome::refused;
     return plan;

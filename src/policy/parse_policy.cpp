@@ -143,6 +143,9 @@ Result<Policy> parse_policy(std::string_view yaml, std::string_view file_name) {
   if (const auto dirs = map.find("allow_backing")) {
     VMPATCH_TRY(policy.allow_backing, parse_paths(*dirs));
   }
+  if (const auto files = map.find("not_clones")) {
+    VMPATCH_TRY(policy.not_clones, parse_paths(*files));
+  }
   if (const auto templates = map.find("templates")) {
     VMPATCH_TRY(policy.templates, templates->texts());
   }

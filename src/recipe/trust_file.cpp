@@ -93,8 +93,8 @@ Result<trust::Keyring> parse_keyring(std::string_view text, const std::string& f
     for (const auto& item : items) {
       VMPATCH_TRY(trust::TrustedKey entry, parse_key(item));
       for (const auto& other : keyring.keys)
-        if (other.key->id() == entry.key->id())
-          return item.error("this key is listed twice, maybe in another form; a key has one role: remove one of the two");
+        if (other.key->shares_secret_with(*entry.key))
+          return item.error("this key is listed twice, maybe in another form; a private key has one role: remove one of the two");
       keyring.keys.push_back(std::move(entry));
     }
   }

@@ -1,4 +1,4 @@
-#include <set>
+#include <algorithm>
 
 #include "trust/openssl/certificate.hpp"
 #include "vmpatch/core/format.hpp"
@@ -10,7 +10,7 @@ namespace {
 
 /// Nothing may speak against any entry of the key.
 Result<void> check_entry(const Keyring& keyring, Time now, const TrustedKey& entry) {
-  if (entry.revoked && now >= *entry.revoked)
+  if (entry.revoked)  // at whatever time: a clock that goes back gives nothing back
     return fail(Errc::untrusted, "revoked on {} ({}); have its author sign it with a key that is valid", format_time(*entry.revoked),
                 entry.revoked_reason.empty() ? "no reason given" : escape_untrusted(entry.revoked_reason));
   if (entry.expires && now >= *entry.expires)
@@ -22,14 +22,17 @@ Result<void> check_entry(const Keyring& keyring, Time now, const TrustedKey& ent
 /// The entry that may vouch for this signature, or why there is none.
 Result<const TrustedKey*> check_signature(const Keyring& keyring, Time now, const Envelope::Signature& signature,
                                           std::string_view signed_text) {
+  const auto named = std::find_if(keyring.keys.begin(), keyring.keys.end(),
+                                  [&](const TrustedKey& k) { return k.key && k.key->id() == signature.key_id; });
+  if (named == keyring.keys.end()) return make_error(Errc::untrusted, "unknown key; trust it with vm-patch key trust");
   const TrustedKey* entry = nullptr;
   for (const auto& candidate : keyring.keys) {
-    if (!candidate.key || candidate.key->id() != signature.key_id) continue;
+    if (!candidate.key || !candidate.key->shares_secret_with(*named->key)) continue;
     VMPATCH_CHECK(check_entry(keyring, now, candidate));
+    // Its signature is made with the key that it names, its role is that of the secret.
     if (entry == nullptr || (candidate.role == "author" && entry->role != "author")) entry = &candidate;
   }
-  if (entry == nullptr) return make_error(Errc::untrusted, "unknown key; trust it with vm-patch key trust");
-  if (!entry->key->verify_signature(signed_text, signature.signature))
+  if (!named->key->verify_signature(signed_text, signature.signature))
     return make_error(Errc::untrusted, "wrong signature; the document was changed after signing, get the bundle again");
   return entry;
 }
@@ -56,14 +59,16 @@ Result<Verified<std::string>> Verifier::verify(const Envelope& envelope, std::st
 
   const auto signed_text = pre_authentication_encoding(envelope.payload_type, envelope.payload);
   std::vector<Signer> signers;
-  std::set<std::string> seen;
+  std::vector<const PublicKey*> seen;
   std::map<std::string, unsigned> have;
   std::string problems;
   unsigned number = 0;
   for (const auto& signature : envelope.signatures) {
     ++number;
     auto entry = check_signature(keyring_, now_, signature, signed_text);
-    if (entry && !seen.insert(signature.key_id).second)
+    const bool again = entry && std::any_of(seen.begin(), seen.end(), [&](const auto* key) { return key->shares_secret_with(*(*entry)->key); });
+    if (entry) seen.push_back((*entry)->key.get());
+    if (again)
       entry = make_error(Errc::untrusted, "the same key signed before; it counts once");
     if (!entry) {
       problems += fmt::format("; signature {} by key {}: {}", number, describe_key(keyring_, signature.key_id),

@@ -3,7 +3,9 @@
 clone starts, the machine runs and writes, an operator must choose. Each case is one function; its name says what is expected.
 Usage: host.py [PART-OF-A-NAME]"""
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -153,9 +155,20 @@ def another_file_in_the_place_of_the_disk_is_not_touched():
         before = stage.digests()
         says(stage.run("recover", code=7), "waiting", "another file has its name")
         s.expect("content of the other file", before, stage.digests())
-        stage.run("recover", last_id(stage), "--to", "keep", "--yes")
+        run = last_id(stage)
+        stage.run("recover", run, "--to", "keep", "--yes")
         s.expect("state", "discarded", stage.last_run()["state"])
         s.expect("content of the other file", before, stage.digests())
+        # The real disk is half written wherever it is: both contents stay, and expire together.
+        logs = [os.path.join(stage.state, "runs", run, "vda.overlay.qcow2"), os.path.join(stage.state, "undo", run, "vda.undo.qcow2")]
+        stage.run("recover")
+        s.expect("logs", [True, True], [os.path.exists(log) for log in logs])
+        s.expect("undo of the run", "kept", stage.last_run()["undo"])
+        with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
+            out.write("schema: vm-patch/config/v1\nundo_keep: 1s\n")
+        s.must("sleep", "2")
+        stage.apply()
+        s.expect("logs", [False, False], [os.path.exists(os.path.dirname(log)) for log in logs])
 
 
 def a_file_system_without_room_is_told_before_anything_is_written():
@@ -185,6 +198,80 @@ def a_file_system_that_fills_up_during_the_commit_gets_the_old_content_back():
             unmount(stage)
 
 
+def one_file_system(stage):
+    """Image and state directory on one: what fills it leaves no room for the ledger either."""
+    file_system(stage, mib=300)
+    with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
+        out.write("schema: vm-patch/config/v1\nspace_reserve: 0\n")
+    state = os.path.join(stage.mount_point, "state")
+    s.must("cp", "-a", stage.state, state)
+    s.replace(stage.state + ".anchor", state + ".anchor")
+    stage.state = state
+
+
+def a_commit_that_fills_the_file_system_of_the_ledger_too_is_taken_back_and_recorded():
+    for verb in ("apply", "rollback"):
+        with ready() as stage:
+            one_file_system(stage)
+            try:
+                if verb == "rollback":
+                    stage.apply()
+                before = stage.digests()
+                act = stage.apply if verb == "apply" else stage.rollback
+                full = filler_at(stage, "after:committing")
+                # What a rollback writes needs no room: it fails for another reason, and there is none for the ledger.
+                error = {} if verb == "apply" else {"VMPATCH_ERROR_AT": "before:committed"}
+                says(act(code=1, VMPATCH_AT_TRANSITION=full, **error), "No space left on device" if verb == "apply" else "as wished")
+                s.expect("content", before, stage.digests())
+                make_room(stage)
+                s.expect("state", "failed", stage.last_run()["state"])
+                s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+                stage.run("audit", "verify")
+                if verb == "apply":
+                    stage.apply()
+            finally:
+                unmount(stage)
+
+
+def a_recovery_on_a_file_system_that_is_full_for_the_ledger_too_puts_the_old_content_back():
+    with ready() as stage:
+        one_file_system(stage)
+        try:
+            before = stage.digests()
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+            fill(stage)
+            says(stage.run("recover"), "put back", "No space left on device")
+            s.expect("content", before, stage.digests())
+            s.expect("state", "discarded", stage.last_run()["state"])
+            make_room(stage)
+            stage.run("audit", "verify")
+            stage.apply()
+        finally:
+            unmount(stage)
+
+
+def without_any_room_the_old_content_comes_back_and_is_recorded_when_there_is():
+    with ready() as stage:
+        one_file_system(stage)
+        try:
+            before = stage.digests()
+            full = filler_at(stage, "after:committing", first=os.path.join(stage.state, "reserve"))
+            says(stage.apply(code=7, VMPATCH_AT_TRANSITION=full), "make room, then run 'vm-patch recover'")
+            s.expect("content", before, stage.digests())
+            done = stage.try_run("recover")
+            says(done.stdout + done.stderr, "No space left on device", "make room")
+            s.expect("content", before, stage.digests())
+            make_room(stage)
+            says(stage.run("recover"), "web01: run")
+            if stage.last_run()["state"] == "discarded":
+                s.expect("content", before, stage.digests())
+            else:
+                s.expect("state", "attested", stage.last_run()["state"])
+            stage.run("audit", "verify")
+        finally:
+            unmount(stage)
+
+
 def a_recovery_without_room_puts_the_old_content_back():
     with ready() as stage:
         file_system(stage, mib=60)
@@ -201,13 +288,40 @@ def a_recovery_without_room_puts_the_old_content_back():
             unmount(stage)
 
 
-def filler_at(stage, point):
+def filler_at(stage, point, first=""):
+    """Once; `first` is removed before."""
     script = stage.path("fill")
     with open(script, "w", encoding="utf-8") as out:
-        out.write(f"#!/bin/sh\n[ \"$1\" = {point} ] || exit 0\n"
+        out.write(f"#!/bin/sh\n[ \"$1\" = {point} ] && ! [ -e '{stage.mount_point}/filler' ] || exit 0\nrm -f '{first}'\n"
                   f"dd if=/dev/zero of='{stage.mount_point}/filler' bs=64K status=none 2>/dev/null\nsync\nexit 0\n")
     os.chmod(script, 0o755)
     return script
+
+
+def recover_after_a_crash_of_the_host(stage, code):
+    """The same host, with another boot id."""
+    boot = stage.path("boot_id")
+    with open(boot, "w", encoding="utf-8") as out:
+        out.write("11111111-2222-3333-4444-555555555555\n")
+    command = ["unshare", "--mount", "sh", "-euc", f"mount --bind '{boot}' /proc/sys/kernel/random/boot_id; exec \"$@\"", "sh",
+               *stage.command("recover")]
+    done = subprocess.run(command, env=stage.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    s.expect("exit code of recover: " + done.stdout + done.stderr, code, done.returncode)
+    return done.stdout + done.stderr
+
+
+def blocks_that_are_zero_after_a_crash_of_the_host_are_lost_writes_in_a_qcow2_image_and_nowhere_else():
+    # A table may be on the disk before its block. Without such a crash, or in a raw file, somebody wrote these zeros.
+    for kind, host_went_down, redone in (("qcow2", True, True), ("qcow2", False, False), ("raw", True, False)):
+        with ready(kind) as stage:
+            patched(stage)
+            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+            if not stage.guest_writes(stage.disks[0], 0, *FOREIGN[1:]):
+                raise s.Failed("nothing could be zeroed")
+            zeroed, code = stage.digests(), 0 if redone else 7
+            said = recover_after_a_crash_of_the_host(stage, code) if host_went_down else stage.run("recover", code=code)
+            says(said, "redone" if redone else "quarantined")
+            s.expect("content", stage.new if redone else zeroed, stage.digests())
 
 
 # --- somebody else ---
@@ -279,6 +393,56 @@ def a_machine_with_a_new_uuid_over_a_torn_disk_is_not_verified_before_recovery()
         s.expect("content", stage.new, stage.digests())
 
 
+def a_word_about_one_image_ends_no_run_on_another():
+    with ready() as stage:
+        disk = stage.disks[0]
+        other = stage.path("other.raw")
+        s.must("cp", disk.file, other)
+        with open(stage.path("node.xml"), "w", encoding="utf-8") as out:
+            out.write("<node></node>")
+        named = ("--format", "raw", "-r", stage.path("patch1.vmpatch"), "--yes", "--without-libvirt")
+        stage.run("apply", "-a", disk.file, *named, code=-9, VMPATCH_CRASH_AT="before:committed")
+        run, torn_disk = last_id(stage), stage.digests()
+        with open(stage.path("node.xml"), "w", encoding="utf-8") as out:
+            out.write("<node>")  # whom that libvirt has cannot be told
+        says(stage.run("apply", "-a", other, *named), "does not answer", "vm-patch recover --without-libvirt")
+        s.expect("state", "committing", next(r for r in stage.runs() if r["id"] == run)["state"])
+        s.expect("content", torn_disk, stage.digests())
+        says(stage.run("recover", code=7), "waiting")
+        says(stage.run("apply", "-a", disk.file, *named), "redone")
+
+
+def a_run_that_an_older_vm_patch_recorded_is_recovered_by_its_content():
+    """Schema 1: the top layer by device and inode number, which says little after a reboot. Both logs say the rest."""
+    for kind in ("raw", "chain", "device"):
+        for writes in (False, True):
+            with ready(kind) as stage:
+                patched(stage)
+                stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+                if writes:
+                    stage.guest_writes(stage.disks[0], *FOREIGN)
+                before = stage.digests()
+                recorded_by_an_older(stage)
+                says(stage.run("recover", code=7 if writes else 0), "neither the old nor the new content" if writes else "redone")
+                s.expect("content", before if writes else stage.new, stage.digests())
+
+
+def recorded_by_an_older(stage):
+    ledger = sqlite3.connect(os.path.join(stage.state, "ledger.sqlite"))
+    (text,) = ledger.execute("SELECT detail FROM runs WHERE state = 'committing'").fetchone()
+    detail = json.loads(text)
+    for name in ("schema", "strategy", "direction", "boot"):
+        del detail[name]
+    for disk in detail["disks"]:
+        info = os.stat(disk["path"])
+        del disk["layers"]
+        disk["device"], disk["inode"] = 4711, info.st_ino
+    ledger.execute("UPDATE runs SET detail = ? WHERE state = 'committing'", (json.dumps(detail, separators=(",", ":")),))
+    ledger.commit()
+    ledger.close()
+    stage.run("audit", "accept", "--reason", "made older by hand", "--yes")
+
+
 # --- an operator must choose ---
 
 def torn(stage):
@@ -314,10 +478,23 @@ def a_quarantine_that_is_kept_leaves_the_disks_and_is_not_attested():
         says(stage.run("verify", "-d", "web01", "-r", stage.path("patch1.vmpatch"), code=3), "does not hold")
 
 
-def lost_block(stage, run):
-    pattern, offset, length = FOREIGN
-    path = os.path.join(stage.state, "undo", run, "vda.undo.qcow2.lost")
-    s.must("qemu-io", "-r", "-f", "qcow2", "-c", f"read -P {pattern} {offset} {length}", path)
+def holds(path, pattern, offset, length):
+    done = subprocess.run(["qemu-io", "-r", "-f", "qcow2", "-c", f"read -P {pattern} {offset} {length}", path], capture_output=True, text=True,
+                          check=False)
+    return done.returncode == 0 and "verification failed" not in done.stdout
+
+
+def lost_block(stage, run, block=FOREIGN):
+    """In one of the copies that choices made: whole ones, in the folder that the operator was told."""
+    folder = os.path.join(stage.state, "undo", run)
+    copies = [name for name in os.listdir(folder) if ".lost" in name] if os.path.isdir(folder) else []
+    if not any(holds(os.path.join(folder, name), *block) for name in copies):
+        raise s.Failed(f"what somebody else wrote is in none of the copies {copies}")
+
+
+def killed_choice(stage, run, way, file=None):
+    stage.run("recover", run, "--to", way, "--yes", code=-9, VMPATCH_CRASH_AT="during:write", VMPATCH_CRASH_AFTER_MS="0",
+              VMPATCH_CRASH_FILE=file or stage.disks[0].file)
 
 
 def a_quarantine_that_goes_to_old_is_the_old_disk_and_keeps_what_it_overwrote():
@@ -344,12 +521,110 @@ def a_choice_that_is_killed_is_gone_on_with():
     for way, content in (("old", "old"), ("new", "new")):
         with ready() as stage:
             run = torn(stage)
-            stage.run("recover", run, "--to", way, "--yes", code=-9, VMPATCH_CRASH_AT="during:write", VMPATCH_CRASH_AFTER_MS="0",
-                      VMPATCH_CRASH_FILE=stage.disks[0].file)
+            killed_choice(stage, run, way)
             stage.run("recover")
             s.expect("content", getattr(stage, content), stage.digests())
             s.expect("state", "discarded", stage.last_run()["state"])
             lost_block(stage, run)
+
+
+def disks_that_are_kept_after_a_choice_was_killed_leave_the_copy_that_it_made():
+    with ready() as stage:
+        run = torn(stage)
+        killed_choice(stage, run, "old")
+        says(stage.run("recover", run, "--to", "keep", "--yes"), "kept", os.path.join(stage.state, "undo", run))
+        stage.run("recover")
+        lost_block(stage, run)
+        s.expect("undo of the run", "kept", stage.last_run()["undo"])
+
+
+SECOND = (0x77, s.ROOM + (3 << 20), 65536)
+
+
+def a_second_choice_that_is_killed_while_it_copies_closes_no_way():
+    for way in ("old", "new"):
+        with ready() as stage:
+            run = torn(stage)
+            killed_choice(stage, run, "old")
+            if not stage.guest_writes(stage.disks[0], *SECOND):
+                raise s.Failed("the machine could not write")
+            folder = os.path.join(stage.state, "undo", run)
+            before = set(os.listdir(folder))
+            # Dies as soon as its copy begins to exist.
+            command = stage.start("recover", run, "--to", "new", "--yes", VMPATCH_CRASH_AT="during:committing", VMPATCH_CRASH_AFTER_MS="0")
+            while command.poll() is None and not set(os.listdir(folder)) - before:
+                pass
+            command.kill()
+            command.wait()
+            s.must_when_free("qemu-img", "info", "-f", "raw", stage.disks[0].path)
+            says(stage.run("recover", code=7), "quarantined", "neither the old nor the new content")
+            says(stage.run("recover", run, code=7), "--to old", "--to new", "64 KiB NEITHER")
+            stage.run("recover", run, "--to", way, "--yes")
+            s.expect("content", getattr(stage, way), stage.digests())
+            lost_block(stage, run)
+            lost_block(stage, run, SECOND)
+
+
+def a_copy_of_what_was_overwritten_that_is_gone_closes_no_way():
+    with ready() as stage:
+        run = torn(stage)
+        killed_choice(stage, run, "old")
+        folder = os.path.join(stage.state, "undo", run)
+        for name in os.listdir(folder):
+            if ".lost" in name:
+                os.unlink(os.path.join(folder, name))
+        stage.run("recover", code=(0, 7))
+        if stage.last_run()["state"] == "quarantined":
+            stage.run("recover", run, "--to", "old", "--yes")
+        s.expect("content", stage.old, stage.digests())
+
+
+def what_stands_on_a_torn_disk_is_told_kept_and_does_not_stop_the_choice():
+    """A clone of it, or memory that was saved over it: the disk as it was when the operator chose is kept."""
+    for user in ("clone", "memory"):
+        with ready("qcow2") as stage:
+            patched(stage)
+            stage.apply(code=-9, VMPATCH_CRASH_AT="before:committed")
+            s.expect("content", stage.new, stage.digests())
+            if user == "clone":
+                for name in ("clone", "other"):
+                    s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", stage.disks[0].path,
+                           os.path.join(stage.images, name + ".qcow2"))
+                remarks = ("became the backing file of", "clone.qcow2", "other.qcow2")
+            else:
+                stage.define(saved=True)
+                remarks = ("memory of web01 was saved",)
+            says(stage.run("recover", code=7), "quarantined", *remarks)
+            run = last_id(stage)
+            text = stage.run("recover", run, code=7)
+            says(text, *remarks, "what stands on the disks as they are now is damaged", "a copy of what is overwritten is kept")
+            if "nothing is lost" in text:
+                raise s.Failed(f"a choice is said to lose nothing: {text}")
+            killed_choice(stage, run, "old")
+            says(stage.run("recover"), "put back", "what was overwritten lies in")
+            s.expect("content", stage.old, stage.digests())
+            s.expect("the copy over the disk", stage.new, laid_over(stage, os.path.join(stage.state, "undo", run, "vda.undo.qcow2.lost")))
+
+
+def laid_over(stage, copy):
+    over = stage.path("over.qcow2")
+    s.must("cp", copy, over)
+    s.must("qemu-img", "rebase", "-u", "-f", "qcow2", "-F", stage.disks[0].format, "-b", stage.disks[0].path, over)
+    whole = stage.path("over.raw")
+    s.must("qemu-img", "convert", "-f", "qcow2", "-O", "raw", over, whole)
+    with open(whole, "rb") as data:
+        return [s.hashlib.sha256(data.read()).hexdigest()]
+
+
+def a_clone_that_came_after_the_choice_is_told_again():
+    with ready("qcow2") as stage:
+        run = torn(stage)
+        killed_choice(stage, run, "old")
+        s.must_when_free("qemu-img", "info", "-f", "qcow2", stage.disks[0].path)
+        s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", stage.disks[0].path, os.path.join(stage.images, "late.qcow2"))
+        before = stage.digests()
+        says(stage.run("recover", code=7), "quarantined", "late.qcow2")
+        s.expect("content", before, stage.digests())
 
 
 def a_committing_run_can_be_sent_back_to_old():
@@ -379,6 +654,17 @@ def without_the_redo_log_the_way_to_old_is_left():
         s.expect("content", stage.old, stage.digests())
 
 
+def a_choice_with_one_log_that_is_killed_is_gone_on_with():
+    with ready() as stage:
+        patched(stage)
+        stage.apply(code=-9, VMPATCH_CRASH_AT="before:committed")
+        run = last_id(stage)
+        os.unlink(os.path.join(stage.state, "runs", run, "vda.overlay.qcow2"))
+        killed_choice(stage, run, "old")
+        says(stage.run("recover"), "put back")
+        s.expect("content", stage.old, stage.digests())
+
+
 def without_the_undo_image_the_way_to_new_is_left():
     with ready() as stage:
         patched(stage)
@@ -404,6 +690,39 @@ def a_rollback_after_the_machine_wrote_is_refused_with_how_much_it_was():
         s.expect("the undo of the run", "kept", stage.last_run("apply")["undo"])
 
 
+def refuses_to_overwrite_a_block(stage, run):
+    used = stage.digests()
+    says(stage.rollback(run=run, code=4), "64 KiB of the 9 MiB", "--accept-loss")
+    s.expect("content", used, stage.digests())
+    s.expect("state", "failed", stage.last_run()["state"])
+    stage.rollback("--accept-loss", run=run)
+    s.expect("content", stage.old, stage.digests())
+    stage.rollback(run=stage.last_run("rollback")["id"])
+    s.expect("content", used, stage.digests())
+
+
+def a_rollback_on_a_block_device_that_was_attached_anew_is_refused_where_the_machine_wrote():
+    with ready("device") as stage:
+        stage.apply()
+        disk = stage.disks[0]
+        if not stage.guest_writes(disk, *FOREIGN):
+            raise s.Failed("the machine could not write")
+        disk.detach()
+        disk.attach()
+        stage.define()
+        refuses_to_overwrite_a_block(stage, stage.last_run("apply")["id"])
+
+
+def a_rollback_is_refused_where_the_machine_wrote_before_a_later_run_that_was_rolled_back():
+    with ready() as stage:
+        stage.apply("patch1")
+        first = last_id(stage)
+        stage.guest_writes(stage.disks[0], *FOREIGN)
+        stage.apply("patch2")
+        stage.rollback()
+        refuses_to_overwrite_a_block(stage, first)
+
+
 def a_rollback_that_accepts_the_loss_can_be_taken_back_itself():
     with ready() as stage:
         stage.apply()
@@ -422,6 +741,153 @@ def a_machine_that_was_written_beside_the_runs_blocks_is_rolled_back_and_keeps_t
         stage.guest_writes(stage.disks[0], *where)
         stage.rollback()
         s.must("qemu-io", "-r", "-f", "raw", "-c", "read -P 90 {} {}".format(*where[1:]), stage.disks[0].path)
+
+
+# --- what is attested afterwards ---
+
+def with_two_files(kind="raw"):
+    """A machine on which two recipes hold: one of a file beside the blocks that a run writes, one by a key of its own."""
+    stage = ready(kind, beside="one\n")
+    stage.apply_bundle(stage.make_file_bundle("beside", "/etc/beside", "one\\n"))
+    stage.apply_bundle(stage.make_file_bundle("other", "/etc/other", "other\\n", key="other"))
+    s.expect("attested", ["beside 1 delivered", "other 1 delivered"], stage.attested())
+    return stage
+
+
+def change_beside(stage):
+    """In place, as somebody does who writes the image. The run's blocks are not touched."""
+    if not stage.guest_writes(stage.disks[0], 0x5A, stage.beside[0], 512):
+        raise s.Failed("the file could not be changed")
+
+
+def revoke(stage, key):
+    stage.run("key", "revoke", stage.key_id(key), "--reason", "laptop lost")
+
+
+def a_rollback_attests_what_held_before_as_long_as_it_is_proved_again():
+    with with_two_files() as stage:
+        stage.apply()
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered", "patch1 1 delivered"], stage.attested())
+        stage.rollback()
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered"], stage.attested())
+        stage.rollback(run=last_id(stage))
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered", "patch1 1 delivered"], stage.attested())
+
+
+def a_rollback_does_not_attest_what_was_written_beside_its_blocks_nor_by_whom_is_revoked():
+    with with_two_files("qcow2") as stage:
+        stage.apply()
+        change_beside(stage)
+        revoke(stage, "other")
+        text = stage.rollback()
+        says(text, "no longer attested: beside version 1: it does not hold any more: /etc/beside has other content",
+             "no longer attested: other version 1: ", "laptop lost")
+        s.expect("attested", [], stage.attested())
+        says(stage.run("history"), "no longer attested: beside", "no longer attested: other")
+        # Forward again: the patch itself is proved.
+        stage.rollback(run=last_id(stage))
+        s.expect("attested", ["patch1 1 delivered"], stage.attested())
+
+
+def a_rollback_that_accepts_the_loss_attests_nothing():
+    with with_two_files() as stage:
+        stage.apply()
+        stage.guest_writes(stage.disks[0], *FOREIGN)
+        says(stage.rollback("--accept-loss"), "file systems may be damaged", "'vm-patch verify' with its bundle attests it again")
+        s.expect("attested", [], stage.attested())
+        stage.run("verify", "-d", "web01", "-r", stage.path("beside-1.vmpatch"))
+        s.expect("attested", ["beside 1 delivered"], stage.attested())
+
+
+def a_commit_that_is_done_again_is_attested_as_long_as_it_is_proved_again():
+    with with_two_files("chain") as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        says(stage.run("recover"), "redone")
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered", "patch1 1 delivered"], stage.attested())
+
+
+def a_commit_that_is_done_again_does_not_attest_what_was_written_beside_it_nor_by_whom_is_revoked():
+    with with_two_files() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        change_beside(stage)
+        revoke(stage, "other")
+        says(stage.run("recover"), "redone", "not attested: beside version 1: it does not hold any more", "not attested: other version 1: ",
+             "laptop lost")
+        s.expect("attested", ["patch1 1 delivered"], stage.attested())
+        s.expect("state", "attested", stage.last_run()["state"])
+        says(stage.run("history"), "no longer attested: beside", "no longer attested: other")
+
+
+def a_rollback_that_is_done_again_attests_what_is_proved_then():
+    with with_two_files() as stage:
+        stage.apply()
+        revoke(stage, "other")
+        stage.rollback(code=-9, VMPATCH_CRASH_AT="after:committing")
+        change_beside(stage)
+        says(stage.run("recover"), "redone", "not attested: beside version 1")
+        s.expect("attested", [], stage.attested())
+        says(stage.run("history"), "no longer attested: beside", "no longer attested: other")
+
+
+def a_commit_that_is_done_again_starts_no_appliance_to_prove_it_and_names_the_remedy():
+    with with_two_files() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="before:committed")
+        says(stage.run("recover", VMPATCH_NEEDS_APPLIANCE="1"), "redone", "not attested: patch1 version 1: it is not proved: only an appliance",
+             "'vm-patch verify' with its bundle attests it again")
+        s.expect("attested", [], stage.attested())
+        stage.run("verify", "-d", "web01", "-r", stage.path("patch1.vmpatch"))
+        s.expect("attested", ["patch1 1 delivered"], stage.attested())
+
+
+# --- what is not attested at all ---
+
+def a_recipe_for_another_system_is_not_attested_though_all_that_it_asks_for_is_there():
+    with ready(beside="one\n") as stage:
+        bundle = stage.make_file_bundle("beside", "/etc/beside", "one\\n", system="fedora")
+        for verb in (("verify",), ("apply", "--yes")):
+            says(stage.run(*verb, "-d", "web01", "-r", bundle), "the recipe is for fedora, the guest is debian")
+        s.expect("attestations", [], stage.attestations())
+
+
+def a_hibernated_guest_is_not_attested():
+    with with_two_files() as stage:
+        bundle = stage.path("beside-1.vmpatch")
+        before = stage.attestations()
+        for verb in (("verify",), ("apply", "--yes")):
+            says(stage.run(*verb, "-d", "web01", "-r", bundle, code=4, VMPATCH_HIBERNATED="1"), "the guest is hibernated")
+        s.expect("what is attested", before, stage.attestations())
+        stage.apply()
+        says(stage.rollback(VMPATCH_HIBERNATED="1"), "no longer attested: beside version 1: the guest is hibernated")
+        s.expect("attested", [], stage.attested())
+
+
+def a_machine_that_was_cloned_while_it_was_read_is_not_attested():
+    with with_two_files("qcow2") as stage:
+        before = stage.attestations()
+        disk = stage.disks[0]
+        clone = os.path.join(stage.images, "clone.qcow2")
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("beside-1.vmpatch"), code=4,
+                       VMPATCH_AT_READ=f"qemu-img create -q -f qcow2 -F qcow2 -b '{disk.file}' '{clone}'"), "clone.qcow2")
+        s.expect("what is attested", before, stage.attestations())
+
+
+def a_machine_whose_disk_was_exchanged_while_it_was_read_is_not_attested():
+    with with_two_files() as stage:
+        before = stage.attestations()
+        place = stage.path("images")
+        # The file that is read stays as it is, in another folder.
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("beside-1.vmpatch"), code=6,
+                       VMPATCH_AT_READ=f"mv '{place}' '{place}.read' && cp -r '{place}.read' '{place}'"), "others than a moment ago")
+        s.expect("what is attested", before, stage.attestations())
+
+
+def an_earlier_recipe_is_not_attested_again_once_a_newer_version_was_seen():
+    with with_two_files() as stage:
+        newer = stage.make_file_bundle("beside", "/etc/beside", "two\\n", version=2)
+        stage.run("recipe", "verify", newer)
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("other-1.vmpatch")), "no longer attested: beside version 1: ", "older than version 2")
+        s.expect("attested", ["other 1 delivered"], stage.attested())
+        says(stage.run("verify", "-d", "web01", "-r", stage.path("beside-1.vmpatch"), code=5), "older than version 2, which was used here")
 
 
 def runs_are_rolled_back_newest_first():

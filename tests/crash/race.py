@@ -1,79 +1,59 @@
 #!/usr/bin/env python3
 """A machine's start, the start of a clone of its disk, two applies and a rollback, all at the same moment, on a real libvirtd with
-real QEMUs: whatever runs sees a disk that nobody changes, and no two of them have the disk at the same time.
+real QEMUs: whatever runs sees a disk that nobody changes, and no two of them have the disk at the same time. On a raw file without a hook,
+and on a block device with libvirt's default namespaces and the hook. Each contender must have had the disk at least once.
 Usage: race.py [ROUNDS [SEED]]"""
 
 import collections
 import concurrent.futures
+import contextlib
+import itertools
+import json
 import os
-import shutil
-import subprocess
+import sqlite3
 import sys
-import tempfile
 import threading
 import time
 
+import libvirt_host
 import stage as s
 
-LIBVIRTD = os.path.join(os.environ["VMPATCH_SOURCE_DIR"], "tests/support/private-libvirtd.sh")
 CLONE = s.UUID + "2"
+CONTENDERS = ("web01", "clone", "apply or rollback")
 
 
-def domain(name, uuid, disk, disk_format):
-    return (f"<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>"
-            "<os><type>hvm</type></os><on_poweroff>destroy</on_poweroff>"
-            f"<devices><disk type='file' device='disk'><driver name='qemu' type='{disk_format}'/><source file='{disk}'/>"
-            "<target dev='vda' bus='virtio'/></disk></devices></domain>")
+class Host(libvirt_host.Host):
+    """The clone's image lies where no inventory looks before it starts. A raw file is protected by QEMU's locks alone. A block device, with
+    libvirt's default of a /dev for each QEMU, by the hook."""
 
-
-class Host(s.Stage):
-    """The machine is one of a libvirtd of our own; its clone's image lies where no inventory looks before it starts."""
-
-    def __init__(self):
-        self.libvirt = tempfile.mkdtemp(prefix="vmp-race.", dir="/tmp")
-        self.uri = s.must(LIBVIRTD, "start", self.libvirt).strip().splitlines()[-1]
-        super().__init__("raw")
+    def __init__(self, kind):
+        super().__init__(kind, own_dev=kind == "device")
         os.mkdir(self.path("clones"))
         self.clone = self.path("clones/clone.qcow2")
-        s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self.disks[0].file, self.clone)
+        s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self.disks[0].path, self.clone)
         with open(self.path("clone.xml"), "w", encoding="utf-8") as out:
-            out.write(domain("clone", CLONE, self.clone, "qcow2"))
-
-    def define(self, uuid=s.UUID + "1", name="web01", state=5):
-        with open(self.path("machine.xml"), "w", encoding="utf-8") as out:
-            out.write(domain(name, uuid, self.disks[0].file, "raw"))
-        s.must("virsh", "-q", "-c", self.uri, "define", self.path("machine.xml"))
-        self.name = name
-
-    def command(self, *words):
-        found = super().command(*words)
-        found[found.index("-c") + 1] = self.uri
-        return found
-
-    def virsh(self, *words):
-        return subprocess.run(["virsh", "-q", "-c", self.uri, *words], capture_output=True, text=True, check=False)
-
-    def close(self):
-        s.must(LIBVIRTD, "stop", self.libvirt)
-        shutil.rmtree(self.libvirt)
-        super().close()
+            out.write(libvirt_host.domain("clone", CLONE, self.clone, "qcow2"))
+        if kind == "device":
+            self.guard()
 
 
 class Round:
-    def __init__(self, host, contents, dice):
-        self.host, self.contents, self.dice = host, contents, dice
+    """`first`: of CONTENDERS, the one that the others wait for."""
+
+    def __init__(self, host, contents, dice, first=None):
+        self.host, self.contents, self.dice, self.first = host, contents, dice, first
         self.gate = threading.Barrier(5)
         self.spans = []  # of machines: who had the disk, from, to
         self.torn = []
 
-    def await_start(self, latest):
+    def await_start(self, who, latest):
         """A start takes a moment, a run many: without this the machine would always win."""
-        delay = self.dice.uniform(0, latest)
+        delay = self.dice.uniform(0, latest) if self.first is None else 0 if self.first == who else 4
         self.gate.wait()
         time.sleep(delay)
 
     def program(self, who, *words):
-        self.await_start(0.2)
+        self.await_start("apply or rollback", 0.2)
         done = self.host.try_run(*words)
         if done.returncode not in (0, 4, 6):
             raise s.Failed(f"{who}: exit code {done.returncode}: {done.stdout}{done.stderr}")
@@ -81,7 +61,7 @@ class Round:
 
     def machine(self, who, *start):
         """Its disk must be whole, and stay as it is as long as it runs."""
-        self.await_start(1.2)
+        self.await_start(who, 1.2)
         if self.host.virsh(*start).returncode != 0:
             return None
         began = time.time()
@@ -111,14 +91,25 @@ class Round:
     def check(self, runs_before):
         if self.torn:
             raise s.Failed("; ".join(self.torn))
-        if len(self.spans) == 2 and max(span[1] for span in self.spans) < min(span[2] for span in self.spans):
-            raise s.Failed(f"two had the disk at the same time: {self.spans}")
         if self.host.digests() not in self.contents:
             raise s.Failed("the disk is neither of the contents that were written")
         runs = [run for run in self.host.runs() if run["id"] not in runs_before]
+        self.check_order([run for run in runs if run["state"] == "attested"])
         unfinished = [run for run in runs if run["state"] not in ("attested", "discarded", "failed")]
         if unfinished:
             raise s.Failed(f"unfinished: {unfinished}")
+
+
+    def check_order(self, runs):
+        """One after the other: no run wrote while another one did, or while a machine had the disk."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.host.state}/ledger.sqlite?mode=ro", uri=True)) as ledger:
+            rows = {row[0]: row[1:] for row in ledger.execute("SELECT id, detail, updated FROM runs")}
+        wrote = [(run["kind"], json.loads(rows[run["id"]][0])["committing_since"] / 1e9, rows[run["id"]][1] / 1e9) for run in runs]
+        # Two machines on one device are libvirt's matter: no lock keeps them apart there.
+        for one, other in itertools.combinations(wrote + self.spans, 2):
+            of_machines = one in self.spans and other in self.spans
+            if max(one[1], other[1]) < min(one[2], other[2]) and not (of_machines and self.host.kind == "device"):
+                raise s.Failed(f"two had the disk at the same time: {one} and {other}")
 
 
 def normalize(host, patched):
@@ -131,30 +122,48 @@ def normalize(host, patched):
     s.expect("content before the next round", patched, host.digests())
 
 
-def main():
-    rounds, dice = s.how_many(few=6, many=100)
+def race(kind, rounds, dice):
     winners = collections.Counter()
-    with Host() as host:
+    won_by = collections.Counter()
+    with Host(kind) as host:
         old = host.digests()
         host.apply("patch1")
         patched = host.digests()
         host.apply("patch2")
         newer = host.digests()
-        for number in range(rounds):
+
+        def play(first=None):
             if host.digests() != patched:
                 normalize(host, patched)
             runs_before = {run["id"] for run in host.runs()}
-            one = Round(host, [old, patched, newer], dice)
+            one = Round(host, [old, patched, newer], dice, first)
             won = one.run()
             one.check(runs_before)
             if not won:
-                raise s.Failed(f"round {number}: nobody won")
+                raise s.Failed(f"nobody won on {kind}, first: {first}")
             winners[" and ".join(sorted(won))] += 1
+            won_by.update({who if who in CONTENDERS else CONTENDERS[2] for who in won})
             s.expect("second recover", "no interrupted run\n", host.run("recover"))
+
+        for _ in range(rounds):
+            play()
+        # Whom chance gave nothing gets the disk: what never had it proves nothing.
+        for who in CONTENDERS:
+            if not won_by[who]:
+                play(first=who)
+            if not won_by[who]:
+                raise s.Failed(f"{who} never had the disk on {kind}; this proves nothing")
         host.run("audit", "verify")
-    print(f"{rounds} rounds, 0 disks that changed under a running machine; who had it:")
-    for who, count in winners.most_common():
-        print(f"  {count:4} {who}")
+    return winners
+
+
+def main():
+    rounds, dice = s.how_many(few=6, many=100)
+    for kind in ("raw", "device"):
+        winners = race(kind, (rounds + 1) // 2, dice)
+        print(f"{kind}: {sum(winners.values())} rounds, 0 disks that changed under a running machine; who had it:")
+        for who, count in winners.most_common():
+            print(f"  {count:4} {who}")
 
 
 if __name__ == "__main__":

@@ -138,7 +138,8 @@ class Disk:
 class Stage:
     """One machine of a kind, its state folder, and two bundles that change it. The rest of a disk beyond `data` MiB is a hole."""
 
-    def __init__(self, kind, mib=24, ballast=8, data=None):
+    def __init__(self, kind, mib=24, ballast=8, data=None, beside=""):
+        """`beside`: content of a file that lies where no run writes."""
         self.kind = kind
         self.work = tempfile.mkdtemp(prefix=f"vm-patch-stage-{kind}.", dir="/var/tmp")
         os.chmod(self.work, 0o755)
@@ -150,9 +151,13 @@ class Stage:
         if kind == "two":
             self.disks.append(Disk(self.images, "vdb", "qcow2", 8))
         self.ballast = ballast
+        self.beside = ((mib << 20) - (1 << 20), beside.encode()) if beside else None
         for disk in self.disks:
             head = self.text() if disk.target == "vda" else noise(3, 1)
-            disk.make(head + noise(1, data or disk.mib - 2))
+            body = head + noise(1, data or disk.mib - 2)
+            if self.beside and disk.target == "vda":
+                body = body.ljust(self.beside[0], b"\0")[:self.beside[0]] + self.beside[1]
+            disk.make(body)
         self.define()
         with open(os.path.join(self.work, "vm-patch.yaml"), "w", encoding="utf-8"):
             pass
@@ -166,9 +171,11 @@ class Stage:
 
     def text(self):
         files = {"/etc/os-release": {"content": "ID=debian\nVERSION_ID=12\n", "mode": 0o644, "uid": 0, "gid": 0}}
+        if self.beside:
+            files["/etc/beside"] = {"at": self.beside[0], "length": len(self.beside[1]), "mode": 0o644, "uid": 0, "gid": 0}
         return json.dumps({"files": files}).encode().ljust(ROOM, b"\0")
 
-    def define(self, uuid=UUID + "1", name="web01", state=5):
+    def define(self, uuid=UUID + "1", name="web01", state=5, saved=False):
         disks = "".join(
             f"<disk type='{'block' if disk.loop else 'file'}' device='disk'><driver name='qemu' type='{disk.format}'/>"
             f"<source {'dev' if disk.loop else 'file'}='{disk.path}'/><target dev='{disk.target}' bus='virtio'/></disk>"
@@ -176,8 +183,32 @@ class Stage:
         with open(self.path("node.xml"), "w", encoding="utf-8") as out:
             out.write("<node><domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>"
                       f"<name>{name}</name><uuid>{uuid}</uuid><memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type></os>"
-                      f"<devices>{disks}</devices><test:runstate>{state}</test:runstate></domain></node>")
+                      f"<devices>{disks}</devices><test:runstate>{state}</test:runstate>"
+                      f"{'<test:hasmanagedsave/>' if saved else ''}</domain></node>")
         self.name = name
+
+    def attestations(self):
+        """The newest of each machine that has one."""
+        return [m["attestation"] for m in json.loads(self.try_run("status", "--json").stdout)["machines"] if m["attestation"]]
+
+    def attested(self):
+        """What the newest attestation of the one machine names."""
+        return [f"{r['id']} {r['version']} {r['proof']}" for r in self.attestations()[0]["satisfied"]]
+
+    def key_id(self, name):
+        return next(k["id"] for k in json.loads(self.run("key", "list", "--json"))["keys"] if k["name"] == name)
+
+    def make_file_bundle(self, name, path, content, version=1, key="author", system="debian"):
+        """A recipe of one file. By a key of its own it can be revoked alone."""
+        if not os.path.exists(self.path(key)):
+            self.run("key", "generate", self.path(key))
+            self.run("key", "trust", self.path(key + ".pub"), "--role", "author")
+        with open(self.path(name + ".yaml"), "w", encoding="utf-8") as out:
+            out.write(f"schema: vm-patch/recipe/v1\nid: {name}\nversion: {version}\ntitle: One file\nissued: 2020-01-01\n"
+                      f"applies_to: {{os: {{id: {system}}}}}\nsteps:\n  - file: {{path: {path}, content: \"{content}\"}}\n")
+        bundle = self.path(f"{name}-{version}.vmpatch")
+        self.run("recipe", "bundle", self.path(name + ".yaml"), "--key", self.path(key), "-o", bundle)
+        return bundle
 
     def make_bundle(self, name, seed):
         with open(self.path(name + ".yaml"), "w", encoding="utf-8") as out:
@@ -213,6 +244,9 @@ class Stage:
 
     def apply(self, name="patch1", code=0, **extra):
         return self.run("apply", "-d", self.name, "-r", self.path(name + ".vmpatch"), "--yes", code=code, **extra)
+
+    def apply_bundle(self, bundle):
+        return self.run("apply", "-d", self.name, "-r", bundle, "--yes")
 
     def rollback(self, *options, run=None, code=0, **extra):
         return self.run("rollback", run or self.last_run("apply")["id"], *options, code=code, **extra)

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Every state of a run × {kill, error} × {before, after}, for apply and for rollback, as a table; and recover killed at its own
-transitions. Usage: states.py [KIND ...]; without one each row takes the next kind of machine."""
+transitions, or by an error on its way back. Usage: states.py [KIND ...]: every row on each of these kinds. Without one each row takes the
+next kind of machine; with VMPATCH_LONG every row is done on all kinds."""
 
 import itertools
+import os
 import sys
 
 import stage as s
@@ -40,6 +42,20 @@ RECOVER = [
     ("after:committing", "after:attested",    "new", "attested"),
     ("after:committed",  "before:attested",   "new", "attested"),
 ]
+# An error there; the process is killed on its way back from it; then recover ends it.
+WAY_BACK = [
+    ("before:patched",    "before:failed",     "old", "discarded"),
+    ("before:patched",    "after:failed",      "old", "failed"),
+    # Nothing is written at this point, so nothing is put back.
+    ("after:committing",  "before:failed",     "new", "attested"),
+    ("after:committing",  "after:failed",      "old", "failed"),
+    # Everything is written. Until the direction is recorded, the way is to new.
+    ("during:committing", "before:committing", "new", "attested"),
+    ("during:committing", "after:committing",  "old", "discarded"),
+    ("during:committing", "during:committing", "old", "discarded"),
+    ("during:committing", "before:failed",     "old", "discarded"),
+    ("during:committing", "after:failed",      "old", "failed"),
+]
 
 
 class Case:
@@ -71,9 +87,31 @@ class Case:
         again = self.stage.run("recover")
         s.expect("a second recover", "no interrupted run\n", again)
         self.stage.run("audit", "verify")
+        self.kept()
+
+    def quarantined(self, point):
+        used = written_by_its_machine(self.stage)
+        self.stage.run("recover", code=-9, VMPATCH_CRASH_AT=point)
+        for _ in range(2):
+            self.stage.run("recover", code=7)
+            s.expect("content of a quarantined disk", used, self.stage.digests())
+            s.expect("state of the run", "quarantined", self.stage.last_run()["state"])
+        self.stage.run("audit", "verify")
+        self.stage.run("recover", self.stage.last_run()["id"], "--to", "old", "--yes")
+        self.expect("old", "discarded")
+
+    def kept(self):
         # What is kept can be gone back to, and nothing else is kept.
         kept = sorted(r["id"] for r in self.stage.runs() if r.get("undo") == "kept")
         s.expect("undo folders", kept, self.stage.undo_folders())
+
+
+def written_by_its_machine(stage):
+    for _ in range(100):
+        if stage.guest_writes(stage.disks[0], 0x5A, s.ROOM + (1 << 20), 65536):
+            return stage.digests()
+        s.time.sleep(0.1)
+    raise s.Failed("the machine could not write")
 
 
 class Stages:
@@ -131,10 +169,20 @@ def rows(stages):
             case.act(-9, VMPATCH_CRASH_AT=left)
             case.stage.run("recover", code=-9, VMPATCH_CRASH_AT=point)
             case.recovered(content, run)
+        for error, point, content, run in WAY_BACK:
+            case = stages.case(verb)
+            yield f"{verb} on {case.stage.kind} with an error {error}, killed {point} on the way back: {content}, {run}"
+            case.act(-9, VMPATCH_ERROR_AT=error, VMPATCH_CRASH_AT=point, VMPATCH_CRASH_AFTER_ERROR="1", VMPATCH_CRASH_AFTER_MS="5")
+            case.recovered(content, run)
+        for point in ("before:quarantined", "after:quarantined"):
+            case = stages.case(verb)
+            yield f"{verb} on {case.stage.kind} killed after:committing, written by its machine, recover killed {point}: quarantined"
+            case.act(-9, VMPATCH_CRASH_AT="after:committing")
+            case.quarantined(point)
 
 
-def main():
-    stages = Stages(sys.argv[1:] or s.KINDS)
+def all_rows(kinds):
+    stages = Stages(kinds)
     count = 0
     try:
         for title in rows(stages):
@@ -142,6 +190,17 @@ def main():
             print(f"row {count}: {title}", flush=True)
     finally:
         stages.close()
+    return count
+
+
+def main():
+    if sys.argv[1:] or os.environ.get("VMPATCH_LONG"):
+        groups = [[kind] for kind in sys.argv[1:] or s.KINDS]
+    else:
+        groups = [s.KINDS]
+    count = sum(all_rows(group) for group in groups)
+    expected = len(groups) * 2 * (2 * len(TABLE) + len(RECOVER) + len(WAY_BACK) + 2)
+    s.expect("rows", expected, count)
     print(f"{count} rows")
 
 

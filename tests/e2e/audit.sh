@@ -105,6 +105,40 @@ expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/r-3.vmpatch"
 allowed
 keep good
 
+title 'nor does one behind the seal of a genuine one, of the same id'
+expect_exit 0 vm-patch gate override -a "$disk" --format raw --reason 'a real one, never used'
+python3 - "$disk" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as disk: disk.write(disk.read(1))
+PYTHON
+expect_exit 20 gate prepare
+expect_text "$ERR" 'denied: unattested-change: '
+expect_exit 0 vm-patch gate override -a "$disk" --format raw --reason 'to know the disks as they are'
+identities=$(value ledger.sqlite "SELECT identities FROM overrides WHERE reason LIKE 'to know%'")
+id=$(value ledger.sqlite "SELECT id FROM overrides WHERE reason LIKE 'a real%'")
+expect_exit 0 gate prepare
+expect_exit 20 gate prepare
+# Its unique key is away while the second row goes in.
+sql ledger.sqlite "CREATE TEMP TABLE kept AS SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema
+    WHERE tbl_name = 'overrides' AND (name = 'overrides' OR sql IS NULL);
+  PRAGMA writable_schema = ON;
+  UPDATE sqlite_schema SET sql = replace(sql, ' PRIMARY KEY', '') WHERE name = 'overrides';
+  DELETE FROM sqlite_schema WHERE tbl_name = 'overrides' AND sql IS NULL;
+  PRAGMA writable_schema = RESET;
+  INSERT INTO overrides (rowid, id, machine_uuid, identities, reason, actor, created, expires)
+    SELECT -1, id, machine_uuid, '$identities', 'forged', actor, created, expires - 1 FROM overrides WHERE id = '$id';
+  PRAGMA writable_schema = ON;
+  UPDATE sqlite_schema SET sql = (SELECT sql FROM kept WHERE name = 'overrides') WHERE name = 'overrides';
+  INSERT INTO sqlite_schema SELECT * FROM kept WHERE sql IS NULL;
+  PRAGMA writable_schema = RESET"
+tampered "record override/$uuid/$id is there twice"
+expect_exit 5 vm-patch audit verify
+expect_text "$ERR" 'ledger.sqlite: the file is not sound: '
+back good
+expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/r-3.vmpatch"
+allowed
+keep good
+
 title 'a lowered recipe version does not bring the old recipe back'
 expect_exit 5 vm-patch plan -a "$disk" --format raw -r "$WORK/r-2.vmpatch"
 expect_text "$ERR" 'older than version 3'
@@ -202,10 +236,122 @@ tampered 'its anchor .*/state\.anchor is missing'
 expect_exit 5 vm-patch gate publish
 back good
 
+title 'what is lost is forgotten only by name, and what was closed stays closed'
+truncate -s 1M "$WORK/web02.raw"
+sed "s:web01:web02:g; s:$uuid:$(cat /proc/sys/kernel/random/uuid):" "$WORK/web01.xml" >"$WORK/web02.xml"
+second() { "$VMPATCH_GATE" --state-dir "$state" -- web02 prepare begin - <"$WORK/web02.xml"; }
+expect_exit 20 second
+expect_text "$ERR" 'denied: not-attested: '
+rm -f "$state"/ledger.sqlite-*
+echo 'no database' >"$state/ledger.sqlite"
+expect_exit 20 second
+expect_text "$ERR" 'denied: records-tampered: .*vm-patch audit accept. says what is lost'
+expect_exit 4 vm-patch audit accept --yes --reason 'disk failed'
+expect_text "$ERR" 'ledger\.sqlite is lost: restore it from a backup, or say .--forget ledger.*forgotten is then which machines were attested'
+mv "$state/ledger.sqlite" "$WORK/moved-away"
+expect_exit 4 vm-patch audit accept --yes --reason 'disk failed'
+mv "$WORK/moved-away" "$state/ledger.sqlite"
+expect_exit 20 second
+mkdir -p "$state/runs/of-somebody"
+expect_exit 4 vm-patch audit accept --yes --reason 'disk failed' --forget ledger
+expect_text "$ERR" 'folder.* of runs .*/runs/of-somebody.*may have been writing'
+expect_same 'the ledger' 'no database' "$(cat "$state/ledger.sqlite")"
+rmdir "$state/runs/of-somebody"
+keep lost
+expect_exit 0 "$VMPATCH" --state-dir "$state" audit accept --yes --reason 'no configuration at hand' --forget ledger
+expect_text "$ERR" 'warning: the records have no policy, and every start is denied until one is published'
+expect_exit 20 second
+expect_text "$ERR" "denied: records-tampered: .*had no policy when its records were accepted.*run 'vm-patch gate publish'"
+expect_exit 0 vm-patch audit verify
+expect_text "$ERR" 'warning: .*ledger\.sqlite: it had no policy .* every start is denied'
+expect_exit 0 vm-patch gate publish
+expect_exit 20 second
+expect_text "$ERR" 'denied: not-attested: '
+back lost
+expect_exit 0 vm-patch audit accept --yes --reason 'disk failed' --forget ledger
+expect_same 'what was set aside' 'no database' "$(cat "$state/ledger.sqlite.forgotten-1")"
+expect_exit 20 second
+expect_text "$ERR" 'denied: not-attested: '
+expect_exit 20 gate prepare
+expect_exit 0 vm-patch audit verify
+expect_text "$OUT" 'nothing was known any more of what was before'
+expect_exit 4 vm-patch audit accept --yes --reason 'too much' --forget gate
+back good
+python3 - "$disk" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as disk: disk.write(disk.read(1))
+PYTHON
+expect_exit 0 vm-patch gate override -a "$disk" --format raw --reason 'to be used once'
+expect_exit 0 gate prepare
+expect_exit 20 gate prepare
+rm "$state"/custody.sqlite*
+expect_exit 4 vm-patch audit accept --yes --reason 'disk failed'
+expect_text "$ERR" 'say .--forget gate.*memory in a file of .virsh save'
+expect_exit 0 vm-patch audit accept --yes --reason 'disk failed' --forget gate
+expect_exit 20 gate prepare
+expect_text "$ERR" 'denied: unattested-change: '
+expect_exit 0 vm-patch audit list
+expect_text "$OUT" 'overrides\.voided'
+back good
+expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/r-3.vmpatch"
+allowed
+keep good
+
+title 'an anchor that stays behind, or only grows, is told and stops nothing'
+# read_only COMMAND, mounted COMMAND: where the anchor cannot be written, or only be appended to and not replaced.
+# shellcheck disable=SC2016  # expanded by the inner shell
+read_only() { unshare -m sh -ec 'mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"; exec "$@"' "$anchor" "$@"; }
+# shellcheck disable=SC2016  # expanded by the inner shell
+mounted() { unshare -m sh -ec 'mount --bind "$0" "$0"; exec "$@"' "$anchor" "$@"; }
+program=("$VMPATCH" --state-dir "$state" --config "$WORK/vm-patch.yaml")
+expect_exit 0 read_only "${program[@]}" gate publish
+expect_text "$ERR" 'warning: the anchor of the records was not moved on.*Read-only file system'
+expect_exit 0 read_only "${program[@]}" audit verify
+expect_text "$ERR" 'warning: the anchor .*/state\.anchor is [0-9]+ row\(s\) behind .*/ledger\.sqlite and cannot be moved on .*Read-only'
+expect_exit 3 read_only "${program[@]}" gate status --no-proof --hooks-dir "$WORK/none"
+expect_text "$OUT" '^anchor +NOT OK .*cannot be moved on'
+expect_exit 0 vm-patch audit verify
+expect_text "$ERR" 'warning: the anchor .* row\(s\) behind .*, and is moved on'
+expect_exit 0 vm-patch audit verify
+expect_no_text "$ERR" 'anchor'
+expect_exit 3 vm-patch gate status --no-proof --hooks-dir "$WORK/none"
+expect_text "$OUT" '^anchor +ok '
+python3 - "$anchor" <<'PYTHON'
+import sys
+with open(sys.argv[1]) as anchor: last = anchor.read().splitlines()[-1]
+with open(sys.argv[1], "a") as anchor: anchor.write((last + "\n") * 140000)
+PYTHON
+expect_exit 0 mounted "$VMPATCH_GATE" --state-dir "$state" -- web01 prepare begin - <"$WORK/web01.xml"
+expect_exit 0 mounted "${program[@]}" audit verify
+expect_text "$ERR" 'warning: the anchor .* bytes: it can be appended to and not be replaced, so it only grows'
+sql ledger.sqlite 'CREATE VIEW v AS SELECT 1'
+expect_exit 0 mounted "${program[@]}" audit accept --yes --reason 'the anchor is a mount'
+expect_exit 0 mounted "${program[@]}" audit verify
+expect_no_text "$ERR" 'anchor'
+back good
+
+title 'a version that was lowered, and an anchor that is none, have a way out that works'
+sql ledger.sqlite 'PRAGMA user_version = 2'
+sql custody.sqlite 'PRAGMA user_version = 1'
+tampered 'ledger\.sqlite: it says schema version 2, and its tables are those of version 3'
+expect_exit 0 vm-patch audit accept --yes --reason 'somebody tried something'
+allowed
+back good
+rm "$anchor"
+mkdir "$anchor"
+tampered 'anchor .*/state\.anchor is no regular file; find out who put it there, move it away, and run .vm-patch audit accept'
+expect_exit 4 vm-patch audit accept --yes --reason 'to see what it says'
+expect_text "$ERR" 'anchor .* cannot be begun anew: .*; move away what is there'
+rmdir "$anchor"
+expect_exit 0 vm-patch audit accept --yes --reason 'moved away'
+expect_exit 0 vm-patch audit verify
+allowed
+back good
+
 title 'a ledger of before gets an anchor by its first command'
 rm "$anchor"
 sql ledger.sqlite "DROP TABLE seals; DROP TABLE seal_nodes; ALTER TABLE audit DROP COLUMN records; PRAGMA user_version = 2"
-sql custody.sqlite "DROP TABLE seals; DROP TABLE seal_nodes; ALTER TABLE audit DROP COLUMN records; PRAGMA user_version = 1"
+sql custody.sqlite "DROP TABLE seals; DROP TABLE seal_nodes; ALTER TABLE audit DROP COLUMN records; PRAGMA user_version = 2"
 python3 - "$state" <<'PYTHON'
 # Rows as the first version wrote them: without the digest over the records.
 import hashlib, sqlite3, sys

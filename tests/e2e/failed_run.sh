@@ -15,7 +15,8 @@ bad_before=$(digest_of "$bad") good_before=$(digest_of "$good")
 # In the good machine demo-fail is newer already, so that one recipe fails on one machine and holds on the other.
 debugfs -R 'dump /var/lib/dpkg/status '"$WORK/status" "$good" 2>"$WORK/debugfs"
 awk -v RS= -v ORS='\n\n' '/^Package: demo-fail\n/ {sub(/Version: 1.0/, "Version: 3.0")} {print}' "$WORK/status" >"$WORK/status.new"
-printf 'rm /var/lib/dpkg/status\nwrite %s /var/lib/dpkg/status\n' "$WORK/status.new" | debugfs -w "$good" >>"$WORK/debugfs" 2>&1
+# What dpkg --audit says of it already is not the patch's: a list that is lost, a package that was built without digests.
+printf 'rm /var/lib/dpkg/status\nwrite %s /var/lib/dpkg/status\nrm /var/lib/dpkg/info/gcc-12-base:amd64.list\nrm /var/lib/dpkg/info/grep.md5sums\n' "$WORK/status.new" | debugfs -w "$good" >>"$WORK/debugfs" 2>&1
 good_before=$(digest_of "$good")
 copy "$good" "$WORK/good.original"
 
@@ -58,6 +59,8 @@ nothing_left() {
   done
 }
 own_state "$good" >"$WORK/own.before"
+watch_bait
+hostile_neighbours "$WORK"/{bad,good}
 # Attested before the patch: one recipe that will still hold, and one that the patch undoes.
 bundle_of earlier "$WORK/earlier.vmpatch" "$debs"/{libdemo,demo-app}_1.0_all.deb
 cat >"$WORK/undone.yaml" <<YAML
@@ -74,6 +77,9 @@ for bundle in earlier undone; do expect_exit 0 vm-patch verify -a "$good" --form
 
 title 'one machine fails in a maintainer script, the good one beside it is patched; the exit code is the failure'
 bundle_of demo "$WORK/demo.vmpatch" "$debs"/{demo-conf,demo-service,libdemo,demo-app,demo-fail}_2.0_all.deb
+expect_exit 3 vm-patch plan -a "$good" --format raw -r "$WORK/demo.vmpatch"
+expect_text "$OUT" '1 of installed packages have no list of their files .gcc-12-base.: dpkg --audit says so already, which does not count'
+expect_text "$OUT" '1 of installed packages have no digests of their files .grep.'
 expect_exit 1 vm-patch apply -a "$bad" -a "$good" --format raw -r "$WORK/demo.vmpatch" --yes --jobs 2
 cp "$OUT" "$WORK/apply.out"
 expect_text "$WORK/apply.out" "$bad: not patched \(failed\): .*dpkg: error processing package demo-fail .*this is meant to fail"
@@ -123,6 +129,11 @@ expect_text "$WORK/own.after" '^0$'
 
 title 'a run whose checks do not hold leaves the image bit-identical, and the ledger says which check'
 printf '#!/bin/sh\nexit 0\n' >"$WORK/nothing.sh"
+mkdir -p "$WORK/probe/DEBIAN"
+printf 'Package: ucf-probe\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\nDescription: probe\n' >"$WORK/probe/DEBIAN/control"
+printf '#!/bin/sh\necho "asked for: $(env | grep ^UCF_)"\n' >"$WORK/probe/DEBIAN/postinst"
+chmod 0755 "$WORK/probe/DEBIAN/postinst"
+dpkg-deb --root-owner-group --build "$WORK/probe" "$WORK/ucf-probe.deb" >"$OUT"
 cat >"$WORK/nothing.yaml" <<YAML
 schema: vm-patch/recipe/v1
 id: nothing
@@ -130,8 +141,10 @@ version: 1
 title: A script that does nothing
 issued: 2020-01-01
 applies_to: {os: {id: debian}}
-payloads: [{name: nothing.sh, sha256: $(digest_of "$WORK/nothing.sh"), size: $(stat -c %s "$WORK/nothing.sh")}]
-steps: [{run: {payload: nothing.sh, timeout: 60s}}]
+payloads:
+  - {name: nothing.sh, sha256: $(digest_of "$WORK/nothing.sh"), size: $(stat -c %s "$WORK/nothing.sh")}
+  - {name: ucf-probe.deb, sha256: $(digest_of "$WORK/ucf-probe.deb"), size: $(stat -c %s "$WORK/ucf-probe.deb")}
+steps: [{run: {payload: nothing.sh, timeout: 60s}}, {packages: {install: [ucf-probe.deb], conffiles: replace}}]
 verify: [{file: {path: /etc/not-there, mode: "0644"}}]
 YAML
 vm-patch -q recipe bundle "$WORK/nothing.yaml" --key "$WORK/author" -o "$WORK/nothing.vmpatch"
@@ -140,6 +153,11 @@ expect_text "$OUT" 'verification failed: .*/etc/not-there'
 expect_same "digest of the failed image" "$bad_before" "$(digest_of "$bad")"
 expect_text <(run_of "$bad") ' failed apply .*/etc/not-there'
 nothing_left
+
+title 'ucf is asked for what the recipe says of conffiles'
+cat "$WORK"/state/logs/* >"$WORK/logs"
+expect_text "$WORK/logs" 'asked for: UCF_FORCE_CONFFNEW=1'
+expect_no_text "$WORK/logs" 'UCF_FORCE_CONFFOLD'
 
 title 'an older version than one seen is not trusted any more; the file, the versions and the remedy are named'
 sed 's/^version: 1/version: 2/' "$WORK/demo.yaml" >"$WORK/demo2.yaml"
@@ -169,3 +187,12 @@ import json, sys
 print(next(r["id"] for r in json.load(sys.stdin)["runs"] if r["kind"] == "rollback"))')
 expect_same 'what is kept' "$rolled_back" "$(ls "$WORK/state/undo")"
 expect_exit 0 vm-patch audit verify
+
+title 'no verb opened anything because a header beside an image names it'
+expect_exit 4 vm-patch inspect --folder "$WORK/good"
+expect_exit 0 vm-patch -c test:///default -v inventory --folder "$WORK/good"
+for verb in "scan --folder $WORK/good --package dpkg" doctor; do
+  # shellcheck disable=SC2086
+  vm-patch $verb >"$OUT" 2>"$ERR" || true
+done
+bait_untouched

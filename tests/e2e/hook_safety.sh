@@ -247,8 +247,76 @@ expect_exit 0 vm-patch gate forget-save -d web01 --reason 'the file is deleted' 
 expect_text "$OUT" 'vm-patch/gate-forget-save/v1'
 expect_same 'forgotten' '0|0' "$(saved_memory web01)"
 expect_exit 1 vm-patch gate forget-save -d web01 --reason 'again'
-expect_text "$ERR" 'no saved memory of web01 is recorded'
+expect_text "$ERR" 'no saved memory of web01 is known; there is nothing to forget'
 expect_exit 0 vm-patch audit list
 expect_text "$OUT" 'gate.forget-save.*the file is deleted'
 expect_exit 0 vm-patch audit verify
+
+title 'memory of a run before the last one belongs to older disks: its restore is denied, no override helps'
+virsh start web01
+virsh suspend web01
+virsh save web01 "$WORK/web01.save"
+expect_same 'saved of a suspended machine' '1|0' "$(saved_memory web01)"
+expect_exit 0 virsh restore "$WORK/web01.save"
+virsh resume web01
+guest_writes web01
+virsh destroy web01
+attest web01
+expect_exit 1 virsh restore "$WORK/web01.save"
+expect_text "$ERR" 'denied: saved-disks-changed: its last run ended without saving memory'
+expect_exit 0 vm-patch gate override -d web01 --reason 'it will not help'
+expect_exit 1 virsh restore "$WORK/web01.save"
+
+title 'memory stays with its disks, whatever the machine is called since'
+attest web02
+virsh start web02
+virsh save web02 "$WORK/web02.save"
+virsh undefine web02
+sed 's/>web02</>renamed</' "$WORK/web02.xml" >"$WORK/renamed.xml"
+virsh define "$WORK/renamed.xml"
+libvirtd restart
+expect_exit 4 vm-patch plan -d renamed -r "$WORK/app.vmpatch"
+expect_text "$OUT" 'renamed has memory that was saved to a file'
+virsh undefine renamed
+expect_exit 4 vm-patch plan -a "$WORK/images/web02.qcow2" --format qcow2 -r "$WORK/app.vmpatch"
+expect_text "$OUT" 'has memory that was saved to a file'
+virsh define "$WORK/renamed.xml"
+expect_exit 0 vm-patch gate forget-save -d renamed --reason 'its machine is gone'
+expect_exit 0 vm-patch plan -d renamed -r "$WORK/app.vmpatch"
+virsh undefine renamed
+
+title 'an end that no libvirt daemon saw is not believed'
+attest web01
+virsh start web01
+expect_exit 0 virsh dumpxml web01
+libvirtd halt
+kill -KILL "$(cat "$host/run/libvirt/qemu/web01.pid")"
+libvirtd restart
+expect_same 'after the restart' 'shut off' "$(state_of web01)"
+printf x | dd of="$WORK/images/web01.qcow2" bs=1 count=1 seek=$((1 << 20)) conv=notrunc status=none
+expect_exit 1 virsh start web01
+expect_text "$ERR" 'denied: unattested-change'
+attest web01
+expect_exit 0 virsh start web01
+virsh destroy web01
+
+title 'a disk that is given by pool and volume is a disk'
+virsh pool-define-as images dir --target "$WORK/images"
+virsh pool-start images
+sed -e "s|type='file' device|type='volume' device|" -e "s|<source file='[^']*'[^>]*/>|<source pool='images' volume='web01.qcow2'/>|" "$WORK/web01.defined.xml" >"$WORK/web01.volume.xml"
+virsh define "$WORK/web01.volume.xml"
+expect_exit 0 virsh start web01
+guest_writes web01
+virsh destroy web01
+expect_exit 0 virsh start web01
+virsh destroy web01
+printf x | dd of="$WORK/images/web01.qcow2" bs=1 count=1 seek=$((1 << 20)) conv=notrunc status=none
+expect_exit 1 virsh start web01
+expect_text "$ERR" 'denied: unattested-change'
+
+title 'the hook can be taken away whatever the records are like'
+echo x >"$WORK/state/ledger.sqlite"
+expect_exit 0 vm-patch gate uninstall --hooks-dir "$host/etc/hooks"
+expect_text "$ERR" 'is removed, but the audit trail does not have it'
+expect_exit 0 virsh start web01
 echo 'all done'

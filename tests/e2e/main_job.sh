@@ -56,6 +56,22 @@ expect_exit 0 vm-patch inventory --json
 expect_text "$OUT" '"name": "web01"'
 expect_text "$OUT" '"state": "shutoff"'
 
+title 'a guest that writes a header onto its own raw disk stands on nobody, and nothing is opened for it'
+watch_bait
+hostile_neighbours "$WORK/images"
+qemu-img create -q -f qcow2 -b "$WORK/images/$machine.qcow2" -F qcow2 "$WORK/images/evil.img"
+truncate -s 1M "$WORK/images/evil.img"
+sed "s/<name>.*</<name>evil</; s/type='qcow2'/type='raw'/; s,images/$machine.qcow2,images/evil.img," "$WORK/$machine.xml" >"$WORK/evil.xml"
+virsh define "$WORK/evil.xml"
+expect_exit 0 vm-patch -v inventory --json
+python3 - "$OUT" <<'PYTHON'
+import json, sys
+machines = {machine["name"]: machine for machine in json.load(open(sys.argv[1]))["machines"]}
+assert machines["evil"]["disks"][0]["layers"][0]["format"] == "raw", machines["evil"]
+victim = machines["web01"]
+assert victim["children"] == [] and victim["possible_children"] == [] and victim["obstacles"] == [], victim
+PYTHON
+
 title 'the gate is installed, keeps the hook that was there, and proves that it denies'
 printf '#!/bin/sh\necho "$1 $2" >>"%s"\n' "$WORK/user-hook.log" >"$libvirt/etc/hooks/qemu"
 chmod 0755 "$libvirt/etc/hooks/qemu"
@@ -142,6 +158,12 @@ title 'history and audit tell who did what, and the chain holds'
 expect_exit 0 vm-patch history -d $machine
 expect_text "$OUT" 'web-updates'
 expect_exit 0 vm-patch audit verify
+
+title 'no verb, and no hook, opened anything because a header names it'
+expect_exit 0 vm-patch status
+expect_exit 0 vm-patch gate explain -d $machine
+expect_exit 0 vm-patch recover
+bait_untouched
 
 title 'the hook goes away without a trace'
 expect_exit 0 vm-patch gate uninstall

@@ -31,6 +31,30 @@ expect_exit 0 vm-patch recipe from-packages "$debs/demo-conf_2.0_all.deb" --id d
 expect_exit 0 vm-patch recipe bundle "$home/demo.yaml" --payloads "$debs" --key "$home/author" -o "$home/demo.vmpatch"
 expect_exit 0 vm-patch recipe verify "$home/demo.vmpatch"
 
+cat >"$home/name.yaml" <<'YAML'
+schema: vm-patch/recipe/v1
+id: name
+version: 1
+title: The name that it has already
+issued: 2020-01-01
+applies_to: {os: {id: debian}}
+steps: [{file: {path: /etc/hostname, content: "mini\n"}}]
+YAML
+chown "$user:$user" "$home/name.yaml"
+expect_exit 0 vm-patch key generate "$home/other"
+expect_exit 0 vm-patch key trust "$home/other.pub" --role author
+expect_exit 0 vm-patch recipe bundle "$home/name.yaml" --key "$home/other" -o "$home/name.vmpatch"
+# attested: what the newest attestation names; `status` would start a libvirt of the user's
+attested() {
+  python3 - "$home/state/vm-patch/ledger.sqlite" <<'PYTHON'
+import base64, json, sqlite3, sys
+rows = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).execute("SELECT envelope FROM attestations ORDER BY sequence DESC LIMIT 1").fetchall()
+statement = json.loads(base64.b64decode(json.loads(rows[0][0])["payload"]))
+print(*(r["id"] + ":" + r["proof"] for r in statement["satisfied"]))
+PYTHON
+}
+expect_exit 0 vm-patch verify -a "$disk" --format qcow2 -r "$home/name.vmpatch"
+
 title 'inspect and plan read the image and leave it as it is'
 expect_exit 0 vm-patch inspect -a "$disk" --format qcow2 --json
 expect_text "$OUT" '"demo-conf"'
@@ -53,6 +77,17 @@ title 'rollback gives the content back'
 expect_exit 0 vm-patch rollback "$run"
 expect_exit 0 qemu-img compare -f qcow2 -F qcow2 "$disk" "$(image qcow2 mini-debian)"
 expect_exit 0 vm-patch recover
+
+title 'what held before is attested again where it is proved on what comes back, and nothing else'
+expect_same 'what is attested' 'name:delivered' "$(attested)"
+vm-patch -q key revoke "$(vm-patch key list --json | python3 -c 'import json, sys; print(next(k["id"] for k in json.load(sys.stdin)["keys"] if k["name"] == "other"))')" --reason 'laptop lost' >/dev/null
+rolled_back() { vm-patch history --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["runs"][0]["id"])'; }
+expect_exit 0 vm-patch rollback "$(rolled_back)"
+expect_text "$OUT" 'no longer attested: name version 1: .*laptop lost'
+expect_same 'what is attested' 'demo:delivered' "$(attested)"
+expect_exit 0 vm-patch rollback "$(rolled_back)"
+expect_same 'what is attested' '' "$(attested)"
+expect_exit 0 qemu-img compare -f qcow2 -F qcow2 "$disk" "$(image qcow2 mini-debian)"
 
 title 'everything belongs to the user and nobody else reads it, and nothing is left outside of the own folders'
 [ -z "$(find "$home" "$WORK/run" ! -user $user)" ] || failed "not the user's: $(find "$home" "$WORK/run" ! -user $user)"

@@ -144,6 +144,37 @@ bare 'is the backing file of .*/child.qcow2, .*publish a patched copy as a new t
 simple_disk qcow2 | define base
 refused "$disk" 'base is the backing file of .*/child.qcow2' -d base
 
+title 'an image that may be a clone is refused for its base too, until somebody says what it is'
+fresh doubted qcow2 qcow2
+rm -f "$images/doubted/clone"*
+qemu-img create -q -f qcow2 -F qcow2 -b "$disk" "$images/doubted/clone.img"
+bare 'may be the backing file of .*/doubted/clone.img: the first bytes say so, .*--not-a-clone FILE' qcow2
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch" --not-a-clone "$images/doubted/clone.img"
+printf 'schema: vm-patch/config/v1\nnot_clones: [%s]\n' "$images/doubted/clone.img" >"$WORK/vm-patch.yaml"
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch"
+: >"$WORK/vm-patch.yaml"
+base=$disk disk=$images/doubted/clone.img
+simple_disk raw | define doubted
+expect_exit 3 vm-patch plan -a "$base" --format qcow2 -r "$WORK/demo.vmpatch"
+virsh undefine doubted
+simple_disk qcow2 | define doubted
+disk=$base
+bare 'is the backing file of doubted, which a write would corrupt' qcow2 --not-a-clone "$images/doubted/clone.img"
+virsh undefine doubted
+
+title 'a machine whose chain goes on outside of the allowed folders may stand on any image'
+mkdir "$WORK/outside"
+qemu-img create -q -f qcow2 -F qcow2 -b "$base" "$WORK/outside/middle.qcow2"
+qemu-img create -q -f qcow2 -F qcow2 -b "$WORK/outside/middle.qcow2" "$images/good/top.qcow2"
+rm "$images/doubted/clone.img"
+disk=$images/good/top.qcow2
+simple_disk qcow2 | define far
+disk=$base
+bare "disk vda of far stands on $WORK/outside/middle.qcow2, which is not opened because it lies outside of the allowed folders .*--allow-backing" qcow2
+bare 'is the backing file of far' qcow2 --allow-backing "$WORK/outside"
+expect_exit 3 vm-patch plan -a "$disk" --format qcow2 -r "$WORK/demo.vmpatch" --not-a-clone "$images/good/top.qcow2"
+virsh undefine far
+
 title 'an image that a running QEMU writes is refused although no machine names it'
 fresh held raw raw
 qemu-storage-daemon --daemonize --pidfile "$WORK/qsd.pid" --blockdev "driver=file,node-name=f,filename=$disk,locking=on" \

@@ -36,14 +36,24 @@ head_of() {
 sign() { expect_exit 0 vm-patch recipe bundle "$WORK/$1.yaml" --payloads "$pay" --key "$WORK/author" -o "$WORK/$1.vmpatch"; }
 trusted_author
 
-title "prepare: a masked unit, a file to remove, and two ListenAddress lines in sshd_config"
+title "prepare: a masked unit, a file to remove, two ListenAddress lines in sshd_config, and an initial file system for this machine alone"
 content /etc/ssh/sshd_config >"$WORK/sshd_config"
 expect_text "$WORK/sshd_config" '^X11Forwarding yes$'
 sed '/^X11Forwarding/i ListenAddress 127.0.0.1\nListenAddress 127.0.0.2' "$WORK/sshd_config" >"$WORK/sshd_config.new"
 chmod 0600 "$WORK/sshd_config.new"
+content /etc/initramfs-tools/initramfs.conf | sed 's/^MODULES=.*/MODULES=dep/' >"$WORK/initramfs.conf"
+expect_text "$WORK/initramfs.conf" '^MODULES=dep$'
 echo obsolete >"$WORK/obsolete"
 disk_do "$disk?offset=$root" "symlink /etc/systemd/system/fstrim.timer /dev/null" \
-  "write $WORK/obsolete /etc/obsolete.conf" "rm /etc/ssh/sshd_config" "write $WORK/sshd_config.new /etc/ssh/sshd_config"
+  "write $WORK/obsolete /etc/obsolete.conf" "rm /etc/ssh/sshd_config" "write $WORK/sshd_config.new /etc/ssh/sshd_config" \
+  "rm /etc/initramfs-tools/initramfs.conf" "write $WORK/initramfs.conf /etc/initramfs-tools/initramfs.conf" "mkdir /etc/dracut.conf.d"
+own_files() {
+  local path
+  for path in /etc/{machine-id,hostname,resolv.conf} /etc/ssh/ssh_host_{ed25519,new}_key{,.pub}; do
+    echo "$path $(attributes "$path") $(target "$path") $(content "$path" | sha256sum)"
+  done
+}
+own_files >"$WORK/own.before"
 expect_same "the mask" /dev/null "$(target /etc/systemd/system/fstrim.timer)"
 
 title "prepare: an account that would be root, links of root in the way, a folder to remove, labels, capabilities and ACLs"
@@ -61,10 +71,12 @@ disk_do "$disk?offset=$root" "mkdir /home/alice" "write $WORK/profile /home/alic
   "write $WORK/obsolete $capped" "ea_set -f $WORK/capability $capped security.capability" "ea_set -f $WORK/acl $capped system.posix_acl_access" \
   "ea_set -f $WORK/label $capped security.selinux" "ea_set -f $WORK/label /etc/ssh/sshd_config security.selinux" \
   "write $WORK/selinux /etc/selinux/config"
-for path in /home/alice /home/alice/.profile /home/alice/.profile.vm-patch-new /home/alice/app; do
+disk_do "$disk?offset=$root" "write $WORK/obsolete /home/alice/given" "mkdir /opt/app" "write $WORK/obsolete /opt/app/start" \
+  "ea_set -f $WORK/acl /opt/app/start system.posix_acl_access" "ea_set -f $WORK/acl /home/alice/given system.posix_acl_access"
+for path in /home/alice /home/alice/.profile /home/alice/.profile.vm-patch-new /home/alice/app /home/alice/given; do
   disk_do "$disk?offset=$root" "set_inode_field $path uid 1000" "set_inode_field $path gid 1000"
 done
-disk_do "$disk?offset=$root" "set_inode_field /home/alice/.profile mode 0100600"
+disk_do "$disk?offset=$root" "set_inode_field /home/alice/.profile mode 0100600" "set_inode_field /home/alice/given mode 0104777"
 shadow=$(attributes /etc/shadow)
 # attribute PATH NAME: an extended attribute in hex.
 attribute() { debugfs -R "ea_get -x $1 $2" "$disk?offset=$root" 2>/dev/null; }
@@ -78,7 +90,9 @@ echo 'version 2' >"$WORK/tree/app/lib/version"
 printf '#!/bin/sh\n' >"$WORK/tree/app/start"
 chmod 0750 "$WORK/tree/app/start"
 ln -s lib/version "$WORK/tree/app/current"
-tar --numeric-owner --owner=0 --group=0 -C "$WORK/tree" -czf "$pay/app.tar.gz" app
+# A name that ustar cannot say, so it is in a pax header.
+mkdir "$WORK/tree/app/größe" && echo 'drei' >"$WORK/tree/app/größe/naïve"
+tar --format=pax --numeric-owner --owner=0 --group=0 -C "$WORK/tree" -czf "$pay/app.tar.gz" app
 printf '#!/bin/sh\nhostname > /root/booted\n' >"$pay/finish.sh"
 cat >"$pay/migrate.sh" <<'SCRIPT'
 #!/bin/sh
@@ -90,12 +104,22 @@ state=$(systemctl is-system-running || true)
 [ "$state" = offline ] || { echo "systemd is $state"; exit 12; }
 sh /usr/sbin/policy-rc.d ssh start && exit 14
 printf '%s|%s|%s' "$#" "$1" "$2" >/var/lib/migrated
+# As mkinitramfs(8) and dracut(8) read their configuration.
+. /etc/initramfs-tools/initramfs.conf
+for file in /etc/initramfs-tools/conf.d/* /etc/dracut.conf.d/*; do [ ! -f "$file" ] || . "$file"; done
+printf '%s %s' "$MODULES" "$hostonly" >/var/lib/built-for
+# As scripts of packages do on a machine that is just being installed.
+echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+rm -f /etc/hostname /etc/ssh/ssh_host_ed25519_key
+for half in '' .pub; do echo key >/etc/ssh/ssh_host_new_key$half; done
+ln -sf /run/resolv.conf /etc/resolv.conf
 SCRIPT
+printf '#!/bin/sh\nprintf "%%s %%s" "$#" "$(printf %%s "$*" | wc -c)" >/var/lib/counted\n' >"$pay/count.sh"
 
 {
   head_of steps-good
   echo "payloads:"
-  for name in tool app.tar.gz finish.sh migrate.sh; do payload $name; done
+  for name in tool app.tar.gz finish.sh migrate.sh count.sh; do payload $name; done
   cat <<'RECIPE'
 steps:
   - file: {path: /etc/motd.d/10-patched, content: "patched\n", mode: "0640", owner: daemon, group: adm}
@@ -106,6 +130,7 @@ steps:
   - file: {path: /var/www/old.html, absent: true}
   - file: {path: /opt/old, absent: true, folder: true}
   - file: {path: /usr/local/bin/capped, payload: tool}
+  - file: {path: /home/alice/given, payload: tool, owner: root}
   - edit: {path: /etc/ssh/sshd_config, lens: sshd, set: {PermitRootLogin: "no", MaxAuthTries: "3"}, remove: [X11Forwarding, ListenAddress]}
   - edit: {path: /etc/sysctl.d/50-app.conf, lens: sysctl, set: {kernel.panic: "10"}}
   - service: {name: ssh.socket, state: masked}
@@ -115,6 +140,10 @@ steps:
   - unarchive: {payload: app.tar.gz, into: /opt}
   - run: {payload: migrate.sh, args: ["two words", "it's $HOME"], timeout: 120s}
   - firstboot: {payload: finish.sh}
+RECIPE
+  # More than one argument of a shell holds, 128 KiB.
+  printf '  - run: {payload: count.sh, args: [%s]}\n' "$(printf '"%01000d", ' $(seq 199))\"last\""
+  cat <<'RECIPE'
 verify:
   - file: {path: /var/lib/migrated, content: "2|two words|it's $HOME"}
   - service: {name: ssh.service, state: enabled}
@@ -137,11 +166,29 @@ title "apply of steps of every kind: patched, and the guest's text does not reac
 expect_exit 0 vm-patch -v apply "${good[@]}" --yes
 expect_text "$OUT" 'patched by steps-good version 1'
 expect_text "$OUT" 'SELinux labels all files anew'
+cp "$OUT" "$WORK/out.apply"
 expect_no_text "$ERR" 'starting an appliance'
 expect_no_text "$OUT" "$escape"
 expect_no_text "$ERR" "$escape"
 
+title "what belongs to the machine is put back, and that is told"
+own_files >"$WORK/own.after"
+diff "$WORK/own.before" "$WORK/own.after" || failed 'something that belongs to the machine changed'
+cp "$WORK/out.apply" "$OUT"
+expect_text "$OUT" "the machine's own, put back as they were"
+for path in machine-id hostname resolv.conf ssh/ssh_host_ed25519_key ssh/ssh_host_new_key; do expect_text "$OUT" "^ +/etc/$path\$"; done
+
+title "initial file systems are built for any computer, and what forces that is gone"
+expect_same "built for" 'most no' "$(content /var/lib/built-for)"
+for folder in initramfs-tools/conf.d dracut.conf.d; do
+  debugfs -R "ls -p /etc/$folder" "$disk?offset=$root" >"$OUT" 2>"$ERR"
+  expect_no_text "$OUT" 'vm-patch'
+done
+content /etc/initramfs-tools/initramfs.conf | cmp - "$WORK/initramfs.conf"
+
 title "debugfs sees what each step promised"
+expect_same arguments "200 199203" "$(content /var/lib/counted)"
+expect_same "a name beyond ASCII" drei "$(content /opt/app/größe/naïve)"
 expect_same content patched "$(content /etc/motd.d/10-patched)"
 expect_same attributes "regular 0640 1 4" "$(attributes /etc/motd.d/10-patched)"
 content /usr/local/lib/new/folder/tool | cmp - "$pay/tool"
@@ -183,6 +230,9 @@ expect_same capability "$had_capability" "$(attribute $capped security.capabilit
 expect_same ACL "$had_acl" "$(attribute $capped system.posix_acl_access)"
 expect_same label "$had_label" "$(attribute $capped security.selinux)"
 expect_same "label of an edited file" "$had_label" "$(attribute /etc/ssh/sshd_config security.selinux)"
+expect_same "what an account's file becomes as root's" "regular 0755 0 1000" "$(attributes /home/alice/given)"
+expect_same "the account's own word on it" "" "$(attribute /home/alice/given system.posix_acl_access)"
+[ -n "$(attribute /opt/app/start system.posix_acl_access)" ] || failed "a file of an archive lost its ACL"
 expect_same "request for labels" "regular 0644 0 0" "$(attributes /.autorelabel)"
 
 title "nothing of the patch itself is left in the guest"

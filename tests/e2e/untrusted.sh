@@ -120,6 +120,31 @@ expect_exit 2 vm-patch recipe verify "$bundle"
 expect_text "$ERR" 'trust.yaml:[0-9]+:[0-9]+: this key is listed twice, maybe in another form'
 cp "$WORK/trust.good" "$trust"
 
+title 'one RSA secret is not author and approver, with two public exponents'
+vm-patch -q key generate "$WORK/rsa" --type rsa-pss >/dev/null
+cat >"$WORK/rsa.conf" <<CONF
+asn1=SEQUENCE:key
+[key]
+a=SEQUENCE:algorithm
+k=BITWRAP,SEQUENCE:numbers
+[algorithm]
+o=OID:rsaEncryption
+p=NULL
+[numbers]
+n=INTEGER:0x$(openssl rsa -pubin -in "$WORK/rsa.pub" -noout -modulus | cut -d= -f2)
+e=INTEGER:257
+CONF
+openssl asn1parse -genconf "$WORK/rsa.conf" -noout -out "$WORK/rsa.der"
+openssl pkey -pubin -inform DER -in "$WORK/rsa.der" -pubout -out "$WORK/rsa-257.pub"
+expect_exit 0 vm-patch -q key trust "$WORK/rsa.pub" --role author
+expect_exit 4 vm-patch key trust "$WORK/rsa-257.pub" --role approver
+expect_text "$ERR" "key $(key_id "$WORK/rsa") is trusted already, as author; a key has one role"
+{ cat "$trust"; printf '  - role: approver\n    public_key: |\n'; sed 's/^/      /' "$WORK/rsa-257.pub"; } >"$WORK/trust.both"
+cp "$WORK/trust.both" "$trust"
+expect_exit 2 vm-patch recipe verify "$bundle"
+expect_text "$ERR" 'trust.yaml:[0-9]+:[0-9]+: this key is listed twice, maybe in another form'
+cp "$WORK/trust.good" "$trust"
+
 title 'a missing approver is refused'
 bundled
 sed -i 's/^  author: 1/&\n  approver: 1/' "$trust"

@@ -34,6 +34,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     check_error(sums.error());
   }
+  if (const auto overrides = parse_statoverrides(text)) {
+    for (const auto& [path, wanted] : *overrides) {
+      check_path(path);
+      require(wanted.mode <= 07777U);
+    }
+  } else {
+    check_error(overrides.error());
+  }
   const auto files = parse_file_list(text);
   if (files) {
     std::for_each(files->begin(), files->end(), check_path);

@@ -58,4 +58,32 @@ bundle_of() {
   vm-patch -q recipe from-packages "$@" --id "$id" -o "$WORK/$id.yaml" >/dev/null
   vm-patch -q recipe bundle "$WORK/$id.yaml" --payloads "$(dirname "$1")" --key "$WORK/author" -o "$out" >/dev/null
 }
+
+# Images whose first bytes name what nobody may open because of them: watch_bait, then hostile_neighbours DIR …, at the end bait_untouched.
+bait=$WORK/bait
+watch_bait() {
+  mkdir "$bait"
+  head -c 65536 /dev/zero >"$bait/secret"
+  qemu-img create -q -f qcow2 "$bait/other.qcow2" 1M
+  mkfifo "$bait/pipe"
+  "$VMPATCH_SOURCE_DIR/tests/support/watch_opens.py" "$bait" "$WORK/opened" &
+  at_end+=("kill $!")
+  until [ -e "$WORK/opened" ]; do kill -0 $! || failed 'there is no watch'; done
+}
+hostile_neighbours() {
+  local dir name number=0
+  for dir in "$@"; do
+    for name in "$bait"/{secret,other.qcow2,pipe} "file:$bait/secret" \
+      "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"$bait/other.qcow2\"}}"; do
+      for end in .img .qcow2 ''; do
+        qemu-img create -q -u -f qcow2 -b "$name" -F qcow2 "$dir/hostile$((number += 1))$end" 1M
+      done
+    done
+  done
+}
+bait_untouched() {
+  expect_same 'what was opened although only a header names it' '' "$(sort -u "$WORK/opened")"
+  cat "$bait/secret" >"$WORK/null"
+  until grep -q '^secret$' "$WORK/opened"; do kill -0 "$(jobs -p | head -n 1)" || failed 'the watch is gone'; done
+}
 : >"$WORK/vm-patch.yaml"

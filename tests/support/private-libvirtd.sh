@@ -10,10 +10,11 @@
 #   private-libvirtd.sh restart DIR      halt, and a libvirtd anew in the same namespace
 #   private-libvirtd.sh reload DIR       SIGHUP: hooks that are new are found
 #   private-libvirtd.sh stop DIR         destroys its guests, ends both daemons; DIR and its logs stay
-# Guests run as root (PRIVATE_LIBVIRTD_USER=libvirt-qemu changes that) without a security driver. No systemd needed.
+# Guests run as root (PRIVATE_LIBVIRTD_USER=libvirt-qemu changes that) without a security driver, and with the host's /dev:
+# PRIVATE_LIBVIRTD_NAMESPACES=mount gives each a /dev of its own, as libvirt's default does. No systemd needed.
 set -euo pipefail
 die() { echo "private-libvirtd: $*" >&2; exit 1; }
-usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; }
 [ $# -ge 2 ] || { usage >&2; exit 2; }
 verb=$1 dir=$2
 shift 2
@@ -34,11 +35,12 @@ auth_unix_ro = "none"
 auth_unix_rw = "none"
 log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 CONF
+  local namespaces=${PRIVATE_LIBVIRTD_NAMESPACES:+"\"$PRIVATE_LIBVIRTD_NAMESPACES\""}
   cat >>"$dir/etc/qemu.conf" <<CONF
 security_driver = "none"
 user = "${PRIVATE_LIBVIRTD_USER:-root}"
 group = "${PRIVATE_LIBVIRTD_USER:-root}"
-namespaces = []
+namespaces = [$namespaces]
 cgroup_controllers = []
 CONF
 }

@@ -51,13 +51,20 @@ struct File {
   unsigned mode = 0644;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
+  std::optional<std::uint64_t> at = std::nullopt;  ///< the content lies there, and not in the text
 };
 using Files = std::map<std::string, File>;
 
 Json to_json(const Files& files) {
   Json all = Json::object();
   for (const auto& [path, file] : files) {
-    all[path] = {{"content", file.content}, {"mode", file.mode}, {"uid", file.uid}, {"gid", file.gid}};
+    all[path] = {{"mode", file.mode}, {"uid", file.uid}, {"gid", file.gid}};
+    if (file.at) {
+      all[path]["at"] = *file.at;
+      all[path]["length"] = file.content.size();
+    } else {
+      all[path]["content"] = file.content;
+    }
   }
   return {{"files", all}};
 }
@@ -69,7 +76,12 @@ Result<Files> load(nbd_handle* nbd) {
   VMPATCH_TRY(const auto json, parse_json(text, "text guest"));
   Files files;
   for (const auto& [path, file] : json.at("files").items()) {
-    files[path] = {file.at("content"), file.at("mode"), file.at("uid"), file.at("gid")};
+    files[path] = {file.value("content", ""), file.at("mode"), file.at("uid"), file.at("gid"), {}};
+    if (!file.contains("at")) continue;
+    files[path].at = file.at("at").get<std::uint64_t>();
+    files[path].content.resize(file.at("length").get<std::size_t>());
+    auto& content = files[path].content;
+    if (nbd_pread(nbd, content.data(), content.size(), *files[path].at, 0) != 0) return nbd_error("read");
   }
   return files;
 }
@@ -82,8 +94,8 @@ FakeGuest reader_of(const Files& files) {
 
 class TextGuest final : public WritableGuest {
  public:
-  TextGuest(std::vector<Handle> disks, Files files, bool writable)
-      : disks_(std::move(disks)), files_(std::move(files)), reader_(reader_of(files_)), writable_(writable) {}
+  TextGuest(std::vector<Handle> disks, Files files, bool writable, bool hibernated)
+      : disks_(std::move(disks)), files_(std::move(files)), reader_(reader_of(files_)), writable_(writable), hibernated_(hibernated) {}
 
   Result<std::string> read(const std::string& path, std::uint64_t max_bytes) override { return reader_.read(path, max_bytes); }
   Result<std::string> read_range(const std::string& path, std::uint64_t offset, std::uint64_t length) override {
@@ -98,11 +110,12 @@ class TextGuest final : public WritableGuest {
     return std::optional<std::string>();
   }
   [[nodiscard]] std::string access() const override { return "text"; }
+  [[nodiscard]] bool hibernated() const override { return hibernated_; }
 
   Result<void> put_file(const std::string& path, const FileContent& content, const FileAttributes& attributes) override {
     if (!content.payload.empty()) return cannot("payloads");
     auto& file = files_[path];
-    file = {content.bytes, attributes.mode.value_or(file.mode), attributes.uid.value_or(file.uid), attributes.gid.value_or(file.gid)};
+    file = {content.bytes, attributes.mode.value_or(file.mode), attributes.uid.value_or(file.uid), attributes.gid.value_or(file.gid), {}};
     return changed();
   }
   Result<void> make_dirs(const std::string&) override { return {}; }
@@ -179,39 +192,44 @@ class TextGuest final : public WritableGuest {
   Files files_;
   FakeGuest reader_;
   bool writable_;
+  bool hibernated_;
 };
 
 class TextOpener final : public GuestOpener {
  public:
+  explicit TextOpener(TextGuestOptions options) : options_(std::move(options)) {}
   std::shared_ptr<PreparedReader> prepare_read(int) override { return nullptr; }
   Result<std::unique_ptr<Guest>> open_read(const OpenRequest& request) override {
+    if (request.direct_only && options_.needs_appliance) return fail(Errc::unsupported, "only an appliance reads such a guest");
     VMPATCH_TRY(std::unique_ptr<Guest> guest, open(request, false));
+    if (options_.at_read) options_.at_read();
     return guest;
   }
   Result<std::unique_ptr<WritableGuest>> open_write(const OpenRequest& request) override { return open(request, true); }
 
  private:
-  static Result<std::unique_ptr<WritableGuest>> open(const OpenRequest& request, bool writable) {
+  Result<std::unique_ptr<WritableGuest>> open(const OpenRequest& request, bool writable) const {
     std::vector<Handle> disks;
     for (const auto& disk : request.disks) {
       VMPATCH_TRY(auto nbd, connect_to(disk.source));
       disks.push_back(std::move(nbd));
     }
     VMPATCH_TRY(auto files, load(disks.front().get()));
-    return std::unique_ptr<WritableGuest>(std::make_unique<TextGuest>(std::move(disks), std::move(files), writable));
+    return std::unique_ptr<WritableGuest>(std::make_unique<TextGuest>(std::move(disks), std::move(files), writable, options_.hibernated));
   }
+  TextGuestOptions options_;
 };
 
 }  // namespace
 
 std::string make_text_guest(const std::map<std::string, std::string>& files) {
-  Files all{{"/etc/os-release", {"ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"Text guest\"\n", 0644, 0, 0}}};
-  for (const auto& [path, content] : files) all[path] = {content, 0644, 0, 0};
+  Files all{{"/etc/os-release", {"ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"Text guest\"\n", 0644, 0, 0, {}}}};
+  for (const auto& [path, content] : files) all[path] = {content, 0644, 0, 0, {}};
   std::string text = dump_json(to_json(all));
   text.resize(text_guest_room, '\0');
   return text;
 }
 
-std::unique_ptr<GuestOpener> make_text_guest_opener() { return std::make_unique<TextOpener>(); }
+std::unique_ptr<GuestOpener> make_text_guest_opener(TextGuestOptions options) { return std::make_unique<TextOpener>(std::move(options)); }
 
 }  // namespace vmpatch::guest

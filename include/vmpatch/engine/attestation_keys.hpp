@@ -6,9 +6,9 @@
 
 namespace vmpatch::engine {
 
-/// The private key at places.attestation_key; at its default place it is made when there is none. Its public half is kept in
+/// The private key at places.attestation_key; at its default place it is made when this host has never signed. Its public half is kept in
 /// KEYS/signers/<id>.pub from before its first signature on, so that what it signed can be verified after another key took its place.
-/// Errors: not_found; refused when others can read it or it belongs to another user; those of trust::PrivateKey::load.
+/// Errors: not_found; refused when others can read it, it belongs to another user, or it was taken away; those of trust::PrivateKey::load.
 Result<trust::PrivateKey> load_attestation_key(const Places& places);
 
 /// For what will sign at its end: the same errors, before anything is done.

@@ -35,10 +35,13 @@ Result<Inspection> inspect(const ReadEnvironment& environment, const inventory::
 /// Reads the machine (unless obstacles forbid it) and plans. Errors are those of opening and reading the guest.
 Result<plan::Plan> assess(const Environment& environment, const Job& job, const inventory::Machine& machine);
 
-/// What it rests on that a recipe's packages are what the guest says: the recipe's own payloads, or where there is none the guest's own
-/// lists, which its root can forge. The words of an attestation, and of a baseline.
-enum class ProofKind { delivered, own_lists };
-std::string_view to_string(ProofKind kind);  ///< "delivered", "own-lists"
+/// What it rests on that a recipe's packages are what the guest says. The words of an attestation; a baseline may demand the first.
+enum class ProofKind {
+  delivered,      ///< the recipe's own payloads, or signed content
+  own_lists,      ///< where there is no payload the guest's own lists, which its root can forge
+  not_installed,  ///< none of them is installed: nothing was compared
+};
+std::string_view to_string(ProofKind kind);  ///< "delivered", "own-lists", "not-installed"
 
 /// A recipe that was attested for the machine before and is not any more.
 struct DroppedRecipe {
@@ -54,6 +57,7 @@ struct Report {
   std::string run_id;  ///< empty when nothing had to be done
   plan::Plan plan;
   std::vector<std::string> kept_conffiles;  ///< the admin's version stayed; the new one lies beside as *.dpkg-dist
+  std::vector<std::string> put_back;        ///< files of the machine itself that a script of the patch had made or changed
   std::vector<std::string> remarks;         ///< what will happen at the machine's next start because of the patch
   std::vector<std::string> checks;          ///< what was verified, one line each
   std::uint64_t changed_bytes = 0;          ///< written into the base images
@@ -107,8 +111,10 @@ struct WaysOut {
 };
 /// Looks only. Errors: not_found (no such run), refused (it is neither committing nor quarantined, or its process lives), busy.
 Result<WaysOut> ways_out(const Environment& environment, const std::string& run_id);
-/// What is overwritten that is neither old nor new is kept beside the undo images until they expire.
-Result<Recovered> end_run(const Environment& environment, const std::string& run_id, WayOut way);
+/// Ends it as chosen. What is overwritten is copied beside the undo images first, where somebody else wrote it or stands on it, and kept
+/// until they expire; so is all that the run kept when the disks are left as they are. Errc::busy: the disks, or who uses them, are not
+/// what was shown.
+Result<Recovered> end_run(const Environment& environment, const WaysOut& shown, WayOut way);
 
 struct RollbackOptions {
   /// Go on although the machine was written to since: what was written over the run's blocks is lost (and kept as the undo of

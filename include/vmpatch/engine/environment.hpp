@@ -67,7 +67,8 @@ struct Environment : ReadEnvironment {
   /// Every machine of this computer that names one of these images, read afresh with lineage, and the images themselves as bare
   /// machines. Errc::busy: who uses them cannot be told now.
   std::function<Result<std::vector<inventory::Machine>>(const std::vector<inventory::BareImage>&)> users_of;
-  /// Called around every durable transition of a run, with "before" or "after" and the state's name. The crash test kills here, and an
+  /// Called around every durable transition of a run, with "before" or "after" and the state's name, and with "during" "committing" when the
+  /// disks of an apply or a rollback have just been written. The crash test kills here, and an
   /// error is one of this transition.
   std::function<Result<void>(std::string_view when, std::string_view state)> on_transition;
   /// Who may sign recipes now. Recipes that were attested before are verified by it again; an empty one drops them.

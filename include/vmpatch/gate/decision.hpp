@@ -39,8 +39,8 @@ struct Input {
   /// Identity of every writable disk by target, as found now.
   const std::map<std::string, image::DiskIdentity>& identities;
   const std::optional<ledger::Custody>& custody;
-  /// SavedMemory::identities; null JSON as well as nullopt: not known.
-  const std::optional<Json>& saved_identities;
+  /// What the last end left (`restore` only).
+  const std::optional<ledger::SavedMemory>& saved;
   Time now{};
   std::string boot_id;
   bool holder_alive = true;  ///< whether the process of facts.unfinished_run lives (ledger::is_alive)
@@ -48,6 +48,8 @@ struct Input {
   bool reverting = false;    ///< positively known that a snapshot was loaded (`started` only)
   /// What an earlier `restore` left, if anything.
   std::optional<ledger::PendingRestore> restore = {};
+  /// DiskFacts::unknown.
+  std::vector<std::string> unknown_disks = {};
 };
 
 /// Never fails; a disk that `identities` lacks has its reason in machine.disks[].problem; a policy that cannot be read or identities that are missing give `unassessable`, which counts as the group's

@@ -16,12 +16,20 @@ bool has_identity(const inventory::Disk& disk);
 
 /// Identity of one, all layers. Backing files may lie anywhere: nothing but their headers is read here.
 Result<image::DiskIdentity> load_identity(const inventory::Machine& machine, const inventory::Disk& disk);
-/// Of every such disk by target. A disk that cannot be read is left out and gets its `problem`.
-Identities load_identities(inventory::Machine& machine);
+/// Drives of this host, read-only ones too: a run may have written them, whatever machine they are in.
+bool is_local_drive(const inventory::Disk& disk);
 
-/// Durable keys of all layers, as runs hold them (ledger::Run::disks): a disk that stands on one that is between old and new is no
-/// better than that one.
-std::vector<std::string> layer_keys(const Identities& identities);
+struct DiskFacts {
+  Identities identities;  ///< of every disk that the machine can write, by target
+  /// Durable keys of all layers of its local drives, as runs hold them (ledger::Run::disks): a disk that stands on one that is between
+  /// old and new is no better than that one.
+  std::vector<std::string> keys;
+  std::vector<std::string> unknown;  ///< targets of local drives that have none, because they could not be read
+};
+/// A disk that cannot be read gets its `problem`, here and in add_disk().
+DiskFacts load_disk_facts(inventory::Machine& machine);
+void add_disk(DiskFacts& facts, inventory::Disk& disk, Result<image::DiskIdentity> identity);
+Identities load_identities(inventory::Machine& machine);
 
 /// {"vda": DiskIdentity JSON, …}, ordered by target.
 Json to_json(const Identities& identities);

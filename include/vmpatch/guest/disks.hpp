@@ -33,6 +33,8 @@ struct PlannedMount {
   std::string where;
   FileSystem file_system{};        ///< empty where nothing can be mounted
   std::optional<Error> blocked{};  ///< why nothing can; what lies below answers with it
+  std::string bound_from{};        ///< of a bind mount: the guest's folder or file that is seen at `where`
+  bool left_out = false;           ///< blocked, but the running guest has something there; who writes may write below it
 };
 
 /// Of a device whose content needs a key.
@@ -46,10 +48,11 @@ inline constexpr std::size_t max_mount_points = 1000;
 
 /// Mount table of a guest: root first, then deeper ones, from its fstab. Understands UUID=, LABEL=, PARTUUID=, PARTLABEL=,
 /// the links to them in /dev/disk, /dev/sdXN, /dev/vdXN, /dev/xvdXN, /dev/hdXN, /dev/nvmeXnYpZ (mapped by disk order).
-/// Left out: "noauto", pseudo, bind, loop, network and swap entries, and what names no device.
+/// Bind mounts come behind what they need. Nothing comes of swap, what is mounted by hand only, and /proc, /sys, /dev, /run, /tmp.
 /// Blocked: an entry whose device is not there (not_found; unsupported where a file system may have that name and the adapter
-/// cannot read it), or whose name only the running machine can tell (by-id, by-path). At a vital place these are errors, and
-/// so is a network or foreign file system there. Errors: those, failed, refused (two devices of one name).
+/// cannot read it), or whose name only the running machine can tell (by-id, by-path). Blocked and left out: memory (not_found), and what
+/// hides the disk's own content behind another host's, a loop device's, an overlay's, … (refused). At a vital place these are errors.
+/// Errors: those, failed, refused (two devices of one name).
 Result<std::vector<PlannedMount>> plan_mounts(const FileSystem& root, const std::vector<MountEntry>& fstab,
                                               const std::vector<FileSystem>& all);
 

@@ -46,6 +46,17 @@ Result<std::set<std::string>> load_file_list(Guest& guest, const Package& packag
 /// Empty where the guest has none. Errors: those of parse_diversions with the file, and of reading the guest.
 Result<std::map<std::string, Diversion>> load_diversions(Guest& guest);
 
+/// Who an administrator wants to own a path, with which mode, in the place of what the package says: dpkg-statoverride(1).
+struct StatOverride {
+  std::string user;   ///< a name, or "#" and a number
+  std::string group;
+  unsigned mode = 0;  ///< 07777
+};
+/// By path. Failed, "line N: …", for what is not "user group octal-mode path", and for a path that comes twice.
+Result<std::map<std::string, StatOverride>> parse_statoverrides(std::string_view text);
+/// Empty where the guest has none. Errors: those of parse_statoverrides with the file, and of reading the guest.
+Result<std::map<std::string, StatOverride>> load_statoverrides(Guest& guest);
+
 /// path-exclude and path-include of dpkg.cfg(5).
 class PathFilter {
  public:

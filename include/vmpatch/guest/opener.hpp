@@ -33,6 +33,7 @@ struct OpenRequest {
   std::filesystem::path cache_dir;                 ///< supermin appliance, KVM answer; shared between runs
   int log_fd = -1;                                 ///< the appliance's messages
   std::shared_ptr<PreparedReader> prepared;        ///< of prepare_read(); used by the first open_read() only
+  bool direct_only = false;                        ///< open_read(): no appliance; Errc::unsupported where one is needed
   Seconds timeout{600};                            ///< for launching; each call has its own limit
 };
 

@@ -24,10 +24,12 @@ Result<void> mark_writer(int fd, const fs::path& path);
 class ChainLock {
  public:
   /// Locks bytes 100 (consistent read) and 201 (unshare write) for reading on own descriptions of every layer, and 200 (unshare
-  /// consistent read) on the top one for `nobody`.
+  /// consistent read) on the top one for `nobody`. For `nobody`, too: a block device is claimed, so that the host cannot mount it or map it,
+  /// and must not be open by another node (libvirt's QEMUs have a /dev of their own, which these locks do not reach); a regular file
+  /// must not be attached as a loop device. Errc::busy, with the way out.
   /// A running QEMU that writes the top layer: Errc::busy naming the layer. Backing layers may be read by others.
   static Result<ChainLock> acquire(const Chain& chain, Sharing top = Sharing::readers);
-  /// Looks again: Errc::busy when a program that heeds these locks only in part has come meanwhile.
+  /// Looks again: Errc::busy when a program that heeds these locks only in part, or not at all, has come meanwhile.
   [[nodiscard]] Result<void> check_alone() const;
   ChainLock(ChainLock&&) = default;
   ChainLock& operator=(ChainLock&& other) noexcept;
@@ -39,6 +41,7 @@ class ChainLock {
   void unlock();
   struct Held {
     UniqueFd fd;
+    UniqueFd claim;  ///< of a block device that will be written
     fs::path path;
     bool exclusive = false;
   };

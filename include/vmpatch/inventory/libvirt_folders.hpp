@@ -31,6 +31,9 @@ bool may_hold_machines(const LibvirtFolders& folders);
 /// inventory_left.
 LeftBehind load_left_behind(const LibvirtFolders& folders);
 
+/// Gives disks that are named by pool and volume the path of the volume, where the folders tell of the pool. Target: inventory_xml.
+void resolve_volumes(Machine& machine, const LibvirtFolders& folders);
+
 /// What is known of a daemon without them: that nothing is.
 LeftBehind unknown_folders(const std::string& uri);
 

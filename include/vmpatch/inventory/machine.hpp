@@ -28,6 +28,7 @@ struct Disk {
   std::string source_kind;               ///< file, block, volume, network, … as in the XML
   std::string pool, volume;              ///< kind volume only; the libvirt source resolves them into `source`
   std::optional<std::string> format;     ///< driver type of the XML, as written
+  bool format_by_name = false;           ///< nobody said it: it follows from the end of the file's name
   bool read_only = false;
   bool shareable = false;
   bool transient = false;
@@ -90,11 +91,15 @@ struct Machine {
   std::vector<Disk> disks;
   std::vector<fs::path> other_files;       ///< kernel, initrd, loader, nvram of the XML: in use, but no disks
   std::vector<std::string> children;       ///< machines or images that have a top layer of this machine among their backing files
+  /// Images whose first bytes name a top layer of it as their backing file, while nobody says that they are no raw disks: a guest writes
+  /// what it likes there. load_lineage().
+  std::vector<std::string> possible_children;
   std::vector<std::string> shared_with;    ///< other machines that name one of its top layers, unless both only read it
   bool is_template = false;
   std::string problem;                     ///< why it could not be read fully
-  /// What could not be asked. Of a bare image: who needs it, or may, by what a libvirt that does not answer left in its folders;
-  /// load_lineage(). Each is a full message, and an obstacle.
+  /// What could not be asked. Of a bare image: who needs it, or may, by what a libvirt that does not answer left in its folders. Of any:
+  /// machines that may stand on it, because their chain goes on where nothing is opened. load_lineage(). Each is a full message, and an
+  /// obstacle.
   std::vector<std::string> unanswered;
 
   [[nodiscard]] bool dormant() const { return state == State::shutoff && !managed_save && !saved_to_file; }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vmpatch/core/log.hpp"
+#include "vmpatch/image/identity.hpp"
 #include "vmpatch/inventory/libvirt_folders.hpp"
 #include "vmpatch/inventory/machine.hpp"
 
@@ -34,6 +35,7 @@ std::unique_ptr<Source> make_libvirt_source(const std::string& uri, Log& log, st
 struct BareImage {
   fs::path path;
   image::Format format;
+  bool by_name = false;  ///< the format follows from the end of the name
 };
 std::unique_ptr<Source> make_bare_source(std::vector<BareImage> images);
 /// Every *.qcow2, *.img, *.raw below folders: format by the file name's end (.img is raw), never by content. Symlinks are
@@ -47,11 +49,15 @@ std::optional<image::Format> format_of_name(const fs::path& path);
 struct ChainOptions {
   std::vector<fs::path> allowed_dirs;       ///< besides the pools and the image's own folder
   std::vector<std::string> template_names;  ///< name patterns of the policy
+  /// Files that no image has to be kept for, says the operator: what their first bytes name is not believed, and where the chain of
+  /// a machine on them goes on is not asked. A machine whose chain is known counts all the same.
+  std::vector<fs::path> not_clones = {};
   /// A silent host's machines become those that its folders name, as far as they tell of them: for who uses an image.
   bool left_as_machines = false;
   bool without_libvirt = false;             ///< the operator answers for a libvirt that does not: see Machine::unanswered
-  /// By a machine's UUID: when its memory was saved, if that was recorded and nothing was recorded since that used it.
-  std::function<std::optional<Time>(const std::string& machine_uuid)> saved_memory = {};
+  /// When memory was saved that belongs to a machine of this UUID, or to one of these disks as they are now (top layers of those that
+  /// it can write), if that was recorded and nothing was recorded since that used it.
+  std::function<std::optional<Time>(const std::string& machine_uuid, const std::vector<image::LayerIdentity>& disks)> saved_memory = {};
   /// By a machine's UUID: until when memory that was saved to a file was thrown away, as an operator said.
   std::function<std::optional<Time>(const std::string& machine_uuid)> forgotten_memory = {};
 };
@@ -60,7 +66,9 @@ struct ChainOptions {
 /// hosts together. Problems stay with their disk. A state of `shutoff` becomes `running` where QEMU holds a lock on the
 /// top layer of a bare image, and `saved` where saved_memory knows of memory; memory in a file becomes none (`shutoff`) where it was
 /// saved before forgotten_memory. A bare image is compared with what a silent libvirt left behind: one that is named there, and unless
-/// `without_libvirt` any where that libvirt has machines, cannot be written (Machine::unanswered).
+/// `without_libvirt` any where that libvirt has machines, cannot be written (Machine::unanswered). No file is opened that is neither a
+/// machine's disk nor in an allowed folder, a pool or the folder of a disk that a machine writes; of a disk that is said to be raw no
+/// header is read. Other names are compared by stat.
 void load_lineage(Inventory& inventory, const ChainOptions& options);
 
 /// The chain of one disk by the rules of DESIGN §3 (format as the XML says, configured backing, allowed folders).

@@ -19,6 +19,8 @@ struct GateFacts {
   /// One that is not final, of the machine or over one of its disks. Of several the one that forbids most: first one that writes
   /// or may have written a disk, then one whose process lives, then one that holds, then the newest.
   std::optional<Run> unfinished_run;
+  /// Some run, of whatever machine, writes disks or may have left them between old and new; its id.
+  std::optional<std::string> torn_run;
   std::vector<Override> overrides;         ///< neither used nor expired
   Json policy;                             ///< as published; null = never published
   Json policy_origin;
@@ -60,6 +62,8 @@ struct Custody {
   /// Every change of the disks since the last attestation happened under an unbroken custody. An override or a group without
   /// baseline lets a machine start, but does not make this true.
   bool unbroken = false;
+  /// Attestation::time of the newest attestation when it was opened: it comes after that one, whatever the clock said since.
+  std::optional<Time> attested = {};
   /// Started, but the end was never seen (host crash, hook missing for a while): `release` does not close it any more.
   bool lost = false;
 };
@@ -79,6 +83,8 @@ struct SavedMemory {
   /// `virsh save` that libvirt forgets, that belongs to these disks.
   bool memory = false;
   bool managed = false;  ///< it went into libvirt's managed-save file, of which libvirt itself tells; only with `memory`
+  /// Positively known that none was saved then: what a file of an earlier save holds belongs to older disks.
+  bool without_memory = false;
   /// Memory that was saved to a file until then was thrown away, as an operator said.
   std::optional<Time> forgotten = {};
 };

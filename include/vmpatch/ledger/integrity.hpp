@@ -21,6 +21,9 @@ struct Examined {
   /// Rows of accept_records(), oldest first. What was before the last of them is not looked at: somebody has answered for it.
   std::vector<AuditRow> accepted;
   std::vector<std::string> problems;  ///< a sentence each; empty = everything holds
+  std::vector<std::string> warnings;  ///< what does not make the records worse, and somebody should see to
+  /// There is nothing that could be believed: the file is gone or cannot be read. Only forgetting it leads on, or a backup.
+  bool lost = false;
 };
 
 /// Whether there is a database, or the anchor knows of one.
@@ -30,10 +33,23 @@ struct Examined {
 /// Errors: failed (one cannot be read at all).
 Result<std::vector<Examined>> examine_records(const std::filesystem::path& state_dir);
 
+/// Moves the anchor on to the newest rows, where it stayed behind (a process was killed, or could not write it), and says that and what
+/// else is not as it should be with it, a sentence each. Of databases that hold; what is wrong with others examine_records() says.
+std::vector<std::string> tend_anchor(const std::filesystem::path& state_dir);
+
+struct Acceptance {
+  std::string reason;
+  /// Chains ("ledger", "gate") that begin again without any record. What is there of their files is set aside as FILE.forgotten-N.
+  std::vector<std::string> forget = {};
+};
+
 /// Makes what is there the truth, for an operator who has restored a backup or knows better: what does not belong to the schema is
 /// dropped, the records are sealed as they are, an audit row says so with the reason and every problem, and the anchor begins anew.
-/// Databases without problems get no row. Value: what examine_records() said before. Errors: refused (a table has another form than
-/// ours, so that its records cannot be read).
-Result<std::vector<Examined>> accept_records(const std::filesystem::path& state_dir, const std::string& reason, const Clock& clock);
+/// Databases without problems get no such row. Overrides of before are void in any case, since what tells of their use may be gone,
+/// and where there is no policy, every start is denied until one is published.
+/// Value: what examine_records() said before. Errors, after which it can be tried again: refused (what cannot be read, or not believed as it
+/// is, and is not named in `forget`; a name in `forget` whose records hold; the folder of a run that the records would not know of, or
+/// as ended; an anchor that cannot be replaced).
+Result<std::vector<Examined>> accept_records(const std::filesystem::path& state_dir, const Acceptance& acceptance, const Clock& clock);
 
 }  // namespace vmpatch::ledger

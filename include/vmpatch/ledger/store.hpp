@@ -105,6 +105,8 @@ struct StoreOptions {
   /// Called after each commit that appended audit rows, with the newest row of this chain first and then what the anchor knows of
   /// the others: to be told elsewhere.
   std::function<void(const std::vector<Head>&)> announce = {};
+  /// Called after a commit that the anchor could not be moved on to: what puts an older copy in the ledger's place would not be seen.
+  std::function<void(const Error&)> not_anchored = {};
 };
 
 /// Opens or creates; migrates to the newest schema. Errors: failed; refused when the schema is newer than this program,

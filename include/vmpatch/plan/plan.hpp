@@ -58,6 +58,7 @@ struct Plan {
   std::vector<std::string> steps;          ///< every step, for people
   std::vector<std::string> removals;       ///< folders that would be removed, with how many files
   std::vector<std::string> pending;        ///< checks that do not hold now: what the steps would make true
+  std::vector<std::string> notes;          ///< what was found in the guest and hinders nothing
   std::uint64_t space_needed = 0;          ///< bytes in the state directory (overlay, undo, payload disk)
 };
 
@@ -93,8 +94,15 @@ Selection select_packages(VersionScheme scheme, const recipe::Recipe& recipe, co
 std::vector<std::vector<PackageChange>> install_batches(VersionScheme scheme, const std::vector<PackageChange>& changes,
                                                         const std::vector<PayloadPackage>& payloads, const guest::Facts& facts);
 
-/// Why a recipe is not for this guest; empty = it is.
+/// Why a recipe is for another system (distribution, release, architecture): whatever seems to hold there, it says nothing about this guest.
+/// Empty = it is for this one.
+std::vector<std::string> foreign_system(const recipe::Recipe& recipe, const guest::Facts& facts);
+
+/// Why a recipe is not for this guest; empty = it is. Beside foreign_system() its packages count, which may stop matching once it was applied.
 std::vector<std::string> applicability(const recipe::Recipe& recipe, const guest::Facts& facts);
+
+/// Why a guest may neither be written nor be attested, whatever the recipe, each with the way out; empty = it is fit.
+std::vector<std::string> unfit_guest(const guest::Facts& facts);
 
 /// Schema vm-patch/plan/v1.
 Json to_json(const Plan& plan);

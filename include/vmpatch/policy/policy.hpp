@@ -5,6 +5,7 @@
 //   state_dir: /var/lib/vm-patch
 //   connect: [qemu:///system]
 //   allow_backing: [/srv/images]
+//   not_clones: [/srv/images/web.img]    # files that no image has to be kept for, whatever their first bytes say
 //   templates: ["tmpl-*"]                # name patterns
 //   attestation_key: …                   # default STATE/keys/attest
 //   jobs: 2
@@ -71,6 +72,7 @@ struct Policy {
   std::optional<std::filesystem::path> state_dir;
   std::vector<std::string> connect;
   std::vector<std::filesystem::path> allow_backing;
+  std::vector<std::filesystem::path> not_clones;
   std::vector<std::string> templates;
   std::optional<std::filesystem::path> attestation_key;
   unsigned jobs = 2;

@@ -1,6 +1,7 @@
 #pragma once
 // Debian binary packages (deb(5)): control fields and the digests of what they deliver, by libarchive. Bounded reads.
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -18,12 +19,17 @@ struct DebFile {
   Digest sha256;       ///< regular
   std::string target;  ///< links
   unsigned mode = 0;
+  std::uint32_t uid = 0;  ///< for a name that the guest does not have
+  std::uint32_t gid = 0;
+  std::string user;   ///< as the archive names it; "" = by number alone
+  std::string group;
 };
 
 struct DebPackage {
   std::map<std::string, std::string> control;  ///< Package, Version, Architecture, Source, Installed-Size, …
   std::vector<std::string> conffiles;          ///< absolute paths
   std::vector<DebFile> files;                  ///< empty unless asked for
+  std::string scripts;                         ///< text of preinst and postinst, one behind the other
   [[nodiscard]] std::string name() const;
   [[nodiscard]] std::string version() const;
   [[nodiscard]] std::string architecture() const;

@@ -20,13 +20,13 @@ struct TrustedKey {
   std::string name;  ///< for people
   std::string role;  ///< author, approver
   std::optional<Time> expires;
-  std::optional<Time> revoked;  ///< from then on nothing it signed is accepted
+  std::optional<Time> revoked;  ///< nothing it signed is accepted, whatever the clock says
   std::string revoked_reason;
   /// X.509 chain with purpose, validity and CRL; empty for a bare key. PEM texts as in trust.yaml.
   std::string certificate_pem;
 };
 
-/// In-memory form of trust.yaml. Reading and writing the file is recipe/trust_file.hpp, which refuses a key that is listed twice. Should
+/// In-memory form of trust.yaml. Reading and writing the file is recipe/trust_file.hpp, which refuses a private key that is listed twice. Should
 /// one be, its signature counts once: for author when an entry says so, whichever comes first, because an approver is somebody
 /// else; and the strictest of its entries (revoked, expired, certificate) holds.
 struct Keyring {

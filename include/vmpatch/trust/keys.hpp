@@ -28,6 +28,9 @@ class PublicKey {
   /// sha256 of the key's canonical SubjectPublicKeyInfo DER, 64 hex digits: named curve and uncompressed point, RSA as rsaEncryption.
   /// One key has one id, in whatever form it came; for keys in the usual form it is what openssl pkey -pubout -outform DER | sha256sum says.
   [[nodiscard]] const std::string& id() const;
+  /// Whether one private key makes the signatures of both: the same id, or RSA with one modulus and two public exponents, whose factors are
+  /// one secret.
+  [[nodiscard]] bool shares_secret_with(const PublicKey& other) const;
   [[nodiscard]] KeyType type() const;
   [[nodiscard]] std::string pem() const;
   /// Errc::untrusted when the signature does not hold.

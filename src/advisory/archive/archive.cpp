@@ -9,6 +9,7 @@
 
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/utf8_names.hpp"
 
 namespace vmpatch::advisory {
 namespace {
@@ -69,6 +70,7 @@ class GzipSource final : public ByteSource {
 }  // namespace
 
 Result<void> each_zip_entry(int fd, const ZipLimits& limits, const ZipVisit& visit) {
+  const Utf8Names utf8;
   VMPATCH_TRY(const Reader reader, open(fd, archive_read_support_format_zip, archive_read_support_filter_none));
   std::uint64_t total = 0;
   std::string bytes;

@@ -69,7 +69,7 @@ Result<int> run_apply(Context& context, const ApplyOptions& options) {
   {
     ProgressDisplay display(context);
     VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
-    setup->answer_for_libvirt(options.machines.without_libvirt);
+    if (options.machines.without_libvirt) setup->answer_for(options.machines.images);
     VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
     VMPATCH_CHECK(recover_first(*setup, display));
     VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));

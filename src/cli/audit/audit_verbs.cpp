@@ -17,9 +17,13 @@ void add_audit_verbs(CLI::App& app, Chosen& chosen) {
   auto accepting = std::make_shared<AuditAcceptOptions>();
   auto* accept = audit->add_subcommand("accept", "Believe the records as they are, after a backup was restored");
   accept->add_option("--reason", accepting->reason, "why they are right as they are; recorded")->type_name("TEXT")->required();
+  accept->add_option("--forget", accepting->forget, "begin these records anew, without anything of them: ledger, gate; repeatable")
+      ->type_name("CHAIN")->check(CLI::IsMember({"ledger", "gate"}))->allow_extra_args(false);
   accept->add_flag("-y,--yes", accepting->yes, "do not ask");
   accept->footer("Shows what differs, asks, records who accepted it and why, and anchors the chains anew. Until then vm-patch writes nothing "
-                 "and the gate denies every start.\n\nExample:\n  vm-patch audit accept --reason 'host restored from the backup of Monday'");
+                 "and the gate denies every start. Overrides of before are void from then on, and the policy of the configuration is published.\n\nRecords "
+                 "that are gone or cannot be read cannot be believed: restore a backup, or say --forget, which tells what is lost. Folders of runs "
+                 "that nobody would know of any more have to be moved away first.\n\nExample:\n  vm-patch audit accept --reason 'host restored from the backup of Monday'");
   accept->callback([&chosen, accepting] {
     chosen.action = [accepting](Context& context) { return accept_audit_log(context, *accepting); };
   });

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "vmpatch/cli/context.hpp"
 #include "vmpatch/core/result.hpp"
@@ -14,6 +15,7 @@ struct AuditListOptions {
 
 struct AuditAcceptOptions {
   std::string reason;
+  std::vector<std::string> forget;  ///< chains
   bool yes = false;
 };
 

@@ -13,6 +13,11 @@ std::string text_of(const Json& data, const char* key) {
   return found != data.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+bool is_true(const Json& data, const char* key) {
+  const auto found = data.is_object() ? data.find(key) : data.end();
+  return found != data.end() && found->is_boolean() && found->get<bool>();
+}
+
 std::string anchor_text(const ledger::Examined& examined) {
   if (!examined.anchored) return "no anchor";
   const std::int64_t behind = examined.newest.sequence - examined.anchored->sequence;
@@ -34,6 +39,7 @@ std::string examined_text(const ledger::Examined& examined) {
   for (const ledger::AuditRow& row : examined.accepted) {
     text += fmt::format("              accepted at row {} on {} by {}: {}\n", row.sequence, format_time(row.time), escape_untrusted(row.actor),
                         escape_untrusted(text_of(row.data, "reason")));
+    if (is_true(row.data, "forgotten")) text += "              nothing was known any more of what was before\n";
   }
   return text;
 }
@@ -42,7 +48,7 @@ Json examined_json(const ledger::Examined& examined) {
   Json json{{"chain", examined.chain}, {"file", examined.file.string()}, {"rows", examined.rows},
             {"last_digest", examined.newest.sequence > 0 ? Json(examined.newest.digest.hex()) : Json()},
             {"anchored_row", examined.anchored ? Json(examined.anchored->sequence) : Json()}, {"accepted", Json::array()},
-            {"problems", examined.problems}};
+            {"problems", examined.problems}, {"warnings", examined.warnings}};
   for (const ledger::AuditRow& row : examined.accepted) {
     json["accepted"].push_back({{"row", row.sequence}, {"time", format_time(row.time)}, {"actor", row.actor}, {"data", row.data}});
   }

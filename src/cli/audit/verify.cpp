@@ -81,16 +81,22 @@ Result<int> verify_audit_log(Context& context) {
   if (!has_problems(all) && store) {
     VMPATCH_TRY(signatures, check_signatures(context, *store));
   }
+  std::vector<std::string> anchor;
+  if (!has_problems(all)) anchor = ledger::tend_anchor(context.paths.state);
   const bool fine = !has_problems(all) && signatures.problems.empty();
   if (context.options.json) {
-    print_json(to_json(all, signatures));
+    Json json = to_json(all, signatures);
+    json["anchor_warnings"] = anchor;
+    print_json(json);
   } else {
     for (const ledger::Examined& one : all) print_text(examined_text(one));
     if (fine) print_text(fmt::format("attestations  {}, signatures hold\n", signatures.checked));
   }
   for (const ledger::Examined& one : all) {
     for (const std::string& problem : one.problems) context.log.error("{}: {}", one.file.string(), problem);
+    for (const std::string& warning : one.warnings) context.log.warn("{}: {}", one.file.string(), warning);
   }
+  for (const std::string& warning : anchor) context.log.warn("{}", warning);
   for (const std::string& problem : signatures.problems) context.log.error("{}", problem);
   return fine ? 0 : exit_code(Errc::untrusted);
 }

@@ -1,10 +1,13 @@
 #include "cli/common/engine_setup.hpp"
 
+#include <algorithm>
+
 #include "cli/common/image_users.hpp"
 #include "cli/common/ledger.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/reserve.hpp"
 #include "vmpatch/recipe/trust_file.hpp"
 
 namespace vmpatch::cli {
@@ -63,15 +66,39 @@ Result<std::vector<inventory::Machine>> ReadSetup::select(Context& context, cons
 Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine::Observer& observer, Log& log) {
   std::unique_ptr<EngineSetup> setup(new EngineSetup());
   VMPATCH_CHECK(setup->prepare(context, observer, log));
-  VMPATCH_TRY(setup->store_, open_ledger(context, setup->policy_));
-  VMPATCH_TRY(setup->custody_, ledger::CustodyStore::open(context.paths.custody()));
-  VMPATCH_TRY(setup->payloads_, recipe::PayloadStore::open(context.paths.payloads()));
+  auto opened = setup->open_stores(context);
+  if (!opened && engine::is_no_room(opened.error()) && engine::give_back_reserve(setup->reading_->places)) opened = setup->open_stores(context);
+  VMPATCH_CHECK(opened);
   setup->environment_.emplace(engine::Environment{*setup->reading_, *setup->store_, *setup->custody_, *setup->payloads_,
                                                   setup->policy_.space_reserve, {}, {}, transition_hook()});
+  // Rollback and recovery prove again what was attested. Without keys they attest nothing, and end well.
+  auto keyring = recipe::load_trust_file(context.paths.trust);
+  if (!keyring) log.warn("no recipe can be proved again: {}", keyring.error().message);
+  if (keyring) setup->environment_->keyring = std::move(*keyring);
   setup->environment_->users_of = [&context, &setup = *setup](const std::vector<inventory::BareImage>& images) {
-    return find_image_users(context, images, setup.without_libvirt_);
+    return find_image_users(context, images, setup.is_answered_for(images));
   };
   return setup;
+}
+
+Result<void> EngineSetup::open_stores(Context& context) {
+  VMPATCH_TRY(store_, open_ledger(context, policy_));
+  VMPATCH_TRY(custody_, ledger::CustodyStore::open(context.paths.custody()));
+  VMPATCH_TRY(payloads_, recipe::PayloadStore::open(context.paths.payloads()));
+  return {};
+}
+
+void EngineSetup::answer_for(const std::vector<fs::path>& images) {
+  for (const auto& image : images) {
+    if (const auto key = image::file_key(image)) answered_for_.insert(*key);
+  }
+}
+
+bool EngineSetup::is_answered_for(const std::vector<inventory::BareImage>& images) const {
+  return answered_for_all_ || std::all_of(images.begin(), images.end(), [&](const inventory::BareImage& image) {
+           const auto key = image::file_key(image.path);
+           return key && answered_for_.contains(*key);
+         });
 }
 
 void EngineSetup::use(const Selection& selection) {

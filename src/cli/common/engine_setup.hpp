@@ -2,10 +2,12 @@
 // From an invocation's context to what the engine works with.
 
 #include <memory>
+#include <set>
 
 #include "cli/common/machines.hpp"
 #include "vmpatch/cli/context.hpp"
 #include "vmpatch/engine/engine.hpp"
+#include "vmpatch/image/backing.hpp"
 #include "vmpatch/policy/policy.hpp"
 
 namespace vmpatch::cli {
@@ -44,8 +46,10 @@ class EngineSetup final : public ReadSetup {
   [[nodiscard]] recipe::PayloadStore& payloads() { return *payloads_; }
   [[nodiscard]] ledger::Store& store() { return *store_; }
 
-  /// The operator answers for a libvirt that does not: no machine uses the disks of interrupted runs.
-  void answer_for_libvirt(bool answered) { without_libvirt_ = answered; }
+  /// The operator answers for a libvirt that does not: no machine uses the disks of interrupted runs, whichever they are.
+  void answer_for_all() { answered_for_all_ = true; }
+  /// The same for these images only. One that is not there is not answered for.
+  void answer_for(const std::vector<fs::path>& images);
 
   /// Loads and verifies a bundle with the trusted keys; payloads land in the store.
   Result<recipe::TrustedRecipe> load_recipe(const Context& context, const fs::path& bundle);
@@ -56,7 +60,10 @@ class EngineSetup final : public ReadSetup {
  private:
   EngineSetup() = default;
   void use(const Selection& selection) override;
-  bool without_libvirt_ = false;
+  Result<void> open_stores(Context& context);
+  [[nodiscard]] bool is_answered_for(const std::vector<inventory::BareImage>& images) const;
+  bool answered_for_all_ = false;
+  std::set<image::FileKey> answered_for_;
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::CustodyStore> custody_;
   std::optional<recipe::PayloadStore> payloads_;

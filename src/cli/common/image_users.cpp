@@ -19,7 +19,7 @@ Result<void> check_told(const inventory::HostInventory& host) {
   if (!host.left) gap = host.problem;
   if (host.left && !host.left->unread.empty()) gap = fmt::format("{}; {}", host.problem, host.left->unread.front());
   if (gap.empty()) return {};
-  return fail(Errc::busy, "{} does not answer ({}), so who uses the disks is not known; start it, or say --without-libvirt if no machine does",
+  return fail(Errc::busy, "{} does not answer ({}), so who uses the disks is not known; start it, or say 'vm-patch recover --without-libvirt' if no machine does",
               escape_untrusted(host.host), gap);
 }
 

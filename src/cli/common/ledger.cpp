@@ -1,5 +1,7 @@
 #include "cli/common/ledger.hpp"
 
+#include <atomic>
+
 #include "cli/common/announce.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
@@ -9,6 +11,14 @@ namespace {
 
 fs::path absolute_config(const Context& context) {
   return context.paths.config.empty() ? fs::path() : fs::absolute(context.paths.config);
+}
+
+/// A run commits some ten times.
+std::function<void(const Error&)> warn_once(Log& log) {
+  return [&log, said = std::make_shared<std::atomic<bool>>(false)](const Error& error) {
+    if (said->exchange(true)) return;
+    log.warn("the anchor of the records was not moved on, so that an older copy of them would not be found out: {}", error.message);
+  };
 }
 
 Result<void> publish_if_changed(const Context& context, ledger::Store& store, const policy::Policy& policy) {
@@ -32,7 +42,8 @@ Result<void> publish_policy(const Context& context, ledger::Store& store, const 
 
 Result<std::unique_ptr<ledger::Store>> open_audited(Context& context, const policy::Policy& policy) {
   VMPATCH_TRY(const bool moved, place_anchor(context, policy.audit));
-  VMPATCH_TRY(auto store, ledger::open_store(context.paths.ledger(), context.clock, {.announce = announcer(context.log, policy.audit)}));
+  VMPATCH_TRY(auto store, ledger::open_store(context.paths.ledger(), context.clock,
+                                             {.announce = announcer(context.log, policy.audit), .not_anchored = warn_once(context.log)}));
   if (moved) VMPATCH_CHECK(store->audit("anchor.moved", "ledger", {{"file", policy.audit.anchor->string()}}));
   return store;
 }

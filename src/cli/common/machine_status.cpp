@@ -61,24 +61,24 @@ Result<bool> Verdicts::needs_identities(const inventory::Machine& machine) const
 Result<gate::Verdict> Verdicts::decide(const inventory::Machine& machine) const {
   const Time now = context_->clock.now();
   std::optional<ledger::Custody> custody;
-  std::optional<Json> saved;
+  std::optional<ledger::SavedMemory> saved;
   if (custody_) {
     VMPATCH_TRY(custody, custody_->last(machine.uuid));
-    VMPATCH_TRY(const auto memory, custody_->saved(machine.uuid));
-    if (memory) saved = memory->identities;
+    VMPATCH_TRY(saved, custody_->saved(machine.uuid));
   }
   inventory::Machine looked_at = machine;
   // A start uses no memory that is in a file of somebody's choice.
   const auto operation = machine.state == inventory::State::saved && !machine.saved_to_file ? gate::Operation::restore : gate::Operation::prepare;
-  if (operation == gate::Operation::restore && saved && custody) gate::fit_to_saved(looked_at, *saved, *custody);
+  if (operation == gate::Operation::restore && saved && custody) gate::fit_to_saved(looked_at, saved->identities, *custody);
   VMPATCH_TRY(const bool needs_look, needs_identities(machine));
-  const auto identities = needs_look ? gate::load_identities(looked_at) : gate::Identities{};
-  VMPATCH_TRY(auto facts, ledger_->facts(machine.uuid, gate::layer_keys(identities), now));
+  const auto disks = needs_look ? gate::load_disk_facts(looked_at) : gate::DiskFacts{};
+  VMPATCH_TRY(auto facts, ledger_->facts(machine.uuid, disks.keys, now));
   std::erase_if(facts.overrides, [&](const ledger::Override& entry) {
     return std::find(used_overrides_.begin(), used_overrides_.end(), entry.id) != used_overrides_.end();
   });
   const bool alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder);
-  return gate::decide({operation, looked_at, facts, identities, custody, saved, now, boot_, alive});
+  return gate::decide({.operation = operation, .machine = looked_at, .facts = facts, .identities = disks.identities, .custody = custody,
+                       .saved = saved, .now = now, .boot_id = boot_, .holder_alive = alive, .unknown_disks = disks.unknown});
 }
 
 Result<std::map<std::string, ledger::Run>> load_last_runs(const Context& context) {

@@ -170,7 +170,7 @@ std::vector<inventory::BareImage> orphan_images(const Inventory& inventory) {
   std::vector<inventory::BareImage> images;
   for (const HostInventory& host : inventory.hosts) {
     for (const inventory::Orphan& orphan : host.orphans) {
-      if (const auto format = inventory::format_of_name(orphan.path)) images.push_back({orphan.path, *format});
+      if (const auto format = inventory::format_of_name(orphan.path)) images.push_back({orphan.path, *format, true});
     }
   }
   return images;
@@ -227,6 +227,7 @@ void add_machine_options(CLI::App& verb, MachineOptions& options) {
   add_without_libvirt(verb, options);
   verb.add_option("--allow-backing", options.allow_backing, "folder in which backing files may lie; repeatable")
       ->type_name("DIR")->allow_extra_args(false);
+  add_not_a_clone(verb, options.not_clones);
   verb.add_flag("--all", options.all, "every machine of the connected hosts");
   verb.add_option("--group", options.groups, "every machine of this group of the configuration or of the metadata; repeatable")
       ->type_name("NAME")->allow_extra_args(false);
@@ -240,11 +241,18 @@ void add_without_libvirt(CLI::App& verb, MachineOptions& options) {
                 "its folders, and memory that was saved to a file, are then not known");
 }
 
-Result<Hosts> Hosts::make(Context& context, const std::vector<fs::path>& allow_backing) {
+void add_not_a_clone(CLI::App& verb, std::vector<fs::path>& files) {
+  verb.add_option("--not-a-clone", files, "this file is a raw disk, or no longer needed: no image has to be kept for it; repeatable")
+      ->check(CLI::ExistingPath)->type_name("FILE")->allow_extra_args(false);
+}
+
+Result<Hosts> Hosts::make(Context& context, const std::vector<fs::path>& allow_backing, const std::vector<fs::path>& not_clones) {
   VMPATCH_TRY(auto policy, policy::load_policy(context.paths.config));
   inventory::ChainOptions options;
   options.allowed_dirs = allow_backing;
   options.allowed_dirs.insert(options.allowed_dirs.end(), policy.allow_backing.begin(), policy.allow_backing.end());
+  options.not_clones = not_clones;
+  options.not_clones.insert(options.not_clones.end(), policy.not_clones.begin(), policy.not_clones.end());
   options.template_names = policy.templates;
   return Hosts(context, std::move(policy), std::move(options));
 }
@@ -264,7 +272,7 @@ Inventory Hosts::load() const {
   const auto recorded = RecordedMemory::load(*context_);
   inventory::ChainOptions options = options_;
   if (recorded) {
-    options.saved_memory = [&](const std::string& uuid) { return recorded->saved(uuid); };
+    options.saved_memory = [&](const std::string& uuid, const std::vector<image::LayerIdentity>& disks) { return recorded->saved(uuid, disks); };
     options.forgotten_memory = [&](const std::string& uuid) { return recorded->forgotten(uuid); };
   }
   load_lineage(inventory, options);
@@ -284,7 +292,7 @@ std::vector<fs::path> Hosts::allowed_dirs(const Inventory& inventory) const {
 
 Result<Selection> select_machines(Context& context, const MachineOptions& options) {
   VMPATCH_CHECK(check_options(options));
-  VMPATCH_TRY(auto made, Hosts::make(context, options.allow_backing));
+  VMPATCH_TRY(auto made, Hosts::make(context, options.allow_backing, options.not_clones));
   const auto hosts = std::make_shared<Hosts>(std::move(made));
   hosts->options().without_libvirt = options.without_libvirt;
   const bool images_only = options.domains.empty() && options.groups.empty() && !options.all && !options.orphans;

@@ -22,6 +22,7 @@ struct MachineOptions {
   std::vector<fs::path> images;         ///< -a FILE
   std::string format;                   ///< --format of the images
   std::vector<fs::path> allow_backing;  ///< --allow-backing DIR
+  std::vector<fs::path> not_clones;     ///< --not-a-clone FILE
   bool without_libvirt = false;         ///< --without-libvirt: see inventory::ChainOptions
   bool all = false;                     ///< --all: every machine of the hosts
   std::vector<std::string> groups;      ///< --group NAME: of the configuration, or of the machines' metadata
@@ -30,11 +31,12 @@ struct MachineOptions {
   bool orphans = false;                 ///< the orphans of the local pools, as bare images; no option of its own
 };
 
-/// -d, -a, --format, --without-libvirt, --allow-backing, --all, --group, --folder. `options` must live as long as `verb`.
+/// -d, -a, --format, --without-libvirt, --allow-backing, --not-a-clone, --all, --group, --folder. `options` must live as long as `verb`.
 void add_machine_options(CLI::App& verb, MachineOptions& options);
 
-/// The one option, for verbs that find their machines by themselves.
+/// One option each, for verbs that find their machines by themselves.
 void add_without_libvirt(CLI::App& verb, MachineOptions& options);
+void add_not_a_clone(CLI::App& verb, std::vector<fs::path>& files);
 
 struct Selection {
   /// In the order of the command line, each once; lineage loaded. An image of a folder that is the disk of a machine that was
@@ -59,7 +61,7 @@ Result<Selection> select_machines(Context& context, const MachineOptions& option
 /// Sources that are listed together, and the folders and name patterns of command line and configuration.
 class Hosts {
  public:
-  static Result<Hosts> make(Context& context, const std::vector<fs::path>& allow_backing);
+  static Result<Hosts> make(Context& context, const std::vector<fs::path>& allow_backing, const std::vector<fs::path>& not_clones = {});
   /// Every -c URI once.
   void add_libvirt();
   /// Those of this computer that can be asked.

@@ -67,6 +67,7 @@ std::string format_plan(const plan::Plan& plan, bool verbose) {
   if (!plan.packages.empty()) text += fmt::format("  packages ({}):\n{}", plan.packages.size(), format_packages(plan.packages));
   text += list("left alone", plan.skipped);
   text += list("removed", plan.removals);
+  text += list("notes", plan.notes);
   if (verbose) text += list("not yet true", plan.pending);
   text += fmt::format("  needs up to {} in the state directory\n", format_size(plan.space_needed));
   return text;
@@ -80,8 +81,15 @@ std::string format_dropped(const std::vector<engine::DroppedRecipe>& dropped) {
   return text;
 }
 
+std::string describe_weaker(std::string_view proof) {
+  if (proof == "own-lists") return "weaker proof: by the guest's own lists, which its root can forge";
+  if (proof == "not-installed") return "weaker proof: none of its packages is installed, so that nothing was compared";
+  return {};
+}
+
 std::string format_report(const engine::Report& report, bool verbose) {
-  const auto proof = report.proof == engine::ProofKind::own_lists ? "  weaker proof: by the guest's own lists, which its root can forge\n" : "";
+  const auto weaker = report.proof ? describe_weaker(to_string(*report.proof)) : std::string();
+  const auto proof = weaker.empty() ? weaker : fmt::format("  {}\n", weaker);
   if (report.run_id.empty()) return format_plan(report.plan, verbose) + proof + format_dropped(report.dropped);
   auto text = fmt::format("{}: patched by {} version {} in {}, {} written\n", escape_untrusted(report.plan.machine_name),
                           report.plan.recipe_id, report.plan.recipe_version, format_duration(report.duration),
@@ -89,6 +97,7 @@ std::string format_report(const engine::Report& report, bool verbose) {
   text += format_packages(report.plan.packages);
   text += list("kept as the administrator changed them (the package's version lies beside as *.dpkg-dist)", report.kept_conffiles);
   text += list("at its next start", report.remarks);
+  text += list("the machine's own, put back as they were (a script of the patch had changed them)", report.put_back);
   if (verbose) text += list("verified", report.checks);
   text += proof + format_dropped(report.dropped);
   text += fmt::format("  run {}; {} checks held; undo with: vm-patch rollback {}\n", report.run_id, report.checks.size(),

@@ -12,6 +12,9 @@ std::string format_plan(const plan::Plan& plan, bool verbose);
 /// What a run changed: versions before and after, kept conffiles, checks, bytes, time.
 std::string format_report(const engine::Report& report, bool verbose);
 
+/// A word of engine::ProofKind: in what it is weaker than a comparison with what was delivered; empty = it is that.
+std::string describe_weaker(std::string_view proof);
+
 /// Recipes that are no longer attested and why, a line each; empty when there are none.
 std::string format_dropped(const std::vector<engine::DroppedRecipe>& dropped);
 

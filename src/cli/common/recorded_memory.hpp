@@ -4,8 +4,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vmpatch/cli/context.hpp"
+#include "vmpatch/image/identity.hpp"
 #include "vmpatch/inventory/source.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 
@@ -15,8 +17,9 @@ namespace vmpatch::cli {
 class RecordedMemory {
  public:
   static Result<RecordedMemory> load(const Context& context);
-  /// Of memory in a file: of that in libvirt's own folder libvirt itself tells.
-  [[nodiscard]] std::optional<Time> saved(const std::string& machine_uuid) const;
+  /// Of memory in a file: of that in libvirt's own folder libvirt itself tells. A machine may have another UUID now, or libvirt have
+  /// forgotten it: memory belongs to whoever has one of its disks, as long as nobody has written that one since.
+  [[nodiscard]] std::optional<Time> saved(const std::string& machine_uuid, const std::vector<image::LayerIdentity>& disks) const;
   /// Memory of before is worthless: an operator said so; or it went into libvirt's own folder, where libvirt has none any more.
   [[nodiscard]] std::optional<Time> forgotten(const std::string& machine_uuid) const;
 

@@ -22,18 +22,23 @@ struct Frame {
 Frame script_frame(const fs::path& state) {
   const std::string head = std::string(first_lines) + fmt::format(R"(# libvirt ends a running machine when its hook fails at reconnect or started. So what may fail is decided here, whatever becomes of
 # the program: prepare, start, restore and migrate where it does not say that it allows them ({0}; a shell takes an empty program for
-# a script that succeeds), started where it says that it denies ({1}), everything else never.
+# a script that succeeds), started where it says that it denies ({1}), everything else never. The trap is for a shell that ends by
+# itself, as where the host has no room for one more process.
+end=0
+case "$2" in prepare | start | restore | migrate) end={1} ;; esac
+trap 'exit $end' EXIT
 )", gate::allowed_exit_code, gate::denied_exit_code);
   const std::string tail = fmt::format(R"( --state-dir {2} --allowed-code {0} -- "$@" >/dev/null
 code=$?
 case "$2" in
   prepare | start | restore | migrate)
-    [ $code -ne {0} ] || exit 0
-    [ $code -eq {1} ] || echo "vm-patch: denied: the gate's program gave no answer (exit code $code); see 'vm-patch gate status'" >&2
-    exit {1} ;;
-  started) [ $code -ne {1} ] || exit {1} ;;
+    if [ $code -eq {0} ]; then
+      end=0
+    elif [ $code -ne {1} ]; then
+      echo "vm-patch: denied: the gate's program gave no answer (exit code $code); see 'vm-patch gate status'" >&2
+    fi ;;
+  started) [ $code -ne {1} ] || end={1} ;;
 esac
-exit 0
 )", gate::allowed_exit_code, gate::denied_exit_code, shell_quoted(state.string()));
   return {head, tail};
 }

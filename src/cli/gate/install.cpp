@@ -74,16 +74,27 @@ Result<int> install_gate(Context& context, const InstallOptions& options) {
   return 0;
 }
 
+namespace {
+
+Result<void> audit_uninstall(Context& context, const fs::path& hook) {
+  VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
+  VMPATCH_TRY(const auto store, open_audited(context, policy));
+  return store->audit("gate.uninstall", hook.string(), Json::object());
+}
+
+}  // namespace
+
 Result<int> uninstall_gate(Context& context, const InstallOptions& options) {
   const HookState hook = look_at_hook(options.hooks_dir);
   const fs::path path = hook_path(options.hooks_dir);
   if (!hook.installed) return fail(Errc::not_found, "there is no {}", path.string());
   if (!hook.ours) return fail(Errc::refused, "{} is not ours; it stays", path.string());
-  VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
-  VMPATCH_TRY(const auto store, open_audited(context, policy));
-  VMPATCH_CHECK(store->audit("gate.uninstall", path.string(), Json::object()));
+  // Where the records are damaged or have no room this is the way out: they must not prevent it.
   if (::unlink(path.c_str()) != 0) return errno_error(errno, "cannot remove " + path.string());
   VMPATCH_CHECK(fsync_dir(path.parent_path()));
+  if (const auto written = audit_uninstall(context, path); !written) {
+    context.log.warn("{} is removed, but the audit trail does not have it: {}", path.string(), written.error().message);
+  }
   VMPATCH_TRY(const bool running, reload(context));
   report(context, {{"hook", path.string()}, {"removed", true}, {"daemon", running}},
          fmt::format("removed {}; machines start unchecked\n", path.string()));

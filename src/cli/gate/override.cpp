@@ -12,20 +12,19 @@ namespace {
 
 constexpr Seconds longest{4 * 3600};
 
-Result<gate::Identities> known_identities(inventory::Machine machine) {
-  gate::Identities identities = gate::load_identities(machine);
+Result<gate::DiskFacts> known_disks(inventory::Machine machine) {
+  gate::DiskFacts facts = gate::load_disk_facts(machine);
   for (const inventory::Disk& disk : machine.disks) {
-    if (gate::has_identity(disk) && !identities.contains(disk.target)) {
+    if (gate::has_identity(disk) && !facts.identities.contains(disk.target)) {
       return fail(Errc::refused, "disk {} of {} cannot be identified, and an override holds for disks: {}", escape_untrusted(disk.target),
                   escape_untrusted(machine.name), disk.problem);
     }
   }
-  return identities;
+  return facts;
 }
 
-Result<void> check_no_run(const Context& context, const inventory::Machine& machine, const gate::Identities& identities) {
-  VMPATCH_TRY(const auto facts,
-              ledger::read_gate_facts(context.paths.ledger(), machine.uuid, gate::layer_keys(identities), context.clock.now()));
+Result<void> check_no_run(const Context& context, const inventory::Machine& machine, const gate::DiskFacts& disks) {
+  VMPATCH_TRY(const auto facts, ledger::read_gate_facts(context.paths.ledger(), machine.uuid, disks.keys, context.clock.now()));
   if (!facts.unfinished_run) return {};
   const ledger::Run& run = *facts.unfinished_run;
   using ledger::RunState;
@@ -46,12 +45,12 @@ Result<int> override_gate(Context& context, const OverrideOptions& options) {
   const inventory::Machine& machine = selection.machines.front();
   VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
   VMPATCH_TRY(const auto store, open_ledger(context, policy));
-  VMPATCH_TRY(const auto identities, known_identities(machine));
-  VMPATCH_CHECK(check_no_run(context, machine, identities));
+  VMPATCH_TRY(const auto disks, known_disks(machine));
+  VMPATCH_CHECK(check_no_run(context, machine, disks));
   ledger::Override entry;
   entry.id = random_uuid();
   entry.machine_uuid = machine.uuid;
-  entry.identities = gate::to_json(identities);
+  entry.identities = gate::to_json(disks.identities);
   entry.reason = options.reason;
   entry.created = context.clock.now();
   entry.expires = entry.created + duration;

@@ -10,6 +10,7 @@
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
+#include "vmpatch/ledger/integrity.hpp"
 #include "vmpatch/ledger/store.hpp"
 #include "vmpatch/policy/policy.hpp"
 
@@ -60,6 +61,14 @@ Check check_policy(const Context& context) {
   return {"policy", true, fmt::format("{} group(s), as in {}", policy->groups.size(), file)};
 }
 
+/// Every start reads it.
+Check check_anchor(const Context& context) {
+  const ledger::Anchor anchor(context.paths.state);
+  std::string text;
+  for (const std::string& said : ledger::tend_anchor(context.paths.state)) text += (text.empty() ? "" : "; ") + said;
+  return {"anchor", text.empty(), text.empty() ? anchor.file().string() : text};
+}
+
 Check check_daemon(const Context& context, bool prove) {
   const auto pid = find_libvirt_daemon(gate_uri(context));
   if (!pid) return {"daemon", false, pid.error().message};
@@ -93,8 +102,9 @@ void print_for_people(const std::vector<Check>& checks, const std::vector<ledger
   if (decisions.empty()) return;
   Table last({"TIME", "MACHINE", "OPERATION", "DECISION", "RULE"});
   for (const ledger::AuditRow& row : decisions) {
-    last.add_row({format_time(row.time), text_of(row.data, "name"), text_of(row.data, "operation"),
-                  row.action.substr(std::string_view("gate.").size()), text_of(row.data, "rule")});
+    const bool of_gate = row.action.starts_with("gate.");  // others are of the records themselves
+    last.add_row({format_time(row.time), text_of(row.data, "name"), text_of(row.data, "operation"), of_gate ? row.action.substr(5) : row.action,
+                  text_of(row.data, "rule")});
   }
   print_text("\n" + last.format());
 }
@@ -102,7 +112,7 @@ void print_for_people(const std::vector<Check>& checks, const std::vector<ledger
 }  // namespace
 
 Result<int> show_gate_status(Context& context, const InstallOptions& options) {
-  std::vector<Check> checks{check_hook(context, options.hooks_dir), check_policy(context)};
+  std::vector<Check> checks{check_hook(context, options.hooks_dir), check_policy(context), check_anchor(context)};
   checks.push_back(check_daemon(context, options.proof && checks.front().fine));
   auto decisions = last_decisions(context);
   if (!decisions) checks.push_back({"records", false, decisions.error().message});

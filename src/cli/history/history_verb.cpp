@@ -23,10 +23,10 @@ bool is_wanted(const ledger::Run& run, const std::vector<std::string>& machines)
   return machines.empty() || std::any_of(machines.begin(), machines.end(), names_it);
 }
 
-/// detail.report.plan.packages of a run that got that far.
-Json packages_of(const ledger::Run& run) {
+/// A list below detail.report of a run that got that far.
+Json list_of(const ledger::Run& run, std::initializer_list<const char*> keys) {
   const Json* node = &run.detail;
-  for (const char* key : {"report", "plan", "packages"}) {
+  for (const char* key : keys) {
     if (!node->is_object()) return Json::array();
     const auto found = node->find(key);
     if (found == node->end()) return Json::array();
@@ -34,6 +34,8 @@ Json packages_of(const ledger::Run& run) {
   }
   return node->is_array() ? *node : Json::array();
 }
+
+Json packages_of(const ledger::Run& run) { return list_of(run, {"report", "plan", "packages"}); }
 
 std::string text_of(const Json& entry, const char* key) {
   const auto found = entry.is_object() ? entry.find(key) : entry.end();
@@ -48,6 +50,11 @@ std::string changes_of(const ledger::Run& run) {
       const std::string before = text_of(entry, "from");
       text += fmt::format("{}{} {} → {}", text.empty() ? "" : "\n", text_of(entry, "name"), before.empty() ? "(none)" : before,
                           text_of(entry, "to"));
+    }
+  }
+  if (run.state == ledger::RunState::attested) {
+    for (const Json& entry : list_of(run, {"report", "dropped"})) {
+      text += fmt::format("{}no longer attested: {}", text.empty() ? "" : "\n", text_of(entry, "id"));
     }
   }
   if (!run.error.empty()) text += (text.empty() ? "" : "\n") + escape_untrusted(run.error);

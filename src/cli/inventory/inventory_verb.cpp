@@ -22,6 +22,7 @@ struct InventoryOptions {
   std::vector<std::string> names;
   std::vector<fs::path> folders;
   std::vector<fs::path> allow_backing;
+  std::vector<fs::path> not_clones;
   std::vector<std::string> states;
   bool orphans = false;
 };
@@ -126,7 +127,7 @@ void print_as_table(const Context& context, const Inventory& inventory, bool orp
 }
 
 Result<int> run_inventory(Context& context, const InventoryOptions& options) {
-  VMPATCH_TRY(auto hosts, Hosts::make(context, options.allow_backing));
+  VMPATCH_TRY(auto hosts, Hosts::make(context, options.allow_backing, options.not_clones));
   hosts.add_libvirt();
   if (!options.folders.empty()) hosts.add(inventory::make_folder_source(options.folders));
   Inventory inventory = hosts.load();
@@ -157,6 +158,7 @@ void add_inventory_verb(CLI::App& app, Chosen& chosen) {
   verb->add_flag("--orphans", options->orphans, "also images of storage pools that nothing refers to");
   verb->add_option("--allow-backing", options->allow_backing, "folder in which backing files may lie; repeatable")
       ->type_name("DIR")->allow_extra_args(false);
+  add_not_a_clone(*verb, options->not_clones);
   verb->footer("Writes nothing. (!) marks a disk that cannot be used; -v says why. Exit code 1 when a host did not answer\n"
                "or a folder may not be read.\n"
                "Example: vm-patch -c qemu:///system inventory --orphans");

@@ -85,11 +85,11 @@ Result<int> trust_key(Context& context, const TrustOptions& options) {
   entry.key = std::make_shared<const trust::PublicKey>(std::move(key));
   VMPATCH_TRY(const auto keyring, change_trust_file(context, [&](trust::Keyring& changed) -> Result<void> {
                 for (const auto& other : changed.keys) {
-                  if (other.key->id() != entry.key->id()) continue;
+                  if (!other.key->shares_secret_with(*entry.key)) continue;
                   if (other.revoked)
-                    return fail(Errc::refused, "key {} was revoked ({}); a revoked key stays revoked", entry.key->id(),
+                    return fail(Errc::refused, "key {} was revoked ({}); a revoked key stays revoked", other.key->id(),
                                 escape_untrusted(other.revoked_reason));
-                  return fail(Errc::refused, "key {} is trusted already, as {}; a key has one role", entry.key->id(),
+                  return fail(Errc::refused, "key {} is trusted already, as {}; a key has one role", other.key->id(),
                               other.role);
                 }
                 append_new(changed.authorities_pem, authorities);

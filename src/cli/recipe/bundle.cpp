@@ -1,5 +1,8 @@
 #include "vmpatch/recipe/bundle.hpp"
 
+#include <tuple>
+
+#include "cli/common/ledger.hpp"
 #include "cli/common/output.hpp"
 #include "cli/recipe/recipe_verbs.hpp"
 #include "vmpatch/core/format.hpp"
@@ -8,6 +11,20 @@
 #include "vmpatch/recipe/trust_file.hpp"
 
 namespace vmpatch::cli {
+namespace {
+
+/// From now on this host has seen the version: whoever holds an older one back cannot bring it any more.
+Result<void> note_seen(Context& context, const recipe::TrustedRecipe& recipe) {
+  const auto& [id, version] = std::tie(recipe.get().id, recipe.get().version);
+  VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
+  VMPATCH_TRY(const auto store, open_audited(context, policy));
+  VMPATCH_CHECK(store->note_recipe(id, version, recipe.digest().hex()));
+  VMPATCH_TRY(const auto seen, store->seen_recipe(id));
+  if (version < seen.version) context.log.warn("recipe {} version {} was used here: version {} is refused by plan, verify and apply", id, seen.version, version);
+  return {};
+}
+
+}  // namespace
 
 Result<int> bundle_recipe(Context& context, const BundleOptions& options) {
   std::string text;
@@ -60,6 +77,12 @@ Result<int> verify_recipe(Context& context, const FileOptions& options) {
   VMPATCH_TRY(const auto keyring, recipe::load_trust_file(context.paths.trust));
   VMPATCH_TRY(const auto trusted, recipe::verify_bundle(options.file, keyring, context.clock.now()));
   const auto& recipe = trusted.get();
+  // Who has no ledger here, and may make none, patches nothing here.
+  std::error_code error;
+  const auto noted = note_seen(context, trusted);
+  if (!noted && fs::exists(context.paths.ledger(), error)) {
+    context.log.warn("version {} of {} does not count as seen here: {}", recipe.version, recipe.id, noted.error().message);
+  }
   if (context.options.json) {
     auto json = recipe_json(recipe);
     json["verified"] = true;

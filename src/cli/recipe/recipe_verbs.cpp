@@ -77,7 +77,8 @@ void add_readers(CLI::App& recipe, Chosen& chosen) {
   auto* verify = recipe.add_subcommand("verify", "Check a bundle: signatures, expiry, every payload");
   verify->add_option("BUNDLE", verify_options->file, "The bundle")->required();
   verify->footer(
-      "Whose signatures count is in the trust file (--trust-file). Exit code 5 when it is not trusted.\n\n"
+      "Whose signatures count is in the trust file (--trust-file). Exit code 5 when it is not trusted. From then on older versions are "
+      "refused here.\n\n"
       "Example:\n  vm-patch recipe verify openssl.vmpatch");
   on_chosen(verify, chosen, verify_options, verify_recipe);
 

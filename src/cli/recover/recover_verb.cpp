@@ -102,7 +102,7 @@ Result<int> recover_one(Context& context, EngineSetup& setup, const RecoverOptio
     std::fprintf(stderr, "%s", describe(found).c_str());
     VMPATCH_CHECK(ask(options.run, options.to));
   }
-  VMPATCH_TRY(const auto recovered, engine::end_run(setup.environment(), options.run, way));
+  VMPATCH_TRY(const auto recovered, engine::end_run(setup.environment(), found, way));
   print(context, {recovered});
   return ended(recovered) ? 0 : exit_code(Errc::recovery_needed);
 }
@@ -112,7 +112,7 @@ Result<int> run_recover(Context& context, const RecoverOptions& options) {
   if (!options.run.empty() && options.retry) return fail(Errc::usage, "--retry is for all runs; name none");
   engine::NullObserver observer;
   VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
-  setup->answer_for_libvirt(options.machines.without_libvirt);
+  if (options.machines.without_libvirt) setup->answer_for_all();
   return options.run.empty() ? recover_all(context, *setup, options.retry) : recover_one(context, *setup, options);
 }
 

@@ -49,7 +49,7 @@ std::uint64_t DiskUse::own_bytes(const Machine& machine) const {
     for (const auto& file : files) {
       const auto users = users_.find(file);
       const bool shared = users != users_.end() && (users->second.size() > 1 || !users->second.contains(machine.uuid));
-      const bool has_children = &file == &files.front() && !machine.children.empty();
+      const bool has_children = &file == &files.front() && !(machine.children.empty() && machine.possible_children.empty());
       if (!shared && !has_children) own.insert(file);
     }
   }

@@ -72,12 +72,17 @@ Result<bool> add_hosts(Context& context, Rows& rows) {
   return inventory.complete();
 }
 
+std::string_view proof_note(std::string_view proof) {
+  if (proof == "own-lists") return " (weaker proof)";
+  return proof == "not-installed" ? " (not installed)" : "";
+}
+
 std::string recipes_of(const Json& satisfied) {
   std::string text;
   for (const Json& entry : satisfied) {
     if (!entry.is_object()) continue;
     text += fmt::format("{}{} v{}{}", text.empty() ? "" : "\n", escape_untrusted(entry.value("id", std::string("?"))),
-                        entry.value("version", 0), entry.value("proof", std::string()) == "own-lists" ? " (weaker proof)" : "");
+                        entry.value("version", 0), proof_note(entry.value("proof", std::string())));
   }
   return text;
 }

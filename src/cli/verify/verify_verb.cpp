@@ -22,8 +22,9 @@ void print(const inventory::Machine& machine, const engine::VerifyReport& report
     print_text(fmt::format("{}: recipe does not apply: {}\n", name, fmt::join(report.unmet, "; ")));
     return;
   }
+  const auto weaker = report.proof ? describe_weaker(to_string(*report.proof)) : std::string();
   print_text(fmt::format("{}: {}{}\n", name, report.unmet.empty() ? "holds, attested" : "does not hold",
-                         report.proof == engine::ProofKind::own_lists ? " (weaker proof: by the guest's own lists)" : ""));
+                         weaker.empty() ? weaker : fmt::format(" ({})", weaker)));
   for (const auto& line : report.unmet) print_text(fmt::format("  not met: {}\n", line));
   print_text(format_dropped(report.dropped));
   if (verbose) {

@@ -9,6 +9,7 @@
 
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/utf8_names.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -98,6 +99,7 @@ Result<ArchiveEntry::Kind> kind_of(archive_entry* entry, const std::string& name
 }  // namespace
 
 Result<std::vector<ArchiveEntry>> list_archive(int fd, const std::string& name) {
+  const Utf8Names utf8;
   std::vector<ArchiveEntry> entries;
   auto visit = [&](archive* reader, archive_entry* raw, const std::string& path) -> Result<void> {
     ArchiveEntry entry;
@@ -119,6 +121,7 @@ Result<std::vector<ArchiveEntry>> list_archive(int fd, const std::string& name) 
 }
 
 Result<void> write_plain_tar(int fd, const std::string& name, int out_fd) {
+  const Utf8Names utf8;
   std::unique_ptr<archive, FreeWriter> writer(archive_write_new());
   archive_write_set_format_pax_restricted(writer.get());
   archive_write_add_filter_none(writer.get());

@@ -1,5 +1,7 @@
+#include "engine/steps/dpkg_audit.hpp"
 #include "engine/steps/step.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -22,14 +24,25 @@ Result<void> install(const StepContext& context, const recipe::step::Packages& s
     unpack.push_back(context.payload_dir + "/" + change.payload);
     configure.push_back(change.arch == "all" ? change.name : change.name + ":" + change.arch);
   }
-  VMPATCH_CHECK(run_in_guest(context, unpack, dpkg_limit, last ? "dpkg --install" : "dpkg --unpack"));
-  return last ? Result<void>() : run_in_guest(context, configure, dpkg_limit, "dpkg --configure");
+  VMPATCH_CHECK(run_in_guest(context, unpack, dpkg_limit, last ? "dpkg --install" : "dpkg --unpack", step.conffiles));
+  return last ? Result<void>() : run_in_guest(context, configure, dpkg_limit, "dpkg --configure", step.conffiles);
 }
 
-Result<void> audit(const StepContext& context, std::string_view when) {
+Result<AuditFindings> audit(const StepContext& context) {
   VMPATCH_TRY(const auto result, context.guest.command({"dpkg", "--audit"}, quiet_environment(), Seconds(120)));
-  if (result.exit_code == 0 && result.output.empty()) return {};
-  return fail(Errc::failed, "dpkg --audit is not content {}: {}", when, result.output.substr(0, 300));
+  // dpkg(1): 1 where something is to be said, 2 for an error.
+  if (result.exit_code > 1) {
+    return fail(Errc::failed, "dpkg --audit ended with exit code {}: {}", result.exit_code, escape_untrusted(result.output.substr(0, 300)));
+  }
+  return parse_audit(result.output);
+}
+
+/// What dpkg says already is not the patch's.
+Result<void> check_audit(const StepContext& context, const AuditFindings& before) {
+  VMPATCH_TRY(const auto after, audit(context));
+  const std::string fresh = new_findings(before, after);
+  if (fresh.empty()) return {};
+  return fail(Errc::failed, "dpkg --audit says more than before the patch: {}", fresh);
 }
 
 Result<void> check_room(const StepContext& context, const std::vector<plan::PackageChange>& changes) {
@@ -54,10 +67,10 @@ Result<void> apply_packages(const StepContext& context, const recipe::step::Pack
                                                context.job.packages, context.facts);
   if (selection.changes.empty()) return {};
   VMPATCH_CHECK(check_room(context, selection.changes));
-  VMPATCH_CHECK(audit(context, "before the patch"));
+  VMPATCH_TRY(const auto audit_before, audit(context));
   const auto batches = plan::install_batches(plan::VersionScheme::deb, selection.changes, context.job.packages, context.facts);
   for (const auto& batch : batches) VMPATCH_CHECK(install(context, step, batch, &batch == &batches.back()));
-  return audit(context, "after the patch");
+  return check_audit(context, audit_before);
 }
 
 }  // namespace vmpatch::engine

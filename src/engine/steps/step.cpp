@@ -37,7 +37,7 @@ std::string errors_of_dpkg(std::string_view output) {
   for (const auto line : split(output, '\n')) {
     inside = line.starts_with("dpkg: ") ? !line.starts_with("dpkg: warning") : inside && line.starts_with(' ');
     if (!inside || errors.size() > most_of_output) continue;
-    errors += (errors.empty() ? "" : " ") + escape_untrusted(trim(line));
+    errors += (errors.empty() ? "" : " ") + escape_untrusted(trim(line).substr(0, most_of_output));
   }
   return errors;
 }
@@ -52,19 +52,19 @@ Result<void> apply_step(const StepContext& context, const recipe::Step& step) {
 
 std::string plain_tar_name(const std::string& payload) { return payload + ".plain-tar"; }
 
-std::map<std::string, std::string> quiet_environment() {
+std::map<std::string, std::string> quiet_environment(recipe::Conffiles conffiles) {
   return {{"DEBIAN_FRONTEND", "noninteractive"},
           {"DEBCONF_NONINTERACTIVE_SEEN", "true"},
           {"DEBCONF_NOWARNINGS", "yes"},
-          {"UCF_FORCE_CONFFOLD", "1"},      // ucf(1): keep the admin's version, as for conffiles
+          {conffiles == recipe::Conffiles::keep ? "UCF_FORCE_CONFFOLD" : "UCF_FORCE_CONFFNEW", "1"},  // ucf(1)
           {"NEEDRESTART_SUSPEND", "1"},     // needrestart(1)
           {"SYSTEMD_OFFLINE", "1"},         // systemctl(1): never talk to a manager
           {"LC_ALL", "C.UTF-8"}};
 }
 
 Result<void> run_in_guest(const StepContext& context, const std::vector<std::string>& argv, Seconds timeout,
-                          std::string_view what) {
-  VMPATCH_TRY(const auto result, context.guest.command(argv, quiet_environment(), timeout));
+                          std::string_view what, recipe::Conffiles conffiles) {
+  VMPATCH_TRY(const auto result, context.guest.command(argv, quiet_environment(conffiles), timeout));
   for (const auto line : split(result.output, '\n')) {
     if (!trim(line).empty()) context.log.debug("guest: {}", escape_untrusted(line));
   }

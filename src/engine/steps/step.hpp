@@ -1,8 +1,7 @@
 #pragma once
 // Doing a step on a guest that is open for writing. Each kind has a file; the counterpart that asks is unmet.cpp.
 
-#include <set>
-
+#include "engine/placed_scripts.hpp"
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
@@ -12,7 +11,7 @@ struct StepContext {
   const Job& job;
   const recipe::PayloadStore& payloads;
   const guest::Facts& facts;      ///< before the patch
-  const std::set<Digest>& placed; ///< firstboot scripts that earlier runs have left
+  const PlacedScripts& placed;    ///< firstboot scripts that earlier runs have left
   const std::string& payload_dir; ///< where the payload disk is mounted in the guest; empty = no payloads
   Log& log;
 };
@@ -30,10 +29,10 @@ Result<void> apply_firstboot(const StepContext& context, const recipe::step::Fir
 /// Name of the plain tar on the payload disk that an unarchive step unpacks.
 std::string plain_tar_name(const std::string& payload);
 
-/// Environment of every program that a patch starts in a guest: no questions, no services.
-std::map<std::string, std::string> quiet_environment();
+/// Environment of every program that a patch starts in a guest: no questions, no services, and for ucf the same answer as for conffiles.
+std::map<std::string, std::string> quiet_environment(recipe::Conffiles conffiles = recipe::Conffiles::keep);
 /// Runs, logs the output, and makes a non-zero exit an error that carries the last lines.
 Result<void> run_in_guest(const StepContext& context, const std::vector<std::string>& argv, Seconds timeout,
-                          std::string_view what);
+                          std::string_view what, recipe::Conffiles conffiles = recipe::Conffiles::keep);
 
 }  // namespace vmpatch::engine

@@ -20,6 +20,8 @@ bool take_option(std::string_view option, std::string_view value, Call& call) {
     call.state_dir = value;
   } else if (option == "--run-dir") {
     call.run_dir = value;
+  } else if (option == "--daemon") {
+    call.daemon = value;
   } else if (option == "--allowed-code") {
     const auto read = std::from_chars(value.data(), value.data() + value.size(), call.code_for_allowed);
     return read.ec == std::errc() && read.ptr == value.data() + value.size() && call.code_for_allowed > 0 && call.code_for_allowed < 126;

@@ -32,12 +32,22 @@ Result<void> close_run(Scene& scene, const End& end, const Identities& now) {
 
 Result<void> put_saved(Scene& scene, const End& end) {
   const Mark& mark = *scene.mark;
-  if (mark.memory) {
+  const bool saved = mark.memory.value_or(false);
+  if (saved) {
     const Json data{{"operation", "release"}, {"name", scene.call.name}, {"managed", mark.managed}};
     VMPATCH_CHECK(scene.store->record("gate.save", scene.machine.uuid, data, end.time));
   }
-  return scene.store->put_saved(scene.machine.uuid, {.identities = end.unread.empty() ? end.identities : Json(), .time = end.time,
-                                                     .memory = mark.memory, .managed = mark.managed});
+  const bool known = end.unread.empty() && !end.unseen;
+  return scene.store->put_saved(scene.machine.uuid, {.identities = known ? end.identities : Json(), .time = end.time, .memory = saved,
+                                                     .managed = mark.managed, .without_memory = mark.memory && !saved});
+}
+
+/// Nobody kept watch over the disks from the end of the machine to now.
+Result<void> lose_run(Scene& scene) {
+  ledger::Custody custody = *scene.custody;
+  custody.started = true;
+  custody.lost = true;
+  return scene.store->put(custody);
 }
 
 /// A start that was allowed and then failed. libvirt has changed the owner of the disks and changed it back: only ctime moved.
@@ -58,16 +68,19 @@ Result<void> record_end(Scene& scene) {
   const End& end = *scene.mark->end;
   VMPATCH_TRY(const Identities now, identities_from_json(end.identities));
   // Memory is saved of what ran, whether its start left a mark or not; and it belongs to these disks without a custody, too.
-  const bool ours = is_open(scene) && (belong_together(scene) || scene.mark->memory);
-  if (ours && !scene.custody->started && !scene.mark->memory) return close_failed_start(scene, end, now);
-  if (ours) VMPATCH_CHECK(close_run(scene, end, now));
-  // libvirt before 10.5 does not say whether memory was saved, and `stopped` may have been missed: every end may be one.
-  return ours || scene.mark->memory ? put_saved(scene, end) : Result<void>();
+  const bool saved = scene.mark->memory.value_or(false);
+  const bool ours = is_open(scene) && (belong_together(scene) || saved);
+  if (ours && !scene.custody->started && !saved) return close_failed_start(scene, end, now);
+  if (ours) VMPATCH_CHECK(end.unseen ? lose_run(scene) : close_run(scene, end, now));
+  // Where `stopped` was missed this end may be that of a save.
+  return ours || saved ? put_saved(scene, end) : Result<void>();
 }
 
 End look_at_end(Scene& scene) {
-  const Identities found = DiskLook(scene.machine).finish(scene.machine);
-  End end{scene.now, to_json(found), {}};
+  const Identities found = DiskLook(scene.machine).finish(scene.machine).identities;
+  const std::string& before = scene.mark ? scene.mark->daemon : std::string();
+  const bool other_daemon = !before.empty() && !scene.call.daemon.empty() && before != scene.call.daemon;
+  End end{scene.now, to_json(found), {}, other_daemon};
   for (const inventory::Disk& disk : scene.machine.disks) {
     if (has_identity(disk) && !found.contains(disk.target)) end.unread.push_back(disk.target);
   }
@@ -77,7 +90,7 @@ End look_at_end(Scene& scene) {
 /// In the mark first: a database that somebody holds must not cost the custody, and the memory that was saved with it.
 void note_end(Scene& scene) {
   if (!scene.mark || scene.mark->end) return;  // an end that waits is of an earlier run, and this one of a start that was denied
-  if (scene.mark->opened == Time{} && !scene.mark->memory) return;
+  if (scene.mark->opened == Time{} && !scene.mark->memory.value_or(false)) return;
   scene.mark->end = look_at_end(scene);
   static_cast<void>(scene.marks.put(*scene.mark).has_value());
 }
@@ -89,8 +102,16 @@ void note_run(Scene& scene) {
   static_cast<void>(scene.marks.put(*scene.mark).has_value());
 }
 
-void note_saved_memory(Scene& scene) {
-  if (scene.call.extra != "saved" && !scene.says.memory_saved()) return;
+/// Later versions of libvirt tell why it ended; of others the status file tells at `stopped`, and is gone at `release`.
+void note_memory(Scene& scene) {
+  const bool told = !scene.call.extra.empty() && scene.call.extra != "-";
+  const bool saved = told ? scene.call.extra == "saved" : scene.says.memory_saved();
+  if (!saved) {
+    if (!scene.mark || scene.mark->end || scene.mark->memory || !(told || scene.says.known())) return;
+    scene.mark->memory = false;
+    static_cast<void>(scene.marks.put(*scene.mark).has_value());
+    return;
+  }
   if (!scene.mark) scene.mark = Mark{};
   scene.mark->memory = true;
   static_cast<void>(scene.marks.put(*scene.mark).has_value());
@@ -98,10 +119,18 @@ void note_saved_memory(Scene& scene) {
   static_cast<void>(scene.marks.put(*scene.mark).has_value());
 }
 
+/// The machine runs, and this daemon watches it from now on.
+void note_daemon(Scene& scene) {
+  if (!scene.mark || scene.mark->end || scene.call.daemon.empty() || scene.mark->daemon == scene.call.daemon) return;
+  scene.mark->daemon = scene.call.daemon;
+  static_cast<void>(scene.marks.put(*scene.mark).has_value());
+}
+
 /// The start left no mark: the program that saw it knew of none, or /run took none.
 Result<void> end_without_mark(Scene& scene) {
   if (scene.mark || !is_open(scene)) return {};
-  scene.mark = Mark{.opened = scene.custody->opened, .started = scene.custody->started, .memory = false, .managed = false, .end = look_at_end(scene)};
+  scene.mark = Mark{.opened = scene.custody->opened, .started = scene.custody->started, .memory = {}, .managed = false, .daemon = {},
+                    .end = look_at_end(scene)};
   return settle_end(scene);
 }
 
@@ -131,7 +160,8 @@ Result<void> record_event(Scene& scene) {
   const Operation operation = scene.call.operation;
   const bool ended = operation == Operation::release && !scene.says.running();
   if (operation == Operation::stopped) note_run(scene);
-  if (operation == Operation::stopped || ended) note_saved_memory(scene);
+  if (operation == Operation::reconnect) note_daemon(scene);
+  if (operation == Operation::stopped || ended) note_memory(scene);
   if (ended) note_end(scene);
   VMPATCH_CHECK(load_custody(scene));
   if (ended) VMPATCH_CHECK(end_without_mark(scene));

@@ -8,6 +8,7 @@
 #include "vmpatch/core/host.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/inventory/libvirt_folders.hpp"
 #include "vmpatch/ledger/store.hpp"
 
 namespace vmpatch::gate {
@@ -55,10 +56,9 @@ Result<void> drop_used_overrides(Scene& scene, ledger::GateFacts& facts) {
   return {};
 }
 
-Result<std::optional<Json>> load_saved(Scene& scene) {
-  if (scene.call.operation != Operation::restore) return std::optional<Json>();
-  VMPATCH_TRY(auto saved, scene.store->saved(scene.machine.uuid));
-  return saved ? std::optional(std::move(saved->identities)) : std::nullopt;
+Result<std::optional<ledger::SavedMemory>> load_saved(Scene& scene) {
+  if (scene.call.operation != Operation::restore) return std::optional<ledger::SavedMemory>();
+  return scene.store->saved(scene.machine.uuid);
 }
 
 /// A policy that cannot be read makes an unknown group; decide() finds the same and says so.
@@ -72,8 +72,9 @@ Group load_group(const Json& policy, const inventory::Machine& machine) {
 
 /// What is decided is what one snapshot of the ledger says, disks included.
 Reply decide_and_write(Scene& scene, ledger::GateReader& reader, const Group& early, DiskLook& look) {
-  scene.identities = look.finish(scene.machine);
-  auto read = reader.facts(scene.machine.uuid, layer_keys(scene.identities), scene.now);
+  DiskFacts disks = look.finish(scene.machine);
+  scene.identities = std::move(disks.identities);
+  auto read = reader.facts(scene.machine.uuid, disks.keys, scene.now);
   if (!read) return finish(scene.call, unassessable("ledger-unreadable", read.error()), early);
   ledger::GateFacts& facts = *read;
   const Group group = load_group(facts.policy, scene.machine);
@@ -83,9 +84,10 @@ Reply decide_and_write(Scene& scene, ledger::GateReader& reader, const Group& ea
   const auto saved = load_saved(scene);
   if (!saved) return finish(scene.call, unassessable("custody-unreadable", saved.error()), group);
   const Input input{.operation = scene.call.operation, .machine = scene.machine, .facts = facts, .identities = scene.identities,
-                    .custody = scene.custody, .saved_identities = *saved, .now = scene.now, .boot_id = scene.boot_id,
+                    .custody = scene.custody, .saved = *saved, .now = scene.now, .boot_id = scene.boot_id,
                     .holder_alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder),
-                    .running = scene.says.running(), .reverting = scene.call.operation == Operation::started, .restore = scene.restore};
+                    .running = scene.says.running(), .reverting = scene.call.operation == Operation::started, .restore = scene.restore,
+                    .unknown_disks = std::move(disks.unknown)};
   const Verdict verdict = decide(input);
   const bool pass = passes(verdict, group);
   const Result<void> written = pass ? write_permission(scene, input, verdict) : write_denial(scene, verdict);
@@ -114,7 +116,8 @@ void put_mark(Scene& scene, bool allowed, bool started) {
   if (scene.says.running() && !started) return;
   // An end that could not be recorded yet; only a machine that runs again makes it worthless.
   if (!allowed && scene.mark && scene.mark->end) return;
-  static_cast<void>(scene.marks.put({.opened = scene.opened, .started = started, .memory = false, .managed = false, .end = {}}).has_value());
+  static_cast<void>(scene.marks.put({.opened = scene.opened, .started = started, .memory = {}, .managed = false, .daemon = scene.call.daemon, .end = {}})
+                        .has_value());
 }
 
 Reply decide_start(Scene& scene, const SetLateCode& set_late_code) {
@@ -152,6 +155,10 @@ Reply run_hook(const Call& call, const Result<std::string>& xml, const SetLateCo
   if (!call.decides() && (!xml || xml->empty())) return {};
   auto machine = xml ? inventory::parse_domain_xml(*xml, "hook") : Result<inventory::Machine>(xml.error());
   if (!machine) return call.code_for_unknown() == 0 ? Reply{} : finish(call, unassessable("xml-unreadable", machine.error()), {});
+  if (auto folders = inventory::libvirt_folders("qemu:///system")) {
+    folders->pool_status = call.run_dir / "libvirt" / "storage";
+    inventory::resolve_volumes(*machine, *folders);
+  }
   const std::string boot = boot_id().value_or("");
   MarkFile marks(call.run_dir, machine->uuid, boot);
   Scene scene{.call = call, .machine = std::move(*machine), .boot_id = boot, .now = SystemClock().now(), .marks = std::move(marks)};

@@ -63,8 +63,8 @@ bool LibvirtSays::has_run() const {
 }
 
 bool LibvirtSays::memory_saved() const {
-  // qemuDomainSaveInternal pauses the machine for this reason and works at this job until QEMU has ended.
-  return status_ && status_->state == "paused" && status_->reason == "save" && status_->job == "save";
+  // qemuDomainSaveInternal works at this job until QEMU has ended. A machine that was suspended before keeps the reason of that.
+  return status_ && status_->job == "save";
 }
 
 }  // namespace vmpatch::gate

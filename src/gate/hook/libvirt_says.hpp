@@ -14,6 +14,8 @@ class LibvirtSays {
   /// From RUN/libvirt/qemu/NAME.xml and /proc.
   static LibvirtSays look(const std::filesystem::path& run_dir, const inventory::Machine& machine);
 
+  /// libvirt's file of the machine was there and could be read.
+  [[nodiscard]] bool known() const { return status_.has_value(); }
   /// Its QEMU lives.
   [[nodiscard]] bool running() const { return !arguments_.empty(); }
   /// QEMU was told to load a snapshot, or libvirt works at one and the vCPUs have not run yet: the disks are not those that
@@ -21,7 +23,7 @@ class LibvirtSays {
   [[nodiscard]] bool snapshot_loaded() const;
   /// At `stopped`: its vCPUs have run.
   [[nodiscard]] bool has_run() const;
-  /// At `stopped`: it ended because its memory was saved.
+  /// At `stopped`: it ended because its memory was saved. False, too, where that is not known.
   [[nodiscard]] bool memory_saved() const;
 
  private:

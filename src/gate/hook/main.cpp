@@ -44,12 +44,13 @@ int main(int argc, char** argv) {
   ::setenv("OPENSSL_CONF", "/dev/null", 1);
   // libvirt may have closed its end of stderr.
   std::signal(SIGPIPE, SIG_IGN);
-  const auto call = gate::parse_call(argc, argv);
+  auto call = gate::parse_call(argc, argv);
   if (!call) {
     static_cast<void>(write_all(STDERR_FILENO, call.error().message + "\n").has_value());
     return exit_code(call.error().code);
   }
   if (!silent) return call->code_for_unknown();
+  if (call->daemon.empty()) call->daemon = gate::calling_daemon();
   const gate::Reply reply = answer(*call);
   // Nobody else is told if this fails, and the start is denied all the same.
   if (!reply.line.empty()) static_cast<void>(write_all(STDERR_FILENO, reply.line).has_value());

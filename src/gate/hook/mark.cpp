@@ -21,19 +21,25 @@ bool is_ours_alone(const fs::path& folder) {
 }
 
 Json to_json(const Mark& mark, const std::string& boot_id) {
-  Json json{{"boot", boot_id}, {"opened", nanoseconds(mark.opened)}, {"started", mark.started}, {"memory", mark.memory}, {"managed", mark.managed}};
-  if (mark.end) json["end"] = {{"time", nanoseconds(mark.end->time)}, {"identities", mark.end->identities}, {"unread", mark.end->unread}};
+  Json json{{"boot", boot_id}, {"opened", nanoseconds(mark.opened)}, {"started", mark.started}, {"managed", mark.managed}, {"daemon", mark.daemon}};
+  if (mark.memory) json["saved"] = *mark.memory;
+  if (mark.end) {
+    json["end"] = {{"time", nanoseconds(mark.end->time)}, {"identities", mark.end->identities}, {"unread", mark.end->unread},
+                   {"unseen", mark.end->unseen}};
+  }
   return json;
 }
 
 /// Throws Json::exception where the file is not what put() writes.
 Mark from_json(const Json& json) {
-  Mark mark{.opened = time_of(json.at("opened")), .started = json.at("started").get<bool>(), .memory = json.at("memory").get<bool>(),
-            .managed = json.at("managed").get<bool>(), .end = {}};
+  Mark mark{.opened = time_of(json.at("opened")), .started = json.at("started").get<bool>(), .memory = {},
+            .managed = json.at("managed").get<bool>(), .daemon = json.at("daemon").get<std::string>(), .end = {}};
+  if (json.contains("saved")) mark.memory = json.at("saved").get<bool>();
   const auto end = json.find("end");
   // Written by another version of this program perhaps: an end that cannot be read is one that was not seen.
   if (end != json.end() && identities_from_json(end->at("identities"))) {
-    mark.end = End{time_of(end->at("time")), end->at("identities"), end->at("unread").get<std::vector<std::string>>()};
+    mark.end = End{time_of(end->at("time")), end->at("identities"), end->at("unread").get<std::vector<std::string>>(),
+                   end->at("unseen").get<bool>()};
   }
   return mark;
 }

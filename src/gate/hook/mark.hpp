@@ -18,13 +18,16 @@ struct End {
   Time time{};
   Json identities;
   std::vector<std::string> unread;  ///< targets of disks that it could not look at
+  bool unseen = false;              ///< no libvirt daemon was there when the machine ended: who wrote to the disks since is not known
 };
 
 struct Mark {
   Time opened{};         ///< of the custody that `prepare` opened; the epoch when it opened none
   bool started = false;  ///< `started` came
-  bool memory = false;   ///< `stopped` saw that memory had been saved,
+  /// What `stopped` saw: that memory had been saved, or that none had been. Nothing: it did not see.
+  std::optional<bool> memory = {};
   bool managed = false;  ///< into libvirt's managed-save file
+  std::string daemon;    ///< calling_daemon() of the newest call while the machine ran; empty: not known
   std::optional<End> end;
 };
 

@@ -25,6 +25,7 @@ ledger::Custody prepared_custody(const Scene& scene, const Input& input, const V
   if (!takes_over_restore(input)) return new_custody(scene, input, verdict);
   ledger::Custody custody = input.restore->custody;
   custody.opened = scene.now;
+  if (input.facts.attestation) custody.attested = input.facts.attestation->time;
   return custody;
 }
 

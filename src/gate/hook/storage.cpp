@@ -14,9 +14,11 @@ constexpr std::chrono::milliseconds patience{1500};  // below the limit of the c
 /// QEMU_SAVE_PATH of libvirt's QEMU driver; not configurable.
 constexpr const char* managed_saves = "/var/lib/libvirt/qemu/save";
 
+bool is_looked_at(const inventory::Disk& disk) { return has_identity(disk) || is_local_drive(disk); }
+
 void look(const inventory::Machine& machine, const Errand::Send& send) {
   for (const inventory::Disk& disk : machine.disks) {
-    if (!has_identity(disk)) continue;
+    if (!is_looked_at(disk)) continue;
     const auto identity = load_identity(machine, disk);
     send(dump_json(identity ? Json{{"identity", image::to_json(*identity)}} : Json{{"problem", identity.error().message}}));
   }
@@ -35,9 +37,10 @@ Result<image::DiskIdentity> read_answer(Errand& errand, const inventory::Disk& d
 }
 
 /// The disks after that one.
-void leave_out(std::vector<inventory::Disk>& disks, std::size_t after) {
+void leave_out(DiskFacts& facts, std::vector<inventory::Disk>& disks, std::size_t after) {
   for (std::size_t i = after + 1; i < disks.size(); ++i) {
-    if (disks[i].problem.empty()) disks[i].problem = "it was not looked at, because of disk " + escape_untrusted(disks[after].target);
+    if (!is_looked_at(disks[i])) continue;
+    add_disk(facts, disks[i], make_error(Errc::timeout, "it was not looked at, because of disk " + escape_untrusted(disks[after].target)));
   }
 }
 
@@ -47,22 +50,19 @@ DiskLook::DiskLook(const inventory::Machine& machine)
     : deadline_(std::chrono::steady_clock::now() + patience),
       errand_(Errand::start([&](const Errand::Send& send) { look(machine, send); })) {}
 
-Identities DiskLook::finish(inventory::Machine& machine) {
-  Identities identities;
+DiskFacts DiskLook::finish(inventory::Machine& machine) {
+  DiskFacts facts;
   std::vector<inventory::Disk>& disks = machine.disks;
   for (std::size_t i = 0; i < disks.size(); ++i) {
-    if (!has_identity(disks[i])) continue;
+    if (!is_looked_at(disks[i])) continue;
     auto identity = errand_ ? read_answer(*errand_, disks[i], deadline_) : Result<image::DiskIdentity>(errand_.error());
-    if (identity) {
-      identities[disks[i].target] = std::move(*identity);
-      continue;
-    }
-    if (disks[i].problem.empty()) disks[i].problem = identity.error().message;
-    if (identity.error().code != Errc::timeout) continue;
-    leave_out(disks, i);
+    const bool silent = !identity && identity.error().code == Errc::timeout;
+    add_disk(facts, disks[i], std::move(identity));
+    if (!silent) continue;
+    leave_out(facts, disks, i);
     break;
   }
-  return identities;
+  return facts;
 }
 
 bool has_managed_save(const std::string& name) {

@@ -8,14 +8,14 @@
 
 namespace vmpatch::gate {
 
-/// load_identities(), in a child process: storage that does not answer within 1.5 s (hard NFS, a dead device) holds up that child
+/// load_disk_facts(), in a child process: storage that does not answer within 1.5 s (hard NFS, a dead device) holds up that child
 /// alone. It looks while we open databases.
 class DiskLook {
  public:
   explicit DiskLook(const inventory::Machine& machine);
   /// For the same machine, once. The disk whose storage did not answer has no identity, and its `problem` says so; those after it
   /// were not looked at.
-  Identities finish(inventory::Machine& machine);
+  DiskFacts finish(inventory::Machine& machine);
 
  private:
   SteadyTime deadline_;

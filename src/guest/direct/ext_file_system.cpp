@@ -5,6 +5,7 @@
 
 #include "guest/direct/ext_channel.hpp"
 #include "guest/direct/ext_directory.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::direct {
 namespace {
@@ -211,11 +212,20 @@ Result<std::vector<ExtEntry>> ExtFileSystem::entries(InodeNumber directory) {
 
 Result<std::optional<InodeNumber>> ExtFileSystem::find(InodeNumber directory, std::string_view name) {
   std::optional<InodeNumber> found;
+  bool twice = false;
   VMPATCH_CHECK(state_->walk(directory, [&](const DirectoryEntry& entry) {
-    if (entry.name == name) found = entry.inode;
-    return !found;
+    if (entry.name != name) return true;
+    twice = found.has_value();
+    found = entry.inode;
+    return !twice;
   }));
+  if (twice) return name_twice(directory, name);
   return found;
+}
+
+Error ExtFileSystem::name_twice(InodeNumber directory, std::string_view name) {
+  return fail(Errc::failed, "the directory of inode {} is damaged: it holds the name {} twice, and the guest may open the other one; run e2fsck -f on it",
+              directory, escape_untrusted(name));
 }
 
 Result<std::string> ExtFileSystem::link_target(InodeNumber inode) {

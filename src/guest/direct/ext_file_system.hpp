@@ -39,8 +39,10 @@ class ExtFileSystem {
   Result<FileStat> stat(InodeNumber inode);
   /// Without "." and "..", in the order of the disk.
   Result<std::vector<ExtEntry>> entries(InodeNumber directory);
-  /// The inode of `name` in the directory, which is read no further than to it; nullopt where there is no such name.
+  /// The inode of `name` in the directory; nullopt where there is no such name. Failed where there are two: the kernel of the guest may
+  /// find the other one, by the hash of the name.
   Result<std::optional<InodeNumber>> find(InodeNumber directory, std::string_view name);
+  static Error name_twice(InodeNumber directory, std::string_view name);
   Result<std::string> link_target(InodeNumber inode);
   /// Gives the content piece by piece until its end or until `sink` returns false.
   Result<void> content(InodeNumber inode, const std::function<bool(std::string_view)>& sink);

@@ -80,23 +80,46 @@ std::optional<Error> obstacle(const PlannedMount& mount, const FoundVolume* volu
   return why;
 }
 
-Result<void> mount(Tree& tree, const PlannedMount& planned, FoundVolume* volume, std::string& summary, MountNotes& notes) {
+/// What a mount that did not come about answers below its place.
+Error why_not(const PlannedMount& planned, const FoundVolume* volume, Tree::Joined joined) {
   const std::string where = escape_untrusted(planned.where);
-  const auto why = obstacle(planned, volume);
-  if (why && is_vital(planned.where)) return *why;
-  VMPATCH_TRY(const Tree::Joined joined, why ? tree.block(planned.where, *why) : tree.mount(planned.where, *volume->fs));
-  if (why) {
-    // What an appliance can read is read by one when it is asked for.
-    if (why->code != Errc::unsupported) notes.add(planned.where, why->message);
-  } else if (joined == Tree::Joined::done) {
-    summary += fmt::format(", {} ({}) on {}", volume->about.device, volume->about.type, where);
-  } else if (is_vital(planned.where)) {
-    // Its directory may be in what only an appliance reads.
-    return fail(joined == Tree::Joined::hidden ? Errc::unsupported : Errc::failed,
-                "there is no directory {} to mount {} on; make it in the guest", where, volume->about.device);
-  } else {
-    notes.add(planned.where, joined == Tree::Joined::hidden ? "it lies below one that is not mounted" : "there is no such directory");
+  if (joined == Tree::Joined::entangled) {
+    return fail(Errc::refused, "fstab: what is seen at {} depends on the order of bind mounts and what lies below them; patch the machine while it runs", where);
   }
+  if (!planned.bound_from.empty()) {
+    return fail(Errc::refused, "fstab: {} cannot be bound to {}, because one of them is not there or not mounted; correct the line, or patch the machine while it runs",
+                escape_untrusted(planned.bound_from), where);
+  }
+  // Its directory may be in what only an appliance reads.
+  return fail(joined == Tree::Joined::hidden ? Errc::unsupported : Errc::failed, "there is no directory {} to mount {} on; make it in the guest", where,
+              volume->about.device);
+}
+
+Result<void> mount(Tree& tree, const PlannedMount& planned, FoundVolume* volume, std::string& summary, MountNotes& notes) {
+  const bool bound = !planned.bound_from.empty();
+  auto why = bound ? std::nullopt : obstacle(planned, volume);
+  if (why && is_vital(planned.where)) return *why;
+  VMPATCH_TRY(const Tree::Joined joined, why     ? tree.block(planned.where, *why)
+                                         : bound ? tree.bind(planned.bound_from, planned.where)
+                                                 : tree.mount(planned.where, *volume->fs));
+  if (why) {
+    // What an appliance can read is read by one when it is asked for. Memory is no loss.
+    if (why->code != Errc::unsupported && !(planned.left_out && why->code == Errc::not_found)) notes.add(planned.where, why->message);
+    return {};
+  }
+  if (joined == Tree::Joined::done) {
+    const std::string what = bound ? escape_untrusted(planned.bound_from) : fmt::format("{} ({})", volume->about.device, volume->about.type);
+    summary += fmt::format(", {} on {}", what, escape_untrusted(planned.where));
+    return {};
+  }
+  why = why_not(planned, volume, joined);
+  if (is_vital(planned.where)) return *why;
+  if (bound || joined == Tree::Joined::entangled) {
+    notes.add(planned.where, why->message);
+    VMPATCH_TRY([[maybe_unused]] const auto blocked, tree.block(planned.where, *why));
+    return {};
+  }
+  notes.add(planned.where, joined == Tree::Joined::hidden ? "it lies below one that is not mounted" : "there is no such directory");
   return {};
 }
 

@@ -7,7 +7,7 @@ NameCache::Folder& NameCache::folder_at(const Place& place) {
   if (known != folders_.end()) {
     recent_.splice(recent_.begin(), recent_, known->second);
   } else {
-    recent_.push_front({place, false, {}});
+    recent_.push_front({place, false, {}, {}});
     folders_.emplace(place, recent_.begin());
   }
   return recent_.front();
@@ -16,7 +16,9 @@ NameCache::Folder& NameCache::folder_at(const Place& place) {
 Result<void> NameCache::read_whole(Folder& folder) {
   VMPATCH_TRY(const auto entries, folder.place.first->entries(folder.place.second));
   folder.names.reserve(entries.size());
-  for (const ExtEntry& entry : entries) folder.names.emplace(entry.name, entry.inode);
+  for (const ExtEntry& entry : entries) {
+    if (!folder.names.emplace(entry.name, entry.inode).second) folder.twice.insert(entry.name);
+  }
   names_ += folder.names.size();
   folder.whole = true;
   return {};
@@ -41,6 +43,7 @@ Result<std::optional<InodeNumber>> NameCache::find(const Place& place, std::uint
   if (!folder.whole && folder.names.empty() && size <= small_folder) VMPATCH_CHECK(read_whole(folder));
   std::optional<InodeNumber> inode;
   if (const auto known = folder.names.find(name); known != folder.names.end()) {
+    if (folder.twice.contains(name)) return ExtFileSystem::name_twice(place.second, name);
     inode = known->second;
   } else if (!folder.whole) {
     VMPATCH_TRY(inode, place.first->find(place.second, name));

@@ -1,10 +1,11 @@
 #pragma once
 // Names that paths led through. A small folder is remembered as a whole; of a large one only the names that were asked
-// for, so that a folder of a million names is neither held in memory nor read to its end for each of its first names.
+// for, so that a folder of a million names is not held in memory. Every name is looked for to the end of its folder: it must be there once.
 
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -28,6 +29,7 @@ class NameCache {
     Place place;
     bool whole = false;
     std::unordered_map<std::string, std::optional<InodeNumber>> names;  ///< nullopt: known to be missing
+    std::set<std::string> twice;  ///< of a whole folder: what asking for is an error
   };
 
   Folder& folder_at(const Place& place);

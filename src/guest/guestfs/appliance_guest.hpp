@@ -1,5 +1,6 @@
 #pragma once
 
+#include "guest/bound_places.hpp"
 #include "guest/guestfs/appliance.hpp"
 #include "guest/guestfs/handle.hpp"
 #include "guest/mount_notes.hpp"
@@ -16,6 +17,10 @@ struct Mount {
 
 /// Names and values of a file's extended attributes.
 using ExtendedAttributes = std::map<std::string, std::string>;
+struct Owned {
+  std::uint32_t uid = 0;
+  ExtendedAttributes attributes;
+};
 
 class ApplianceGuest final : public WritableGuest {
  public:
@@ -60,8 +65,12 @@ class ApplianceGuest final : public WritableGuest {
   [[nodiscard]] guestfs_h* g() const { return handle_.get(); }
   Result<void> mount_one(const Mount& mount);
   Result<void> mount_memory(const std::string& where, const char* options);
-  /// Nothing is mounted at `where`: the error that reads below it get.
-  Result<void> shut(const std::string& where, const std::string& real, Error why);
+  Result<void> mount_device(const Mount& mount, const std::string& real);
+  Result<void> bind(const std::string& from, const std::string& where, const std::string& real);
+  /// `from` is a path of the appliance, `real` one of the guest without links.
+  Result<void> bind_path(const std::string& from, const std::string& real);
+  /// Nothing is mounted at the place: the error that reads below it get.
+  Result<void> shut(const PlannedMount& planned, const std::string& real, Error why);
   [[nodiscard]] Result<void> check_open(const std::string& path) const;
   [[nodiscard]] bool writable() const { return mounts_.front().writable; }
   Result<void> mount_run();
@@ -74,8 +83,10 @@ class ApplianceGuest final : public WritableGuest {
   /// `path` has no links in it. Those of the path itself, without the ones that sign content; none where the file system has none.
   Result<ExtendedAttributes> extended_attributes(const std::string& path);
   Result<void> set_extended_attributes(const std::string& path, const ExtendedAttributes& attributes);
+  /// What a file had, for the one at `path` that took its place and has its owner. The mode comes last: an ACL brings bits of its own.
+  Result<void> pass_on(const Owned& old, const std::string& path, std::uint32_t uid, unsigned mode);
   /// Of the members that are there as regular files, by path.
-  Result<std::map<std::string, ExtendedAttributes>> attributes_of(const std::string& dir, const std::vector<std::string>& members);
+  Result<std::map<std::string, Owned>> attributes_of(const std::string& dir, const std::vector<std::string>& members);
   Result<void> run_tar(const std::string& payload_name, const std::string& dir);
   Result<void> fill(const std::string& fresh, const FileContent& content);
   Result<void> fill_with_bytes(const std::string& fresh, const std::string& bytes);
@@ -88,6 +99,7 @@ class ApplianceGuest final : public WritableGuest {
   std::vector<Mount> mounts_;
   std::string payload_device_;  ///< "" = none
   std::map<std::string, Error> shut_;  ///< by mount point
+  BoundPlaces places_;
   MountNotes notes_;
   bool hibernated_ = false;
   bool mounted_ = false;

@@ -1,12 +1,14 @@
 // Programs of the guest. libguestfs' own call gives no output of a program that fails, takes no time limit, and waits for
 // every process that inherited its pipe, so the program runs below a small script: output goes to a file in memory, the exit
-// code comes back as text, and what was left running is ended so that the file systems can be unmounted.
+// code comes back as text, and what was left running is ended so that the file systems can be unmounted. The script is a file:
+// one argument of a program holds at most 128 KiB (execve(2)), and a script may have the names of thousands of packages.
 #include <algorithm>
 #include <chrono>
 
 #include "guest/guestfs/appliance_guest.hpp"
 #include "guest/guestfs/scratch.hpp"
 #include "guest/guestfs/script.hpp"
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::guestfs {
@@ -39,7 +41,8 @@ Result<CommandResult> ApplianceGuest::command(const std::vector<std::string>& ar
   VMPATCH_TRY(const std::string script, make_script(argv, env, timeout, output_file));
   const std::string name = escape_untrusted(argv[0]);
   const auto start = std::chrono::steady_clock::now();
-  const CString answer(guestfs_sh(g(), script.c_str()));
+  VMPATCH_CHECK(write(script_file, script));
+  const CString answer(guestfs_sh(g(), fmt::format("exec /bin/sh {}", script_file).c_str()));
   const bool late = std::chrono::steady_clock::now() - start >= timeout;
   if (!answer) return last_error(g(), "run in the guest", argv[0]);
   const auto code = parse_exit_code(answer.get());
@@ -47,7 +50,7 @@ Result<CommandResult> ApplianceGuest::command(const std::vector<std::string>& ar
   CommandResult result;
   result.exit_code = *code;
   VMPATCH_TRY(result.output, read_output(result.truncated));
-  VMPATCH_CHECK(check(g(), guestfs_rm_f(g(), output_file), "remove", output_file));
+  for (const char* file : {script_file, output_file}) VMPATCH_CHECK(check(g(), guestfs_rm_f(g(), file), "remove", file));
   // 124: timeout(1) ended it; 137: it had to kill.
   if (late && (*code == 124 || *code == 137)) {
     return fail(Errc::timeout, "{} did not end within {} s in the guest and was killed", name, timeout.count());

@@ -36,15 +36,22 @@ Result<void> ApplianceGuest::set_extended_attributes(const std::string& path, co
   return {};
 }
 
-Result<std::map<std::string, ExtendedAttributes>> ApplianceGuest::attributes_of(const std::string& dir,
-                                                                                const std::vector<std::string>& members) {
-  std::map<std::string, ExtendedAttributes> all;
+Result<void> ApplianceGuest::pass_on(const Owned& old, const std::string& path, std::uint32_t uid, unsigned mode) {
+  auto attributes = old.attributes;
+  // Its old owner could give itself a way in by an ACL.
+  if (old.uid != uid) std::erase_if(attributes, [](const auto& attribute) { return attribute.first != "security.selinux"; });
+  VMPATCH_CHECK(set_extended_attributes(path, attributes));
+  return check(g(), guestfs_chmod(g(), static_cast<int>(mode), path.c_str()), "change the mode of", path);
+}
+
+Result<std::map<std::string, Owned>> ApplianceGuest::attributes_of(const std::string& dir, const std::vector<std::string>& members) {
+  std::map<std::string, Owned> all;
   Places places(*this);
   for (const std::string& member : members) {
     VMPATCH_TRY(const Place place, places.find(dir + "/" + member));
     if (!place.stat || place.stat->kind != FileKind::regular) continue;
     VMPATCH_TRY(auto attributes, extended_attributes(place.path));
-    if (!attributes.empty()) all[place.path] = std::move(attributes);
+    if (!attributes.empty()) all[place.path] = {place.stat->uid, std::move(attributes)};
   }
   return all;
 }

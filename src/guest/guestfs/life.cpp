@@ -1,9 +1,15 @@
 // Mounting, unmounting, and the end.
 #include "guest/guestfs/appliance_guest.hpp"
 #include "guest/guestfs/scratch.hpp"
+#include "guest/guestfs/script.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::guestfs {
+namespace {
+
+constexpr const char* sysroot = "/sysroot";  ///< where libguestfs' daemon has the guest
+
+}  // namespace
 
 ApplianceGuest::ApplianceGuest(Handle handle, std::vector<Mount> mounts, std::string payload_device, bool hibernated)
     : handle_(std::move(handle)), mounts_(std::move(mounts)), payload_device_(std::move(payload_device)), hibernated_(hibernated) {}
@@ -15,34 +21,79 @@ std::string ApplianceGuest::access() const {
 Result<void> ApplianceGuest::mount_all() {
   notes_ = {};
   shut_.clear();
+  places_ = {};
   for (const Mount& mount : mounts_) VMPATCH_CHECK(mount_one(mount));
   mounted_ = true;
   return writable() ? mount_run() : Result<void>();
 }
 
 Result<void> ApplianceGuest::mount_one(const Mount& mount) {
-  const auto& [where, file_system, blocked] = mount.planned;
+  const auto& [where, file_system, blocked, bound_from, left_out] = mount.planned;
+  if (left_out && writable()) return {};  // programs of the guest need the folder
   const bool vital = is_vital(where);
   std::string real = where;
   if (where != "/") {
     // The daemon would follow the guest's links into the appliance.
     const CString path(guestfs_realpath(g(), where.c_str()));
-    if (!path || guestfs_is_dir(g(), path.get()) != 1) {
+    if (!path || (bound_from.empty() && !blocked && guestfs_is_dir(g(), path.get()) != 1)) {
       if (vital) {
         return fail(Errc::failed, "there is no directory {} to mount {} on; make it in the guest", escape_untrusted(where),
                     escape_untrusted(file_system.device));
       }
       notes_.add(where, blocked ? blocked->message : "there is no such directory");
+      if (blocked) shut_.insert_or_assign(where, *blocked);  // systemd makes missing mount points
       return {};
     }
     real = path.get();
   }
-  if (blocked) return shut(where, real, *blocked);
+  if (blocked) return shut(mount.planned, real, *blocked);
+  auto done = bound_from.empty() ? mount_device(mount, real) : bind(bound_from, where, real);
+  if (done) return {};
+  return vital ? done : shut(mount.planned, real, std::move(done).error());
+}
+
+Result<void> ApplianceGuest::mount_device(const Mount& mount, const std::string& real) {
+  const auto& [where, file_system, blocked, bound_from, left_out] = mount.planned;
+  if (!places_.allows(real)) {
+    return fail(Errc::refused, "fstab: what is seen at {} depends on the order of bind mounts and what lies below them; patch the machine while it runs",
+                escape_untrusted(where));
+  }
   const char* options = mount.writable ? "" : "ro";
-  if (guestfs_mount_options(g(), options, file_system.device.c_str(), real.c_str()) == 0) return {};
+  if (guestfs_mount_options(g(), options, file_system.device.c_str(), real.c_str()) == 0) {
+    if (where != "/") places_.add(real);
+    return {};
+  }
   Error why = last_error(g(), fmt::format("mount {} at", escape_untrusted(file_system.device)), where);
   why.code = Errc::failed;
-  return vital ? Result<void>(std::move(why)) : shut(where, real, std::move(why));
+  return why;
+}
+
+/// libguestfs mounts devices only; mount(8) in the appliance is given real paths, below the folder where its daemon has the guest.
+Result<void> ApplianceGuest::bind(const std::string& from, const std::string& where, const std::string& real) {
+  const CString source(guestfs_realpath(g(), from.c_str()));
+  const bool fits = source && (guestfs_is_dir(g(), source.get()) == 1) == (guestfs_is_dir(g(), real.c_str()) == 1) && check_open(source.get());
+  if (!fits) {
+    return fail(Errc::refused, "fstab: {} cannot be bound to {}, because one of them is not there or not mounted; correct the line, or patch the machine while it runs",
+                escape_untrusted(from), escape_untrusted(where));
+  }
+  if (real == source.get()) return {};
+  if (!places_.allows_bind(source.get(), real)) {
+    return fail(Errc::refused, "fstab: what is seen at {} depends on the order of bind mounts and what lies below them; patch the machine while it runs",
+                escape_untrusted(where));
+  }
+  VMPATCH_CHECK(bind_path(std::string(sysroot) + source.get(), real));
+  places_.add_bind(source.get(), real);
+  return {};
+}
+
+Result<void> ApplianceGuest::bind_path(const std::string& from, const std::string& real) {
+  std::string script = fmt::format("mount --bind {} {} 2>&1 && echo bound", quote(from), quote(std::string(sysroot) + real));
+  char* argv[] = {script.data(), nullptr};
+  const CString output(guestfs_debug(g(), "sh", argv));
+  if (!output) return last_error(g(), fmt::format("bind {} to", escape_untrusted(from)), real);
+  const std::string_view text = trim(output.get());
+  if (text == "bound") return {};
+  return fail(Errc::failed, "cannot bind {} to {}: {}", escape_untrusted(from), escape_untrusted(real), escape_untrusted(text.substr(0, 200)));
 }
 
 Result<void> ApplianceGuest::mount_memory(const std::string& where, const char* options) {
@@ -51,10 +102,24 @@ Result<void> ApplianceGuest::mount_memory(const std::string& where, const char* 
   return check(g(), guestfs_mount_vfs(g(), options, "tmpfs", device.c_str(), where.c_str()), "mount memory at", where);
 }
 
-Result<void> ApplianceGuest::shut(const std::string& where, const std::string& real, Error why) {
-  VMPATCH_CHECK(mount_memory(real, "ro,mode=0755"));
-  notes_.add(where, why.message);
-  shut_.insert_or_assign(where, std::move(why));
+Result<void> ApplianceGuest::shut(const PlannedMount& planned, const std::string& real, Error why) {
+  const bool bind = !planned.bound_from.empty();
+  if (bind && writable()) {
+    notes_.add(planned.where, why.message);
+    return {};
+  }
+  std::vector<std::string> places = places_.elsewhere(real);
+  places.push_back(real);
+  for (const std::string& place : places) {
+    if (guestfs_is_dir(g(), place.c_str()) == 1) {
+      VMPATCH_CHECK(mount_memory(place, "ro,mode=0755"));
+    } else if (guestfs_exists(g(), place.c_str()) == 1) {
+      VMPATCH_CHECK(bind_path("/dev/null", place));
+    }
+    shut_.insert_or_assign(place, why);
+  }
+  if (!(planned.left_out && why.code == Errc::not_found)) notes_.add(planned.where, why.message);
+  shut_.insert_or_assign(planned.where, std::move(why));
   return {};
 }
 

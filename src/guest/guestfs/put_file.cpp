@@ -13,6 +13,7 @@ namespace vmpatch::guest::guestfs {
 namespace {
 
 constexpr std::size_t max_in_one_message = 2U << 20U;  ///< see read.cpp
+constexpr unsigned harmless = 0755;  ///< of a mode, where the file gets another owner
 
 /// Takes a file away again unless it reached its place.
 class Fresh {
@@ -59,14 +60,15 @@ Result<void> ApplianceGuest::dress(const std::string& fresh, const Place& old, c
   wanted.mode = 0644;
   const bool replaces = old.stat && old.stat->kind == FileKind::regular;
   if (replaces) wanted = *old.stat;
-  const auto uid = static_cast<int>(attributes.uid.value_or(wanted.uid));
-  const auto gid = static_cast<int>(attributes.gid.value_or(wanted.gid));
-  VMPATCH_CHECK(check(g(), guestfs_lchown(g(), uid, gid, fresh.c_str()), "change the owner of", fresh));
+  const auto uid = attributes.uid.value_or(wanted.uid);
+  const auto gid = attributes.gid.value_or(wanted.gid);
+  if (replaces && uid != wanted.uid) wanted.mode &= harmless;
+  VMPATCH_CHECK(check(g(), guestfs_lchown(g(), static_cast<int>(uid), static_cast<int>(gid), fresh.c_str()), "change the owner of", fresh));
+  Owned had{wanted.uid, {}};
   if (replaces) {
-    VMPATCH_TRY(const auto kept, extended_attributes(old.path));
-    VMPATCH_CHECK(set_extended_attributes(fresh, kept));
+    VMPATCH_TRY(had.attributes, extended_attributes(old.path));
   }
-  return check(g(), guestfs_chmod(g(), static_cast<int>(attributes.mode.value_or(wanted.mode)), fresh.c_str()), "change the mode of", fresh);
+  return pass_on(had, fresh, uid, attributes.mode.value_or(wanted.mode));
 }
 
 Result<void> ApplianceGuest::put_file(const std::string& path, const FileContent& content, const FileAttributes& attributes) {

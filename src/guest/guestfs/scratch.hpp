@@ -5,6 +5,7 @@ namespace vmpatch::guest::guestfs {
 
 inline constexpr const char* run_folder = "/run";
 inline constexpr const char* scratch_folder = "/run/vm-patch";
+inline constexpr const char* script_file = "/run/vm-patch/script";
 inline constexpr const char* output_file = "/run/vm-patch/output";
 inline constexpr const char* payload_folder = "/run/vm-patch-payloads";
 

@@ -64,7 +64,7 @@ Result<void> ApplianceGuest::unpack_tar(const std::string& payload_name, const s
   if (!before) VMPATCH_CHECK(unmount_payloads());
   for (const auto& [path, kept] : attributes) {
     const auto now = lstat(path);
-    if (now && now->kind == FileKind::regular) VMPATCH_CHECK(set_extended_attributes(path, kept));
+    if (now && now->kind == FileKind::regular) VMPATCH_CHECK(pass_on(kept, path, now->uid, now->mode));
   }
   return {};
 }

@@ -124,6 +124,7 @@ class BothOpener final : public GuestOpener {
   Result<std::unique_ptr<Guest>> open_read(const OpenRequest& request) override {
     const OpenRequest reading = read_only(request);
     auto direct = open_worker<Guest>(Kind::direct, reading, false);
+    if (request.direct_only) return direct;
     if (direct) return std::unique_ptr<Guest>(std::make_unique<FallbackGuest>(std::move(*direct), reading, log_));
     if (direct.error().code != Errc::unsupported) return direct.error();
     log_.info("starting an appliance: {}", direct.error().message);

@@ -70,6 +70,7 @@ Result<Machine> make_bare_machine(const BareImage& image) {
   disk.source = path;
   disk.source_kind = "file";
   disk.format = std::string(image::to_string(image.format));
+  disk.format_by_name = image.by_name;
   machine.disks.push_back(std::move(disk));
   return machine;
 }

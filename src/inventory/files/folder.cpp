@@ -66,7 +66,7 @@ Result<std::vector<BareImage>> load_images(const fs::path& folder, PassedOver& p
     const auto format = format_of_name(entry->path());
     std::error_code ignored;
     const auto type = entry->symlink_status(ignored).type();
-    if (format && type == fs::file_type::regular) images.push_back({entry->path(), *format});
+    if (format && type == fs::file_type::regular) images.push_back({entry->path(), *format, true});
     if (format && type == fs::file_type::symlink) passed_over.notes.add(entry->path(), "a symbolic link, which is not followed; name the image itself");
   }
   if (error) return errno_error(error.value(), what);

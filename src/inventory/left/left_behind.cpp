@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "inventory/left/pools.hpp"
 #include "inventory/left/regular_file.hpp"
 #include "inventory/left/save_file.hpp"
-#include "inventory/xml/pool.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/inventory/libvirt_folders.hpp"
@@ -15,42 +15,6 @@ namespace {
 
 constexpr std::size_t max_files = 20'000;
 constexpr std::uint64_t max_xml = 4U << 20U;
-
-/// A disk that is given by pool and volume has no path in its XML.
-class Pools {
- public:
-  explicit Pools(const LibvirtFolders& folders) : folders_(folders) {}
-
-  /// In pools of folders a volume is the entry of its name.
-  std::optional<fs::path> path_of(const Disk& disk) {
-    if (disk.pool.empty() || disk.volume.empty() || (disk.pool + disk.volume).find('/') != std::string::npos) return std::nullopt;
-    auto known = known_.find(disk.pool);
-    if (known == known_.end()) known = known_.emplace(disk.pool, load(disk.pool)).first;
-    if (!known->second) return std::nullopt;
-    return *known->second / disk.volume;
-  }
-
- private:
-  std::optional<fs::path> load(const std::string& pool) const {
-    if (const auto text = read(folders_.pool_status / (pool + ".xml"))) {
-      if (auto folder = xml::parse_pool_status_folder(*text, pool)) return std::move(*folder);
-    }
-    if (const auto text = read(folders_.pools / (pool + ".xml"))) {
-      if (auto folder = xml::parse_pool_folder(*text, pool)) return std::move(*folder);
-    }
-    return std::nullopt;
-  }
-
-  static std::optional<std::string> read(const fs::path& path) {
-    const auto file = open_regular(path, Links::followed);
-    if (!file) return std::nullopt;
-    auto text = read_range(*file, 0, max_xml + 1);
-    return text ? std::optional(std::move(*text)) : std::nullopt;
-  }
-
-  const LibvirtFolders& folders_;
-  std::map<std::string, std::optional<fs::path>> known_;
-};
 
 bool is_alive(int pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
 

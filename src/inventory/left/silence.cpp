@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "inventory/names.hpp"
-#include "inventory/references.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -19,16 +18,25 @@ struct Use {
 };
 using Uses = std::multimap<FileKey, Use>;
 
-Uses find_uses(const LeftBehind& left, FileKeys& keys) {
+struct Left {
   Uses uses;
+  std::vector<std::string> unopened;  ///< chains that go on out of reach
+};
+
+Left find_uses(const LeftBehind& left, const std::set<FileKey>& not_clones, const Reach& reach, FileKeys& keys) {
+  Left found;
   for (const LeftMachine& one : left.machines) {
     for (const Disk& disk : one.machine.disks) {
-      const DiskFiles files = find_disk_files(disk, keys);
-      if (files.top) uses.emplace(*files.top, Use{&one, &disk, false});
-      for (const FileKey& below : files.below) uses.emplace(below, Use{&one, &disk, true});
+      const DiskFiles files = find_disk_files(disk, reach, keys);
+      if (files.top) found.uses.emplace(*files.top, Use{&one, &disk, false});
+      for (const auto* below : {&files.below.said, &files.below.maybe}) {
+        for (const FileKey& key : *below) found.uses.emplace(key, Use{&one, &disk, true});
+      }
+      if (files.top && not_clones.contains(*files.top)) continue;
+      for (const fs::path& file : files.below.unopened) found.unopened.push_back(name_unopened(one.machine, disk, file));
     }
   }
-  return uses;
+  return found;
 }
 
 std::string_view condition(LeftMachine::Kind kind) {
@@ -73,18 +81,20 @@ std::string name_gap(const Machine& image, const HostInventory& host) {
   return text + "; start that libvirt, or say --without-libvirt if you know that no machine needs the image as it is";
 }
 
-void note_silence_of(const HostInventory& host, const Uses& uses, bool without_libvirt, FileKeys& keys, Machine& image) {
+void note_silence_of(const HostInventory& host, const Left& left, bool without_libvirt, FileKeys& keys, Machine& image) {
   bool is_named = false;
   for (const Disk& disk : image.disks) {
     const auto key = disk.source ? keys.of(*disk.source) : std::nullopt;
     if (!key) continue;
-    const auto [begin, end] = uses.equal_range(*key);
+    const auto [begin, end] = left.uses.equal_range(*key);
     for (const Use& use : gravest_of_each(begin, end)) {
       if (image.unanswered.size() < max_users) image.unanswered.push_back(name_user(image, host, use));
       is_named = true;
     }
   }
-  if (!is_named && !without_libvirt) image.unanswered.push_back(name_gap(image, host));
+  if (is_named) return;
+  if (!left.unopened.empty()) image.unanswered.push_back(left.unopened.front());
+  if (!without_libvirt) image.unanswered.push_back(name_gap(image, host));
 }
 
 Machine as_machine(const HostInventory& host, const LeftMachine& left) {
@@ -104,14 +114,15 @@ void join_left(Inventory& inventory) {
   }
 }
 
-void note_silence(Inventory& inventory, bool without_libvirt) {
+void note_silence(Inventory& inventory, const ChainOptions& options, const Reach& reach) {
   FileKeys keys;
+  const auto not_clones = keys.of_all(options.not_clones);
   for (const HostInventory& host : inventory.hosts) {
     if (!host.left || host.left->nothing()) continue;
-    const Uses uses = find_uses(*host.left, keys);
+    const Left left = find_uses(*host.left, not_clones, reach, keys);
     for (HostInventory& other : inventory.hosts) {
       for (Machine& machine : other.machines) {
-        if (machine.bare) note_silence_of(host, uses, without_libvirt, keys, machine);
+        if (machine.bare) note_silence_of(host, left, options.without_libvirt, keys, machine);
       }
     }
   }

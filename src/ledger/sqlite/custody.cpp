@@ -10,31 +10,29 @@ namespace {
 /// Text of a column that is '' for null.
 std::string optional_text(const Json& json) { return json.is_null() ? std::string() : dump_json(json); }
 
-Result<Json> optional_json(const Statement& s, int column) {
-  if (s.text(column).empty()) return Json();
-  return s.json(column);
+Result<Json> optional_json(const Row& row, std::size_t column) {
+  if (row.text(column).empty()) return Json();
+  return row.json(column);
 }
 
 }  // namespace
 
 Result<std::optional<Custody>> SqliteCustody::last(const std::string& machine_uuid) {
   return ask([&]() -> Result<std::optional<Custody>> {
-    VMPATCH_CHECK(check(kinds::custody, machine_uuid));
-    VMPATCH_TRY(Statement s, database().prepare("SELECT boot_id, opened, started, closed, identities, operation, unbroken, lost, "
-                                                "live FROM custody WHERE machine_uuid = ?"));
-    VMPATCH_TRY(const bool found, s.bind(machine_uuid).step());
-    if (!found) return std::optional<Custody>();
+    VMPATCH_TRY(const auto row, load(kinds::custody, machine_uuid));
+    if (!row) return std::optional<Custody>();
     Custody custody;
     custody.machine_uuid = machine_uuid;
-    custody.boot_id = s.text(0);
-    custody.opened = s.time(1);
-    custody.started = s.integer(2) != 0;
-    if (!s.is_null(3)) custody.closed = s.time(3);
-    VMPATCH_TRY(custody.identities, s.json(4));
-    custody.operation = s.text(5);
-    custody.unbroken = s.integer(6) != 0;
-    custody.lost = s.integer(7) != 0;
-    VMPATCH_TRY(custody.live, optional_json(s, 8));
+    custody.boot_id = row->text(1);
+    custody.opened = row->time(2);
+    custody.started = row->integer(3) != 0;
+    if (!row->is_null(4)) custody.closed = row->time(4);
+    VMPATCH_TRY(custody.identities, row->json(5));
+    custody.operation = row->text(6);
+    custody.unbroken = row->integer(7) != 0;
+    custody.lost = row->integer(8) != 0;
+    VMPATCH_TRY(custody.live, optional_json(*row, 9));
+    if (!row->is_null(10)) custody.attested = row->time(10);
     return std::optional(std::move(custody));
   });
 }
@@ -42,12 +40,13 @@ Result<std::optional<Custody>> SqliteCustody::last(const std::string& machine_uu
 Result<void> SqliteCustody::put(const Custody& c) {
   return replace(kinds::custody, c.machine_uuid, [&]() -> Result<void> {
     VMPATCH_TRY(Statement s, database().prepare("INSERT OR REPLACE INTO custody (machine_uuid, boot_id, opened, started, closed, "
-                                                "identities, operation, unbroken, lost, live) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                                                "identities, operation, unbroken, lost, live, attested) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                                                "?)"));
     const std::string identities = dump_json(c.identities);
     const std::string live = optional_text(c.live);
     return s
         .bind(c.machine_uuid, c.boot_id, c.opened, std::int64_t{c.started}, c.closed, identities, c.operation,
-              std::int64_t{c.unbroken}, std::int64_t{c.lost}, live)
+              std::int64_t{c.unbroken}, std::int64_t{c.lost}, live, c.attested)
         .run();
   });
 }
@@ -65,20 +64,17 @@ Result<void> SqliteCustody::put_restore(const PendingRestore& restore) {
 
 Result<std::optional<PendingRestore>> SqliteCustody::restore(const std::string& machine_uuid) {
   return ask([&]() -> Result<std::optional<PendingRestore>> {
-    VMPATCH_CHECK(check(kinds::restore, machine_uuid));
-    VMPATCH_TRY(Statement s, database().prepare("SELECT boot_id, opened, identities, live, unbroken, override_id FROM restores "
-                                                "WHERE machine_uuid = ?"));
-    VMPATCH_TRY(const bool found, s.bind(machine_uuid).step());
-    if (!found) return std::optional<PendingRestore>();
+    VMPATCH_TRY(const auto row, load(kinds::restore, machine_uuid));
+    if (!row) return std::optional<PendingRestore>();
     PendingRestore restore;
     restore.custody.machine_uuid = machine_uuid;
     restore.custody.operation = "restore";
-    restore.custody.boot_id = s.text(0);
-    restore.custody.opened = s.time(1);
-    VMPATCH_TRY(restore.custody.identities, s.json(2));
-    VMPATCH_TRY(restore.custody.live, optional_json(s, 3));
-    restore.custody.unbroken = s.integer(4) != 0;
-    if (auto id = s.text(5); !id.empty()) restore.override_id = std::move(id);
+    restore.custody.boot_id = row->text(1);
+    restore.custody.opened = row->time(2);
+    VMPATCH_TRY(restore.custody.identities, row->json(3));
+    VMPATCH_TRY(restore.custody.live, optional_json(*row, 4));
+    restore.custody.unbroken = row->integer(5) != 0;
+    if (const std::string& id = row->text(6); !id.empty()) restore.override_id = id;
     return std::optional(std::move(restore));
   });
 }

@@ -49,8 +49,8 @@ class SqliteCustody final : public CustodyStore {
     return write([&] { return sealed_.change(kind, {"machine_uuid = ?", {machine_uuid}}, work); });
   }
   /// Inside ask().
-  Result<void> check(const RecordKind& kind, const std::string& machine_uuid) {
-    return sealed_.check_key(kind, machine_uuid, fmt::format("{}/{}", kind.name, machine_uuid), {"machine_uuid = ?", {machine_uuid}});
+  Result<std::optional<Row>> load(const RecordKind& kind, const std::string& machine_uuid) {
+    return sealed_.load_key(kind, machine_uuid, fmt::format("{}/{}", kind.name, machine_uuid), {"machine_uuid = ?", {machine_uuid}});
   }
   Database& database() { return sealed_.database(); }
 

@@ -5,14 +5,14 @@
 namespace vmpatch::ledger {
 namespace {
 
-/// Columns: identities, time, memory, managed, forgotten, from `first`.
-Result<SavedMemory> read_saved(const Statement& s, int first) {
+Result<SavedMemory> read_saved(const Row& row) {
   SavedMemory saved;
-  VMPATCH_TRY(saved.identities, s.json(first));
-  saved.time = s.time(first + 1);
-  saved.memory = s.integer(first + 2) != 0;
-  saved.managed = s.integer(first + 3) != 0;
-  if (!s.is_null(first + 4)) saved.forgotten = s.time(first + 4);
+  VMPATCH_TRY(saved.identities, row.json(1));
+  saved.time = row.time(2);
+  saved.memory = row.integer(3) == 1;
+  saved.without_memory = row.integer(3) == 2;
+  saved.managed = row.integer(4) != 0;
+  if (!row.is_null(5)) saved.forgotten = row.time(5);
   return saved;
 }
 
@@ -23,33 +23,30 @@ Result<void> SqliteCustody::put_saved(const std::string& machine_uuid, const Sav
     VMPATCH_TRY(Statement s, database().prepare("INSERT OR REPLACE INTO saved (machine_uuid, identities, time, memory, managed, forgotten) "
                                                 "VALUES (?, ?, ?, ?, ?, ?)"));
     const std::string text = dump_json(saved.identities);
+    const std::int64_t memory = saved.memory ? 1 : saved.without_memory ? 2 : 0;
     return s
-        .bind(machine_uuid, text, saved.time, std::int64_t{saved.memory}, std::int64_t{saved.memory && saved.managed}, saved.forgotten)
+        .bind(machine_uuid, text, saved.time, memory, std::int64_t{saved.memory && saved.managed}, saved.forgotten)
         .run();
   });
 }
 
 Result<std::optional<SavedMemory>> SqliteCustody::saved(const std::string& machine_uuid) {
   return ask([&]() -> Result<std::optional<SavedMemory>> {
-    VMPATCH_CHECK(check(kinds::saved, machine_uuid));
-    VMPATCH_TRY(Statement s, database().prepare("SELECT identities, time, memory, managed, forgotten FROM saved WHERE machine_uuid = ?"));
-    VMPATCH_TRY(const bool found, s.bind(machine_uuid).step());
-    if (!found) return std::optional<SavedMemory>();
-    VMPATCH_TRY(auto saved, read_saved(s, 0));
+    VMPATCH_TRY(const auto row, load(kinds::saved, machine_uuid));
+    if (!row) return std::optional<SavedMemory>();
+    VMPATCH_TRY(auto saved, read_saved(*row));
     return std::optional(std::move(saved));
   });
 }
 
 Result<std::map<std::string, SavedMemory>> SqliteCustody::all_saved() {
   return ask([&]() -> Result<std::map<std::string, SavedMemory>> {
-    VMPATCH_CHECK(sealed_.check_all(kinds::saved));
-    VMPATCH_TRY(Statement s, database().prepare("SELECT machine_uuid, identities, time, memory, managed, forgotten FROM saved"));
+    VMPATCH_TRY(const Rows rows, sealed_.load_all(kinds::saved, "machine_uuid"));
     std::map<std::string, SavedMemory> all;
-    for (;;) {
-      VMPATCH_TRY(const bool found, s.step());
-      if (!found) return all;
-      VMPATCH_TRY(all[s.text(0)], read_saved(s, 1));
+    for (const Row& row : rows) {
+      VMPATCH_TRY(all[row.text(0)], read_saved(row));
     }
+    return all;
   });
 }
 
@@ -77,26 +74,21 @@ Result<void> SqliteCustody::throw_memory_away(const std::string& machine_uuid, T
 Result<void> SqliteCustody::use_override(const std::string& override_id, Time time) {
   return write([&]() -> Result<void> {
     const Which which{"id = ?", {override_id}};
-    VMPATCH_CHECK(sealed_.check_key(kinds::used_override, "used", "used/" + override_id, which));
-    VMPATCH_CHECK(sealed_.change(kinds::used_override, which, [&]() -> Result<void> {
-      VMPATCH_TRY(Statement s, database().prepare("INSERT OR IGNORE INTO used_overrides (id, time) VALUES (?, ?)"));
+    VMPATCH_TRY(const auto used, sealed_.load_key(kinds::used_override, "used", "used/" + override_id, which));
+    if (used) return fail(Errc::refused, "override {} was used already", override_id);
+    return sealed_.change(kinds::used_override, which, [&]() -> Result<void> {
+      VMPATCH_TRY(Statement s, database().prepare("INSERT INTO used_overrides (id, time) VALUES (?, ?)"));
       return s.bind(override_id, time).run();
-    }));
-    if (database().changes() == 0) return fail(Errc::refused, "override {} was used already", override_id);
-    return {};
+    });
   });
 }
 
 Result<std::vector<std::string>> SqliteCustody::used_overrides() {
   return ask([&]() -> Result<std::vector<std::string>> {
-    VMPATCH_CHECK(sealed_.check_prefix(kinds::used_override, "used", "used/", {"1"}));
-    VMPATCH_TRY(Statement s, database().prepare("SELECT id FROM used_overrides"));
+    VMPATCH_TRY(const Rows rows, sealed_.load_prefix(kinds::used_override, "used", "used/", {"1"}));
     std::vector<std::string> all;
-    for (;;) {
-      VMPATCH_TRY(const bool found, s.step());
-      if (!found) return all;
-      all.push_back(s.text(0));
-    }
+    for (const Row& row : rows) all.push_back(row.text(0));
+    return all;
   });
 }
 
@@ -109,14 +101,10 @@ Result<void> SqliteCustody::queue_rescan(const std::string& machine_uuid, const 
 
 Result<std::vector<Rescan>> SqliteCustody::rescans() {
   return ask([&]() -> Result<std::vector<Rescan>> {
-    VMPATCH_CHECK(sealed_.check_all(kinds::rescan));
-    VMPATCH_TRY(Statement s, database().prepare("SELECT machine_uuid, reason, time FROM rescans ORDER BY time, machine_uuid"));
+    VMPATCH_TRY(const Rows rows, sealed_.load_all(kinds::rescan, "time, machine_uuid"));
     std::vector<Rescan> all;
-    for (;;) {
-      VMPATCH_TRY(const bool found, s.step());
-      if (!found) return all;
-      all.push_back({s.text(0), s.text(1), s.time(2)});
-    }
+    for (const Row& row : rows) all.push_back({row.text(0), row.text(1), row.time(2)});
+    return all;
   });
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -16,6 +17,14 @@
 namespace vmpatch::ledger {
 namespace {
 
+/// SQLITE_FULL, or a file beside the database that could not be made or grow (of the WAL's shared memory SQLite keeps no system error).
+bool found_no_room(sqlite3* connection, int code) {
+  const int primary = code & 0xff;
+  if (primary == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE) return true;
+  const int system = connection != nullptr ? sqlite3_system_errno(connection) : 0;
+  return (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && (system == ENOSPC || system == EDQUOT);
+}
+
 Error sqlite_error(sqlite3* connection, int code, const std::string& file, std::string_view what) {
   const int primary = code & 0xff;
   const char* detail = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
@@ -25,8 +34,9 @@ Error sqlite_error(sqlite3* connection, int code, const std::string& file, std::
   // What cannot be read any more may have said anything.
   const bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
   if (damaged) {
-    return fail(Errc::untrusted, "{}: {}: {}; restore it from a backup, or move it away, and run `vm-patch audit accept`", file, what, detail);
+    return fail(Errc::untrusted, "{}: {}: {}; {}", file, what, detail, way_without);
   }
+  if (found_no_room(connection, code)) return fail(Errc::failed, "{}: {}: {}; make room there", file, what, std::strerror(ENOSPC));
   return fail(Errc::failed, "{}: {}: {}", file, what, detail);
 }
 
@@ -105,14 +115,6 @@ std::string Statement::blob(int column) const {
   if (bytes == nullptr) return {};
   return {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
-
-std::string Statement::exact(int column) const {
-  const int type = sqlite3_column_type(statement_, column);
-  const std::string value = type == SQLITE_INTEGER ? std::to_string(integer(column)) : blob(column);
-  return fmt::format("{}:{}:{},", type, value.size(), value);
-}
-
-int Statement::columns() const { return sqlite3_column_count(statement_); }
 
 Result<Json> Statement::json(int column) const { return parse_json(text(column), file_); }
 
@@ -219,7 +221,15 @@ Result<std::int64_t> Database::pragma(std::string_view name) {
 Result<std::int64_t> Database::user_version() { return pragma("user_version"); }
 Result<std::int64_t> Database::data_version() { return pragma("data_version"); }
 
-std::int64_t Database::changes() const { return sqlite3_changes64(connection_); }
+Result<std::vector<std::string>> Database::integrity_problems() {
+  VMPATCH_TRY(Statement check, prepare("PRAGMA integrity_check(20)"));
+  std::vector<std::string> problems;
+  for (;;) {
+    VMPATCH_TRY(const bool row, check.step());
+    if (!row) return problems;
+    if (std::string text = check.text(0); text != "ok") problems.push_back(std::move(text));
+  }
+}
 
 Result<void> Database::set_auto_checkpoint(int pages) {
   return execute(fmt::format("PRAGMA wal_autocheckpoint={}", pages));

@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "ledger/sqlite/row.hpp"
 #include "vmpatch/core/clock.hpp"
 #include "vmpatch/core/json.hpp"
 
@@ -17,6 +19,10 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 namespace vmpatch::ledger {
+
+/// The end of every message about a file of which nothing can be believed.
+inline constexpr std::string_view way_without =
+    "restore it from a backup; `vm-patch audit accept` says what is lost without it, and how to go on";
 
 /// Bytes that are no text; kept alive by the caller as text is.
 struct Blob {
@@ -45,9 +51,8 @@ class Statement {
   [[nodiscard]] bool is_null(int column) const;
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] std::string blob(int column) const;
-  /// The value with its type: no other value of any type gives the same.
-  [[nodiscard]] std::string exact(int column) const;
-  [[nodiscard]] int columns() const;
+  /// From column `first` on.
+  [[nodiscard]] Row row(int first = 0) const { return {statement_, first, file_}; }
   Result<Json> json(int column) const;
 
  private:
@@ -100,10 +105,10 @@ class Database {
   /// `work` sees one state of the database; inside another snapshot() or a transaction() that one's. It writes nothing.
   Result<void> snapshot(const std::function<Result<void>()>& work);
   Result<std::int64_t> user_version();
+  /// What SQLite finds wrong with pages, indexes and constraints, the first of it; empty = nothing. Reads everything.
+  Result<std::vector<std::string>> integrity_problems();
   /// Another number than before: another connection has changed something.
   Result<std::int64_t> data_version();
-  /// Rows that the last statement changed.
-  [[nodiscard]] std::int64_t changes() const;
   /// Copies the WAL into the database as far as nobody is in the way; 0 turns automatic copying off.
   Result<void> set_auto_checkpoint(int pages);
   [[nodiscard]] const std::string& file() const { return file_; }

@@ -36,10 +36,11 @@ class Examiner {
   }
 
   Result<Examined> run() {
-    const auto anchored = sealed_.anchor().read();
+    const auto anchored = sealed_.anchor().read_all();
     VMPATCH_CHECK(sealed_.database().snapshot([&]() -> Result<void> {
       examine_anchor(anchored);
       examine_schema();
+      examine_file();
       examine_rows();
       examine_records();
       return {};
@@ -62,9 +63,19 @@ class Examiner {
   }
 
   void examine_schema() {
+    const auto newest = static_cast<std::int64_t>(sealed_.schema().migrations().size());
+    const auto stated = sealed_.database().user_version();
+    if (stated && *stated != newest) problem(fmt::format("it says schema version {}, and its tables are those of version {}", *stated, newest));
     const auto differences = schema_differences(sealed_.database(), sealed_.schema().migrations());
     if (!differences) return problem(differences.error().message);
     for (const SchemaDifference& difference : *differences) problem(difference.text());
+  }
+
+  /// An index or a constraint that something else went around makes one question answer otherwise than another.
+  void examine_file() {
+    const auto said = sealed_.database().integrity_problems();
+    if (!said) return problem(said.error().message);
+    for (const std::string& text : *said) problem(fmt::format("the file is not sound: {}", escape_untrusted(text)));
   }
 
   void examine_rows() {
@@ -112,24 +123,28 @@ class Examiner {
     problem(sealed_.check_seals(told ? *newest_->records : SealTree::empty()));
     auto missing = sealed_.stored_seals();
     if (!missing) return problem(missing.error().message);
-    for (const RecordKind* kind : sealed_.schema().kinds()) {
-      const auto all = sealed_.records(*kind, {"1"});
-      if (!all) {
-        problem(all.error().message);
-        continue;
-      }
-      for (const auto& [key, record] : *all) {
-        const auto seal = missing->find(key);
-        const std::string name = escape_untrusted(key);
-        if (seal == missing->end()) {
-          problem(fmt::format("record {} was put in by something else than vm-patch", name));
-        } else {
-          if (seal->second != record.digest) problem(fmt::format("record {} was changed by something else than vm-patch", name));
-          missing->erase(seal);
-        }
+    for (const RecordKind* kind : sealed_.schema().kinds()) examine_kind(*kind, *missing);
+    for (const auto& [key, digest] : *missing) problem(fmt::format("record {} is missing", escape_untrusted(key)));
+  }
+
+  /// Takes the seals of the records that are there out of `seals`.
+  void examine_kind(const RecordKind& kind, Seals& seals) {
+    std::vector<std::string> twice;
+    const auto all = sealed_.records(kind, {"1"}, &twice);
+    if (!all) return problem(all.error().message);
+    for (const std::string& key : twice) {
+      problem(fmt::format("record {} is there twice, and something else than vm-patch wrote one of them", escape_untrusted(key)));
+    }
+    for (const Record& record : *all) {
+      const auto seal = seals.find(record.key);
+      const std::string name = escape_untrusted(record.key);
+      if (seal == seals.end()) {
+        problem(fmt::format("record {} was put in by something else than vm-patch", name));
+      } else {
+        if (seal->second != record.digest) problem(fmt::format("record {} was changed by something else than vm-patch", name));
+        seals.erase(seal);
       }
     }
-    for (const auto& [key, digest] : *missing) problem(fmt::format("record {} is missing", escape_untrusted(key)));
   }
 
   [[nodiscard]] std::string anchor_name() const { return sealed_.anchor().file().string(); }

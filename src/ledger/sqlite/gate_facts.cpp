@@ -12,10 +12,14 @@ namespace {
 /// A reader of a WAL database waits only while somebody recovers it after a crash.
 constexpr int patience_ms = 1000;
 
+bool may_be_torn(const Run& run) {
+  return run.state == RunState::committing || run.state == RunState::committed || run.state == RunState::quarantined;
+}
+
 /// See GateFacts::unfinished_run.
 int severity(const Run& run) {
   if (run.state == RunState::planned) return 0;
-  if (run.state == RunState::committing || run.state == RunState::committed || run.state == RunState::quarantined) return 3;
+  if (may_be_torn(run)) return 3;
   return is_alive(run.holder) ? 2 : 1;
 }
 
@@ -50,43 +54,42 @@ class SqliteGateReader final : public GateReader {
 
   Result<bool> has_unfinished_runs() override {
     return sealed_.ask([&]() -> Result<bool> {
-      VMPATCH_CHECK(check_open_runs());
-      VMPATCH_TRY(const auto runs, select_runs(database(), unfinished, {}, 1));
-      return !runs.empty();
+      VMPATCH_TRY(const Rows rows, open_runs());
+      return !rows.empty();
     });
   }
 
  private:
-  Database& database() { return sealed_.database(); }
-
   Result<void> read_policy(GateFacts& facts) {
-    VMPATCH_CHECK(sealed_.check_key(kinds::policy, "policy", "policy", {"id = 1"}));
-    VMPATCH_TRY(Statement s, database().prepare("SELECT policy, origin FROM policy WHERE id = 1"));
-    VMPATCH_TRY(const bool found, s.step());
-    if (!found) return {};
-    VMPATCH_TRY(facts.policy, s.json(0));
-    VMPATCH_TRY(facts.policy_origin, s.json(1));
+    VMPATCH_TRY(const auto row, sealed_.load_key(kinds::policy, "policy", "policy", {"id = 1"}));
+    if (!row) return {};
+    if (row->text(1) == lost_policy) {
+      return fail(Errc::untrusted, "{} had no policy when its records were accepted, and what is required is not known; run 'vm-patch gate "
+                  "publish'", sealed_.database().file());
+    }
+    VMPATCH_TRY(facts.policy, row->json(1));
+    VMPATCH_TRY(facts.policy_origin, row->json(2));
     return {};
   }
 
   Result<void> read_attestation(const std::string& machine_uuid, GateFacts& facts) {
-    constexpr std::string_view newest = "machine_uuid = ? ORDER BY sequence DESC LIMIT 1";
-    VMPATCH_CHECK(sealed_.check_last(kinds::attestation, machine_uuid, "attestation/" + machine_uuid + "/",
-                                     {std::string(newest), {machine_uuid}}));
-    VMPATCH_TRY(Statement s, database().prepare(fmt::format("SELECT machine_uuid, machine_name, run_id, time, identities, satisfied FROM "
-                                                            "attestations WHERE {}", newest)));
-    VMPATCH_TRY(const bool found, s.bind(machine_uuid).step());
-    if (!found) return {};
-    VMPATCH_TRY(facts.attestation, ledger::read_attestation(s, false));
+    VMPATCH_TRY(const auto row, sealed_.load_last(kinds::attestation, machine_uuid, "attestation/" + machine_uuid + "/",
+                                                  {"machine_uuid = ? ORDER BY sequence DESC LIMIT 1", {machine_uuid}}));
+    if (!row) return {};
+    VMPATCH_TRY(facts.attestation, ledger::read_attestation(*row, false));
     return {};
   }
 
-  Result<void> check_open_runs() { return sealed_.check_prefix(kinds::run, "open", "open/", {std::string(unfinished)}); }
+  Result<Rows> open_runs() {
+    return sealed_.load_prefix(kinds::run, "open", "open/", {fmt::format("{} ORDER BY sequence DESC", unfinished)});
+  }
 
   /// All that are unfinished are looked at, and they are few: which of them there are is sealed, an index is not.
   Result<void> read_unfinished_run(const std::string& machine_uuid, const std::vector<std::string>& disks, GateFacts& facts) {
-    VMPATCH_CHECK(check_open_runs());
-    VMPATCH_TRY(auto runs, select_runs(database(), unfinished, {}, 0));
+    VMPATCH_TRY(const Rows rows, open_runs());
+    VMPATCH_TRY(auto runs, read_each(rows, read_run));
+    const auto torn = std::ranges::find_if(runs, may_be_torn);
+    if (torn != runs.end()) facts.torn_run = torn->id;
     std::erase_if(runs, [&](const Run& run) { return !is_about(run, machine_uuid, disks); });
     const auto worst = std::ranges::max_element(runs, {}, severity);
     if (worst != runs.end()) facts.unfinished_run = std::move(*worst);
@@ -94,18 +97,11 @@ class SqliteGateReader final : public GateReader {
   }
 
   Result<void> read_overrides(const std::string& machine_uuid, Time now, GateFacts& facts) {
-    VMPATCH_CHECK(sealed_.check_prefix(kinds::override_entry, machine_uuid, "override/" + machine_uuid + "/",
-                                       {"machine_uuid = ?", {machine_uuid}}));
-    VMPATCH_TRY(Statement s, database().prepare(fmt::format("SELECT {} FROM overrides WHERE machine_uuid = ? AND expires > ? ORDER BY "
-                                                            "expires",
-                                                            override_columns)));
-    s.bind(machine_uuid, now);
-    for (;;) {
-      VMPATCH_TRY(const bool found, s.step());
-      if (!found) return {};
-      VMPATCH_TRY(Override entry, read_override(s));
-      facts.overrides.push_back(std::move(entry));
-    }
+    VMPATCH_TRY(const Rows rows, sealed_.load_prefix(kinds::override_entry, machine_uuid, "override/" + machine_uuid + "/",
+                                                     {"machine_uuid = ? ORDER BY expires", {machine_uuid}}));
+    VMPATCH_TRY(facts.overrides, read_each(rows, read_override));
+    std::erase_if(facts.overrides, [&](const Override& entry) { return entry.expires <= now; });
+    return {};
   }
 
   SealedDatabase sealed_;

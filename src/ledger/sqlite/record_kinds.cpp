@@ -26,7 +26,7 @@ const RecordKind override_entry{"override",
 const RecordKind policy{"policy", "SELECT 'policy', 'policy', id, policy, origin, time FROM policy"};
 const RecordKind custody{"custody",
                          "SELECT machine_uuid, 'custody/' || machine_uuid, machine_uuid, boot_id, opened, started, closed, identities, "
-                         "operation, unbroken, lost, live FROM custody"};
+                         "operation, unbroken, lost, live, attested FROM custody"};
 const RecordKind restore{"restore",
                          "SELECT machine_uuid, 'restore/' || machine_uuid, machine_uuid, boot_id, opened, identities, live, unbroken, "
                          "override_id FROM restores"};
@@ -60,7 +60,7 @@ const RecordSchema& ledger_schema() {
 }
 
 const RecordSchema& custody_schema() {
-  static const RecordSchema schema{"gate", custody_migrations, "eae8904fde5e56d96521f19469d35ea18463e74e20f1c707964264a3b469aa00", 3,
+  static const RecordSchema schema{"gate", custody_migrations, "1116612b39b1fc0bada523af9446f26553e7d0463e9a15d7bf857000ea976562", 3,
                                    custody_kinds};
   return schema;
 }

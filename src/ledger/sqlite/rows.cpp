@@ -4,25 +4,33 @@
 
 namespace vmpatch::ledger {
 
-Result<Run> read_run(const Statement& s) {
+namespace {
+
+constexpr std::string_view run_columns =
+    "id, kind, machine_uuid, machine_name, host, recipe_id, recipe_version, recipe_digest, state, holder_pid, "
+    "holder_start_time, holder_boot_id, recovery_attempts, created, updated, error, detail";
+
+}  // namespace
+
+Result<Run> read_run(const Row& row) {
   Run run;
-  run.id = s.text(0);
-  run.kind = s.text(1);
-  run.machine_uuid = s.text(2);
-  run.machine_name = s.text(3);
-  run.host = s.text(4);
-  run.recipe_id = s.text(5);
-  run.recipe_version = static_cast<std::uint32_t>(s.integer(6));
-  run.recipe_digest = s.text(7);
-  VMPATCH_TRY(run.state, parse_run_state(s.text(8)));
-  run.holder = {s.integer(9), static_cast<std::uint64_t>(s.integer(10)), s.text(11)};
-  run.recovery_attempts = static_cast<std::uint32_t>(s.integer(12));
-  run.created = s.time(13);
-  run.updated = s.time(14);
-  run.error = s.text(15);
-  VMPATCH_TRY(run.detail, s.json(16));
-  VMPATCH_TRY(const Json disks, s.json(17));
-  for (const Json& key : disks) run.disks.push_back(key.get<std::string>());
+  run.id = row.text(1);
+  run.kind = row.text(2);
+  run.machine_uuid = row.text(3);
+  run.machine_name = row.text(4);
+  run.host = row.text(5);
+  run.recipe_id = row.text(6);
+  run.recipe_version = static_cast<std::uint32_t>(row.integer(7));
+  run.recipe_digest = row.text(8);
+  VMPATCH_TRY(run.state, parse_run_state(row.text(9)));
+  run.holder = {row.integer(10), static_cast<std::uint64_t>(row.integer(11)), row.text(12)};
+  run.recovery_attempts = static_cast<std::uint32_t>(row.integer(13));
+  run.created = row.time(14);
+  run.updated = row.time(15);
+  run.error = row.text(16);
+  VMPATCH_TRY(run.detail, row.json(17));
+  VMPATCH_TRY(const Json disks, row.json(18));
+  for (const Json& disk : disks) run.disks.push_back(disk.at(0).get<std::string>());
   return run;
 }
 
@@ -37,30 +45,15 @@ Result<void> insert_run(Database& database, const Run& run) {
       .run();
 }
 
-Result<std::vector<Run>> select_runs(Database& database, std::string_view where, const std::vector<std::string>& values,
-                                     std::size_t limit) {
-  VMPATCH_TRY(Statement statement,
-              database.prepare(fmt::format("SELECT {}, {} FROM runs WHERE {} ORDER BY sequence DESC LIMIT {}", run_columns, run_disk_list,
-                                           where, limit == 0 ? "-1" : std::to_string(limit))));
-  for (const std::string& value : values) statement.bind(value);
-  std::vector<Run> runs;
-  for (;;) {
-    VMPATCH_TRY(const bool found, statement.step());
-    if (!found) return runs;
-    VMPATCH_TRY(Run run, read_run(statement));
-    runs.push_back(std::move(run));
-  }
-}
-
-Result<Attestation> read_attestation(const Statement& s, bool with_envelope) {
+Result<Attestation> read_attestation(const Row& row, bool with_envelope) {
   Attestation attestation;
-  attestation.machine_uuid = s.text(0);
-  attestation.machine_name = s.text(1);
-  attestation.run_id = s.text(2);
-  attestation.time = s.time(3);
-  VMPATCH_TRY(attestation.identities, s.json(4));
-  VMPATCH_TRY(attestation.satisfied, s.json(5));
-  if (with_envelope) attestation.envelope = s.text(6);
+  attestation.machine_uuid = row.text(1);
+  attestation.machine_name = row.text(2);
+  attestation.run_id = row.text(3);
+  attestation.time = row.time(4);
+  VMPATCH_TRY(attestation.identities, row.json(5));
+  VMPATCH_TRY(attestation.satisfied, row.json(6));
+  if (with_envelope) attestation.envelope = row.text(7);
   return attestation;
 }
 
@@ -72,28 +65,28 @@ Result<void> insert_attestation(Database& database, const Attestation& a) {
   return s.bind(a.machine_uuid, a.machine_name, a.run_id, a.time, identities, satisfied, a.envelope).run();
 }
 
-Result<Undo> read_undo(const Statement& s) {
+Result<Undo> read_undo(const Row& row) {
   Undo undo;
-  undo.run_id = s.text(0);
-  undo.machine_uuid = s.text(1);
-  undo.machine_name = s.text(2);
-  undo.created = s.time(3);
-  undo.bytes = static_cast<std::uint64_t>(s.integer(4));
-  VMPATCH_TRY(undo.state, parse_undo_state(s.text(5)));
-  undo.used_by = s.text(6);
-  VMPATCH_TRY(undo.detail, s.json(7));
+  undo.run_id = row.text(0);
+  undo.machine_uuid = row.text(1);
+  undo.machine_name = row.text(2);
+  undo.created = row.time(3);
+  undo.bytes = static_cast<std::uint64_t>(row.integer(4));
+  VMPATCH_TRY(undo.state, parse_undo_state(row.text(5)));
+  undo.used_by = row.text(6);
+  VMPATCH_TRY(undo.detail, row.json(7));
   return undo;
 }
 
-Result<Override> read_override(const Statement& s) {
+Result<Override> read_override(const Row& row) {
   Override entry;
-  entry.id = s.text(0);
-  entry.machine_uuid = s.text(1);
-  VMPATCH_TRY(entry.identities, s.json(2));
-  entry.reason = s.text(3);
-  entry.actor = s.text(4);
-  entry.created = s.time(5);
-  entry.expires = s.time(6);
+  entry.id = row.text(0);
+  entry.machine_uuid = row.text(1);
+  VMPATCH_TRY(entry.identities, row.json(2));
+  entry.reason = row.text(3);
+  entry.actor = row.text(4);
+  entry.created = row.time(5);
+  entry.expires = row.time(6);
   return entry;
 }
 

@@ -1,5 +1,6 @@
 #include "ledger/sqlite/schema_difference.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -58,11 +59,21 @@ Result<std::vector<SchemaDifference>> schema_differences(Database& database, con
   return differences;
 }
 
+Result<std::int64_t> made_by_version(Database& database, const std::vector<std::string_view>& migrations) {
+  const auto other_form = [](const SchemaDifference& difference) { return difference.type == "table" && !difference.wanted.empty(); };
+  for (std::size_t version = migrations.size(); version > 0; --version) {
+    const std::vector<std::string_view> first(migrations.begin(), migrations.begin() + static_cast<std::ptrdiff_t>(version));
+    VMPATCH_TRY(const auto differences, schema_differences(database, first));
+    if (std::ranges::none_of(differences, other_form)) return static_cast<std::int64_t>(version);
+  }
+  return 0;
+}
+
 Result<void> repair_schema(Database& database, const std::vector<SchemaDifference>& differences) {
   for (const SchemaDifference& difference : differences) {
     if (difference.type == "table" && !difference.found.empty() && !difference.wanted.empty()) {
-      return fail(Errc::refused, "{}: table {} has another form than vm-patch makes, so that its records cannot be read; restore the file from "
-                  "a backup, or move it away", database.file(), escape_untrusted(difference.name));
+      return fail(Errc::refused, "{}: table {} has another form than vm-patch makes, so that its records cannot be read; {}",
+                  database.file(), escape_untrusted(difference.name), way_without);
     }
   }
   // What hangs on a table goes before it, and comes after it.

@@ -15,8 +15,7 @@ Result<std::string> schema_text(Database& database) {
   for (;;) {
     VMPATCH_TRY(const bool found, select.step());
     if (!found) return text;
-    for (int column = 0; column < select.columns(); ++column) text += select.exact(column);
-    text += '\n';
+    text += select.row().exact() + '\n';
   }
 }
 
@@ -57,8 +56,8 @@ Result<void> SealedDatabase::write(const Work& work) {
 }
 
 void SealedDatabase::after_commit() {
-  // The commit is durable, and an anchor that is older says nothing wrong: `audit verify` tells how far it is behind.
-  static_cast<void>(anchor_.append(head_).has_value());
+  // The commit is durable, and an anchor that is older says nothing wrong: tend_anchor() moves it on, or tells why not.
+  if (const auto moved = anchor_.append(head_); !moved && not_anchored_) not_anchored_(moved.error());
   if (!announce_) return;
   std::vector<Head> heads{head_};
   if (const auto anchored = anchor_.read()) {

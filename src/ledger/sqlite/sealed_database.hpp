@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,31 @@ struct Which {
   std::vector<std::string> values = {};
 };
 
+/// A record, with what its kind's `select` says of it behind group and key.
+struct Record {
+  std::string group;
+  std::string key;
+  Digest digest;
+  Row row;
+};
+using Rows = std::vector<Row>;
+
+/// In order, each key once.
+class Records {
+ public:
+  /// False: there is one of this key.
+  bool add(Record record);
+  [[nodiscard]] bool contains(const std::string& key) const { return by_key_.contains(key); }
+  [[nodiscard]] std::size_t size() const { return all_.size(); }
+  [[nodiscard]] auto begin() const { return all_.begin(); }
+  [[nodiscard]] auto end() const { return all_.end(); }
+  [[nodiscard]] Rows take_rows() &&;
+
+ private:
+  std::vector<Record> all_;
+  std::set<std::string, std::less<>> by_key_;
+};
+
 /// Opening, migrating and accepting is in sealed_open.cpp, single records in sealed_records.cpp.
 class SealedDatabase {
  public:
@@ -35,7 +61,8 @@ class SealedDatabase {
   /// Database::open, failed (read_only: another version), untrusted.
   static Result<SealedDatabase> open(const std::filesystem::path& file, const RecordSchema& schema, const Database::Options& options);
 
-  /// For whoever looks what is wrong, or accepts it: only the version is asked for (read_only), or migrated to.
+  /// For whoever looks what is wrong, or accepts it: only the version is looked at. One that says something else than its tables is
+  /// no error; read_write: it is put right, and the database is migrated. Errc::refused: no vm-patch of up to now made these tables.
   static Result<SealedDatabase> open_unchecked(const std::filesystem::path& file, const RecordSchema& schema,
                                                const Database::Options& options);
 
@@ -53,20 +80,29 @@ class SealedDatabase {
   }
   /// One transaction that joins another write(); checked first. Afterwards the anchor is moved on.
   Result<void> write(const Work& work);
-  void announce_to(Announce announce) { announce_ = std::move(announce); }
+  /// `not_anchored` gets why the anchor stayed behind a commit.
+  void announce_to(Announce announce, std::function<void(const Error&)> not_anchored) {
+    announce_ = std::move(announce);
+    not_anchored_ = std::move(not_anchored);
+  }
+  /// The newest row, checked as by read().
+  Result<Head> head() {
+    return ask([&]() -> Result<Head> { return head_; });
+  }
 
-  // Inside read() or write(). Errc::untrusted when records and seals do not fit.
+  // Inside read() or write(). Errc::untrusted when records and seals do not fit, or a key is there twice. What comes back is what was
+  // checked: nobody asks the database a second time, which might answer otherwise (by an index, say, that something else wrote).
 
   /// Every record that fits is sealed as it is.
-  Result<void> check(const RecordKind& kind, const Which& which);
+  Result<Rows> load(const RecordKind& kind, const Which& which);
   /// `which`, one record or none, is there exactly if `key` is sealed.
-  Result<void> check_key(const RecordKind& kind, const std::string& group, const std::string& key, const Which& which);
+  Result<std::optional<Row>> load_key(const RecordKind& kind, const std::string& group, const std::string& key, const Which& which);
   /// `which` gives exactly the records that are sealed as PREFIX and a last part.
-  Result<void> check_prefix(const RecordKind& kind, const std::string& group, const std::string& prefix, const Which& which);
-  /// The records of a kind whose keys are NAME/… are exactly those that are sealed.
-  Result<void> check_all(const RecordKind& kind);
+  Result<Rows> load_prefix(const RecordKind& kind, const std::string& group, const std::string& prefix, const Which& which);
+  /// The records of a kind whose keys are NAME/… are exactly those that are sealed. `order`: what stands behind ORDER BY.
+  Result<Rows> load_all(const RecordKind& kind, const std::string& order);
   /// `which`, one record or none, is the last of those.
-  Result<void> check_last(const RecordKind& kind, const std::string& group, const std::string& prefix, const Which& which);
+  Result<std::optional<Row>> load_last(const RecordKind& kind, const std::string& group, const std::string& prefix, const Which& which);
 
   // Inside write().
 
@@ -77,20 +113,15 @@ class SealedDatabase {
 
   // For a database that is not what it should be.
 
-  struct Record {
-    std::string group;
-    Digest digest;
-  };
-  using Records = std::map<std::string, Record>;  ///< by key
-  /// As they are.
-  Result<Records> records(const RecordKind& kind, const Which& which);
+  /// As they are. Of a key that is there twice the first one counts; `twice` gets it, and where that is null, it is Errc::untrusted.
+  Result<Records> records(const RecordKind& kind, const Which& which, std::vector<std::string>* twice = nullptr);
   /// As they are stored, whether they lead to the root or not.
   Result<Seals> stored_seals() { return tree_.stored(); }
   /// Errc::untrusted when the stored seals do not lead to `root`.
   Result<void> check_seals(const Digest& root);
-  /// Seals what is there under a schema that is ours, with an audit row "records.accepted". Value: that row; the anchor is left as
-  /// it is.
-  Result<Head> accept(Time time, const Json& data);
+  /// Seals what is there after `first`, under a schema that is ours, with an audit row "records.accepted". Value: that row; the anchor
+  /// is left as it is. Errc::refused: the file is not sound.
+  Result<Head> accept(Time time, const Json& data, const Work& first);
 
   [[nodiscard]] Database& database() { return *database_; }
   [[nodiscard]] const Anchor& anchor() const { return anchor_; }
@@ -108,6 +139,7 @@ class SealedDatabase {
   /// The rows from the anchor on; head_ and the tree's root become those of the last.
   Result<void> check_chain(const Head& anchored);
   Result<void> seal_everything();
+  Result<void> make_sound();
   /// records() that are sealed as they are.
   Result<Records> checked(const RecordKind& kind, const Which& which);
   Result<std::optional<Digest>> sealed(const std::string& group, const std::string& key);
@@ -120,6 +152,7 @@ class SealedDatabase {
   Anchor anchor_;
   SealTree tree_;
   Announce announce_;
+  std::function<void(const Error&)> not_anchored_;
   std::string actor_;
   Head head_;
   std::optional<std::int64_t> checked_version_;  ///< data_version() of the state that head_ and tree_ are of

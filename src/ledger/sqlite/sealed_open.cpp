@@ -7,6 +7,7 @@
 #include "ledger/sqlite/sealed_database.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::ledger {
 namespace {
@@ -58,8 +59,16 @@ Result<SealedDatabase> SealedDatabase::open(const fs::path& file, const RecordSc
 Result<SealedDatabase> SealedDatabase::open_unchecked(const fs::path& file, const RecordSchema& schema, const Database::Options& options) {
   VMPATCH_TRY(Database database, Database::open(file, options));
   SealedDatabase sealed(std::move(database), schema, Anchor(folder_of(file)));
-  const bool reads = options.mode == Database::Mode::read_only;
-  VMPATCH_CHECK(reads ? check_version(*sealed.database_, schema.migrations()) : migrate(*sealed.database_, schema.migrations()));
+  const auto newest = static_cast<std::int64_t>(schema.migrations().size());
+  VMPATCH_TRY(const std::int64_t stated, sealed.database_->user_version());
+  if (stated == newest) return sealed;
+  VMPATCH_TRY(const std::int64_t made_by, made_by_version(*sealed.database_, schema.migrations()));
+  if (options.mode == Database::Mode::read_only) {
+    if (made_by != newest) VMPATCH_CHECK(check_version(*sealed.database_, schema.migrations()));
+    return sealed;
+  }
+  if (made_by > 0 && made_by != stated) VMPATCH_CHECK(sealed.database_->execute(fmt::format("PRAGMA user_version={}", made_by)));
+  VMPATCH_CHECK(migrate(*sealed.database_, schema.migrations()));
   return sealed;
 }
 
@@ -100,7 +109,7 @@ Result<void> SealedDatabase::seal_everything() {
   VMPATCH_CHECK(tree_.clear());
   for (const RecordKind* kind : schema_->kinds()) {
     VMPATCH_TRY(const auto all, records(*kind, {"1"}));
-    for (const auto& [key, record] : all) pending_[key] = {record.group, record.digest};
+    for (const Record& record : all) pending_[record.key] = {record.group, record.digest};
   }
   return {};
 }
@@ -112,12 +121,23 @@ Result<void> SealedDatabase::check_seals(const Digest& root) {
   return {};
 }
 
-Result<Head> SealedDatabase::accept(Time time, const Json& data) {
+Result<void> SealedDatabase::make_sound() {
+  // Indexes that say something else than their tables; a key that is there twice stays.
+  const auto indexed = database_->execute("REINDEX");
+  VMPATCH_TRY(auto problems, database_->integrity_problems());
+  if (!indexed) problems.push_back(indexed.error().message);
+  if (problems.empty()) return {};
+  return fail(Errc::refused, "{} is not sound ({}); {}", database_->file(), escape_untrusted(problems.front()), way_without);
+}
+
+Result<Head> SealedDatabase::accept(Time time, const Json& data, const Work& first) {
   pending_.clear();
   checked_version_.reset();
   VMPATCH_CHECK(database_->transaction([&]() -> Result<void> {
     VMPATCH_TRY(const auto differences, schema_differences(*database_, schema_->migrations()));
     VMPATCH_CHECK(repair_schema(*database_, differences));
+    VMPATCH_CHECK(make_sound());
+    VMPATCH_CHECK(first());
     VMPATCH_TRY(const auto last, last_audit_row(*database_));
     head_.sequence = last ? last->sequence : 0;
     head_.digest = last ? last->digest : Digest{};

@@ -7,18 +7,40 @@ namespace {
 /// From so many records on, all seals at once cost less than each by itself.
 constexpr std::size_t many = 500;
 
+/// Of a question that has one answer at most.
+std::optional<Row> only_row(Records records) {
+  Rows rows = std::move(records).take_rows();
+  return rows.empty() ? std::optional<Row>() : std::optional(std::move(rows.front()));
+}
+
 }  // namespace
 
-Result<SealedDatabase::Records> SealedDatabase::records(const RecordKind& kind, const Which& which) {
+bool Records::add(Record record) {
+  if (!by_key_.insert(record.key).second) return false;
+  all_.push_back(std::move(record));
+  return true;
+}
+
+Rows Records::take_rows() && {
+  Rows rows;
+  rows.reserve(all_.size());
+  for (Record& record : all_) rows.push_back(std::move(record.row));
+  return rows;
+}
+
+Result<Records> SealedDatabase::records(const RecordKind& kind, const Which& which, std::vector<std::string>* twice) {
   VMPATCH_TRY(Statement select, database_->prepare(fmt::format("{} WHERE {}", kind.select, which.where)));
   for (const std::string& value : which.values) select.bind(value);
   Records found;
   for (;;) {
-    VMPATCH_TRY(const bool row, select.step());
-    if (!row) return found;
-    Sha256 hash;
-    for (int column = 2; column < select.columns(); ++column) hash.update(select.exact(column));
-    found[select.text(1)] = {select.text(0), hash.finish()};
+    VMPATCH_TRY(const bool there, select.step());
+    if (!there) return found;
+    Row row = select.row(2);
+    const Digest digest = sha256(row.exact());
+    std::string key = select.text(1);
+    if (found.add({.group = select.text(0), .key = key, .digest = digest, .row = std::move(row)})) continue;
+    if (twice == nullptr) return differs(key, "is there twice, and something else than vm-patch wrote one of them");
+    twice->push_back(std::move(key));
   }
 }
 
@@ -48,68 +70,70 @@ Error SealedDatabase::differs(const std::string& key, std::string_view what) con
   return fail(Errc::untrusted, "{}: record {} {}; {}", database_->file(), escape_untrusted(key), what, way_out);
 }
 
-Result<SealedDatabase::Records> SealedDatabase::checked(const RecordKind& kind, const Which& which) {
+Result<Records> SealedDatabase::checked(const RecordKind& kind, const Which& which) {
   VMPATCH_TRY(Records found, records(kind, which));
   if (found.size() > many) VMPATCH_CHECK(tree_.load_all());
-  for (const auto& [key, record] : found) {
-    VMPATCH_TRY(const auto seal, sealed(record.group, key));
-    if (!seal) return differs(key, "was put in by something else than vm-patch");
-    if (*seal != record.digest) return differs(key, "was changed by something else than vm-patch");
+  for (const Record& record : found) {
+    VMPATCH_TRY(const auto seal, sealed(record.group, record.key));
+    if (!seal) return differs(record.key, "was put in by something else than vm-patch");
+    if (*seal != record.digest) return differs(record.key, "was changed by something else than vm-patch");
   }
   return found;
 }
 
-Result<void> SealedDatabase::check(const RecordKind& kind, const Which& which) {
-  VMPATCH_CHECK(checked(kind, which));
-  return {};
+Result<Rows> SealedDatabase::load(const RecordKind& kind, const Which& which) {
+  VMPATCH_TRY(Records found, checked(kind, which));
+  return std::move(found).take_rows();
 }
 
-Result<void> SealedDatabase::check_key(const RecordKind& kind, const std::string& group, const std::string& key, const Which& which) {
-  VMPATCH_TRY(const Records found, checked(kind, which));
+Result<std::optional<Row>> SealedDatabase::load_key(const RecordKind& kind, const std::string& group, const std::string& key,
+                                                    const Which& which) {
+  VMPATCH_TRY(Records found, checked(kind, which));
   VMPATCH_TRY(const auto seal, sealed(group, key));
-  return seal && !found.contains(key) ? Result<void>(differs(key, "is missing")) : Result<void>();
+  if (seal && !found.contains(key)) return differs(key, "is missing");
+  return only_row(std::move(found));
 }
 
-Result<void> SealedDatabase::check_prefix(const RecordKind& kind, const std::string& group, const std::string& prefix,
-                                          const Which& which) {
-  VMPATCH_TRY(const Records found, checked(kind, which));
+Result<Rows> SealedDatabase::load_prefix(const RecordKind& kind, const std::string& group, const std::string& prefix, const Which& which) {
+  VMPATCH_TRY(Records found, checked(kind, which));
   VMPATCH_TRY(const Seals seals, sealed_under(group, prefix));
   for (const auto& [key, digest] : seals) {
     if (!found.contains(key)) return differs(key, "is missing");
   }
-  return {};
+  return std::move(found).take_rows();
 }
 
-Result<void> SealedDatabase::check_last(const RecordKind& kind, const std::string& group, const std::string& prefix, const Which& which) {
-  VMPATCH_TRY(const Records found, checked(kind, which));
+Result<std::optional<Row>> SealedDatabase::load_last(const RecordKind& kind, const std::string& group, const std::string& prefix,
+                                                     const Which& which) {
+  VMPATCH_TRY(Records found, checked(kind, which));
   VMPATCH_TRY(const Seals seals, sealed_under(group, prefix));
   if (!seals.empty() && !found.contains(seals.rbegin()->first)) return differs(seals.rbegin()->first, "is missing");
-  return {};
+  return only_row(std::move(found));
 }
 
-Result<void> SealedDatabase::check_all(const RecordKind& kind) {
-  VMPATCH_TRY(const Records found, checked(kind, {"1"}));
+Result<Rows> SealedDatabase::load_all(const RecordKind& kind, const std::string& order) {
+  VMPATCH_TRY(Records found, checked(kind, {"1 ORDER BY " + order}));
   VMPATCH_TRY(const Seals seals, tree_.all());
   const std::string prefix = std::string(kind.name) + "/";
   for (auto at = seals.lower_bound(prefix); at != seals.end() && at->first.starts_with(prefix); ++at) {
     if (!found.contains(at->first)) return differs(at->first, "is missing");
   }
-  return {};
+  return std::move(found).take_rows();
 }
 
 Result<void> SealedDatabase::change(const RecordKind& kind, const Which& which, const Work& work) {
   VMPATCH_TRY(const Records before, checked(kind, which));
   VMPATCH_CHECK(work());
   VMPATCH_TRY(const Records after, records(kind, which));
-  for (const auto& [key, record] : before) {
-    if (!after.contains(key)) pending_[key] = {record.group, std::nullopt};
+  for (const Record& record : before) {
+    if (!after.contains(record.key)) pending_[record.key] = {record.group, std::nullopt};
   }
-  for (const auto& [key, record] : after) {
-    if (!before.contains(key)) {
-      VMPATCH_TRY(const auto seal, sealed(record.group, key));
-      if (seal) return differs(key, "was removed by something else than vm-patch");
+  for (const Record& record : after) {
+    if (!before.contains(record.key)) {
+      VMPATCH_TRY(const auto seal, sealed(record.group, record.key));
+      if (seal) return differs(record.key, "was removed by something else than vm-patch");
     }
-    pending_[key] = {record.group, record.digest};
+    pending_[record.key] = {record.group, record.digest};
   }
   return {};
 }

@@ -9,11 +9,9 @@ namespace vmpatch::ledger {
 
 Result<Store::Seen> SqliteStore::seen_recipe(const std::string& recipe_id) {
   return ask([&]() -> Result<Seen> {
-    VMPATCH_CHECK(sealed_.check_key(kinds::recipe, recipe_id, "recipe/" + recipe_id, {"id = ?", {recipe_id}}));
-    VMPATCH_TRY(Statement statement, database().prepare("SELECT version, digest FROM recipes WHERE id = ?"));
-    VMPATCH_TRY(const bool found, statement.bind(recipe_id).step());
-    if (!found) return Seen{};
-    return Seen{static_cast<std::uint32_t>(statement.integer(0)), statement.text(1)};
+    VMPATCH_TRY(const auto row, sealed_.load_key(kinds::recipe, recipe_id, "recipe/" + recipe_id, {"id = ?", {recipe_id}}));
+    if (!row) return Seen{};
+    return Seen{static_cast<std::uint32_t>(row->integer(1)), row->text(2)};
   });
 }
 
@@ -45,18 +43,9 @@ Result<void> SqliteStore::add_override(const Override& entry) {
 
 Result<std::vector<Override>> SqliteStore::overrides(const std::string& machine_uuid) {
   return ask([&]() -> Result<std::vector<Override>> {
-    VMPATCH_CHECK(sealed_.check_prefix(kinds::override_entry, machine_uuid, "override/" + machine_uuid + "/",
-                                       {"machine_uuid = ?", {machine_uuid}}));
-    VMPATCH_TRY(Statement statement, database().prepare(fmt::format("SELECT {} FROM overrides WHERE machine_uuid = ? ORDER BY expires",
-                                                                    override_columns)));
-    statement.bind(machine_uuid);
-    std::vector<Override> all;
-    for (;;) {
-      VMPATCH_TRY(const bool found, statement.step());
-      if (!found) return all;
-      VMPATCH_TRY(Override entry, read_override(statement));
-      all.push_back(std::move(entry));
-    }
+    VMPATCH_TRY(const Rows rows, sealed_.load_prefix(kinds::override_entry, machine_uuid, "override/" + machine_uuid + "/",
+                                                     {"machine_uuid = ? ORDER BY expires", {machine_uuid}}));
+    return read_each(rows, read_override);
   });
 }
 
@@ -74,12 +63,10 @@ Result<void> SqliteStore::publish_policy(const Json& policy, const Json& origin)
 
 Result<std::optional<std::pair<Json, Json>>> SqliteStore::published_policy() {
   return ask([&]() -> Result<std::optional<std::pair<Json, Json>>> {
-    VMPATCH_CHECK(sealed_.check_key(kinds::policy, "policy", "policy", {"id = 1"}));
-    VMPATCH_TRY(Statement statement, database().prepare("SELECT policy, origin FROM policy WHERE id = 1"));
-    VMPATCH_TRY(const bool found, statement.step());
-    if (!found) return std::optional<std::pair<Json, Json>>();
-    VMPATCH_TRY(Json policy, statement.json(0));
-    VMPATCH_TRY(Json origin, statement.json(1));
+    VMPATCH_TRY(const auto row, sealed_.load_key(kinds::policy, "policy", "policy", {"id = 1"}));
+    if (!row || row->text(1) == lost_policy) return std::optional<std::pair<Json, Json>>();
+    VMPATCH_TRY(Json policy, row->json(1));
+    VMPATCH_TRY(Json origin, row->json(2));
     return std::optional(std::pair(std::move(policy), std::move(origin)));
   });
 }
@@ -100,7 +87,7 @@ Result<std::int64_t> SqliteStore::verify_audit() {
 
 Result<std::unique_ptr<Store>> open_store(const std::filesystem::path& file, const Clock& clock, const StoreOptions& options) {
   VMPATCH_TRY(SealedDatabase sealed, SealedDatabase::open(file, ledger_schema(), {.create = options.create}));
-  if (options.announce) sealed.announce_to(options.announce);
+  sealed.announce_to(options.announce, options.not_anchored);
   return std::unique_ptr<Store>(std::make_unique<SqliteStore>(std::move(sealed), clock));
 }
 

@@ -62,8 +62,8 @@ class SqliteStore final : public Store {
   Database& database() { return sealed_.database(); }
   // Inside ask() or write().
   Result<Run> load_run(const std::string& run_id);
-  /// The unfinished runs of the table are those that are sealed.
-  Result<void> check_unfinished();
+  /// All of them, newest first.
+  Result<std::vector<Run>> unfinished_runs();
   /// Errc::busy or recovery_needed, when an unfinished run holds the machine or one of the disks.
   Result<void> check_free(const Run& run, const std::vector<std::string>& disks);
   Result<void> add_disks(const std::string& run_id, const std::vector<std::string>& keys);
@@ -77,7 +77,7 @@ class SqliteStore final : public Store {
   /// A run that has ended reads no undo any more.
   Result<void> let_undo_go(const Run& run, RunState to);
   Result<std::int64_t> last_attestation();
-  Result<void> check_newest_attestation(const std::string& machine_uuid);
+  Result<std::optional<Attestation>> newest_attestation(const std::string& machine_uuid);
   Result<void> save_attestation(const Attestation& attestation, const std::string& action, const std::string& subject);
 
   SealedDatabase sealed_;

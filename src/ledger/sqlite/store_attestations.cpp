@@ -1,21 +1,19 @@
 #include "ledger/sqlite/store.hpp"
 
+#include <algorithm>
+#include <tuple>
+
 #include "ledger/sqlite/rows.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::ledger {
-namespace {
-
-constexpr std::string_view attestation_columns = "machine_uuid, machine_name, run_id, time, identities, satisfied, envelope";
-
-}  // namespace
 
 Result<void> SqliteStore::save_attestation(const Attestation& attestation, const std::string& action,
                                            const std::string& subject) {
   Attestation stamped = attestation;
   if (stamped.time == Time{}) stamped.time = clock_.now();
-  VMPATCH_CHECK(check_newest_attestation(stamped.machine_uuid));
+  VMPATCH_CHECK(newest_attestation(stamped.machine_uuid));
   VMPATCH_TRY(const std::int64_t last, last_attestation());
   VMPATCH_CHECK(sealed_.change(kinds::attestation, {"sequence > ?", {std::to_string(last)}},
                                [&] { return insert_attestation(database(), stamped); }));
@@ -45,48 +43,41 @@ Result<std::int64_t> SqliteStore::last_attestation() {
   return found ? select.integer(0) : 0;
 }
 
-Result<void> SqliteStore::check_newest_attestation(const std::string& machine_uuid) {
-  return sealed_.check_last(kinds::attestation, machine_uuid, "attestation/" + machine_uuid + "/",
-                            {"machine_uuid = ? ORDER BY sequence DESC LIMIT 1", {machine_uuid}});
+Result<std::optional<Attestation>> SqliteStore::newest_attestation(const std::string& machine_uuid) {
+  VMPATCH_TRY(const auto row, sealed_.load_last(kinds::attestation, machine_uuid, "attestation/" + machine_uuid + "/",
+                                                {"machine_uuid = ? ORDER BY sequence DESC LIMIT 1", {machine_uuid}}));
+  if (!row) return std::optional<Attestation>();
+  VMPATCH_TRY(Attestation attestation, read_attestation(*row, true));
+  return std::optional(std::move(attestation));
 }
 
 Result<std::optional<Attestation>> SqliteStore::attestation(const std::string& machine_uuid) {
-  return ask([&]() -> Result<std::optional<Attestation>> {
-    VMPATCH_CHECK(check_newest_attestation(machine_uuid));
-    VMPATCH_TRY(Statement statement,
-                database().prepare(fmt::format("SELECT {} FROM attestations WHERE machine_uuid = ? ORDER BY sequence DESC LIMIT 1",
-                                               attestation_columns)));
-    VMPATCH_TRY(const bool found, statement.bind(machine_uuid).step());
-    if (!found) return std::optional<Attestation>();
-    VMPATCH_TRY(Attestation attestation, read_attestation(statement, true));
-    return std::optional(std::move(attestation));
-  });
+  return ask([&] { return newest_attestation(machine_uuid); });
 }
 
 Result<std::vector<Attestation>> SqliteStore::attestations() {
   return ask([&]() -> Result<std::vector<Attestation>> {
-    VMPATCH_TRY(Statement statement,
-                database().prepare(fmt::format("SELECT {} FROM attestations WHERE sequence IN (SELECT max(sequence) FROM "
-                                               "attestations GROUP BY machine_uuid) ORDER BY machine_name, machine_uuid",
-                                               attestation_columns)));
+    VMPATCH_TRY(Statement machines, database().prepare("SELECT DISTINCT machine_uuid FROM attestations"));
     std::vector<Attestation> all;
     for (;;) {
-      VMPATCH_TRY(const bool found, statement.step());
-      if (!found) return all;
-      VMPATCH_TRY(Attestation attestation, read_attestation(statement, true));
-      VMPATCH_CHECK(check_newest_attestation(attestation.machine_uuid));
-      all.push_back(std::move(attestation));
+      VMPATCH_TRY(const bool found, machines.step());
+      if (!found) break;
+      VMPATCH_TRY(auto newest, newest_attestation(machines.text(0)));
+      if (newest) all.push_back(std::move(*newest));
     }
+    std::ranges::sort(all, {}, [](const Attestation& one) { return std::tie(one.machine_name, one.machine_uuid); });
+    return all;
   });
 }
 
 Result<void> SqliteStore::each_attestation(const std::function<Result<void>(const Attestation&)>& visit) {
   return ask([&]() -> Result<void> {
-    VMPATCH_TRY(Statement statement, database().prepare(fmt::format("SELECT {} FROM attestations ORDER BY sequence", attestation_columns)));
+    // As they are: all of them at once take more room than there may be.
+    VMPATCH_TRY(Statement statement, database().prepare(fmt::format("{} ORDER BY sequence", kinds::attestation.select)));
     for (;;) {
       VMPATCH_TRY(const bool found, statement.step());
       if (!found) return {};
-      VMPATCH_TRY(const Attestation attestation, read_attestation(statement, true));
+      VMPATCH_TRY(const Attestation attestation, read_attestation(statement.row(2), true));
       VMPATCH_CHECK(visit(attestation));
     }
   });

@@ -9,8 +9,6 @@
 namespace vmpatch::ledger {
 namespace {
 
-constexpr std::string_view holds_lease =
-    "state IN ('leased', 'staged', 'patched', 'verified', 'committing', 'committed', 'quarantined')";
 constexpr std::size_t most_disks = 64;
 constexpr std::size_t longest_key = 512;
 
@@ -55,11 +53,10 @@ Result<std::vector<std::string>> checked_keys(const std::string& run_id, std::ve
 }  // namespace
 
 Result<Run> SqliteStore::load_run(const std::string& run_id) {
-  VMPATCH_CHECK(sealed_.check_key(kinds::run, run_id, "run/" + run_id, {"id = ?", {run_id}}));
-  VMPATCH_TRY(auto found, select_runs(database(), "id = ?", {run_id}, 1));
-  if (found.empty()) VMPATCH_CHECK(sealed_.check_key(kinds::run, "open", "open/" + run_id, {"id = ?", {run_id}}));
-  if (found.empty()) return fail(Errc::not_found, "there is no run {} in {}", escape_untrusted(run_id), database().file());
-  return std::move(found.front());
+  VMPATCH_TRY(const auto row, sealed_.load_key(kinds::run, run_id, "run/" + run_id, {"id = ?", {run_id}}));
+  if (row) return read_run(*row);
+  VMPATCH_CHECK(sealed_.load_key(kinds::run, "open", "open/" + run_id, {"id = ?", {run_id}}));
+  return fail(Errc::not_found, "there is no run {} in {}", escape_untrusted(run_id), database().file());
 }
 
 Result<void> SqliteStore::create_run(const Run& run) {
@@ -102,14 +99,14 @@ Result<void> SqliteStore::set_state(const Run& run, RunState to, const Json& det
 }
 
 Result<void> SqliteStore::check_free(const Run& run, const std::vector<std::string>& disks) {
-  VMPATCH_TRY(const auto same_machine, select_runs(database(), fmt::format("machine_uuid = ? AND {}", holds_lease), {run.machine_uuid}, 1));
-  if (!same_machine.empty()) return held_by("machine " + escape_untrusted(same_machine.front().machine_name), same_machine.front());
+  VMPATCH_TRY(auto holding, unfinished_runs());
+  std::erase_if(holding, [](const Run& other) { return other.state == RunState::planned; });
+  const auto same_machine = std::ranges::find(holding, run.machine_uuid, &Run::machine_uuid);
+  if (same_machine != holding.end()) return held_by("machine " + escape_untrusted(same_machine->machine_name), *same_machine);
   for (const std::string& disk : disks) {
-    VMPATCH_TRY(const auto same_disk,
-                select_runs(database(), fmt::format("id IN (SELECT run_id FROM run_disks WHERE disk_key = ?) AND {}", holds_lease), {disk}, 1));
-    if (same_disk.empty()) continue;
-    const Run& other = same_disk.front();
-    return held_by(fmt::format("disk {} of machine {}", escape_untrusted(disk), escape_untrusted(other.machine_name)), other);
+    const auto other = std::ranges::find_if(holding, [&](const Run& one) { return std::ranges::find(one.disks, disk) != one.disks.end(); });
+    if (other == holding.end()) continue;
+    return held_by(fmt::format("disk {} of machine {}", escape_untrusted(disk), escape_untrusted(other->machine_name)), *other);
   }
   return {};
 }
@@ -129,7 +126,6 @@ Result<void> SqliteStore::lease(const std::string& run_id, const Holder& holder,
   VMPATCH_TRY(const auto keys, checked_keys(run_id, disks));
   return write([&]() -> Result<void> {
     VMPATCH_TRY(const Run run, load_run(run_id));
-    VMPATCH_CHECK(check_unfinished());
     VMPATCH_CHECK(check_free(run, keys));
     VMPATCH_CHECK(set_holder(run_id, holder));
     VMPATCH_CHECK(add_disks(run_id, keys));
@@ -187,15 +183,18 @@ Result<std::vector<Run>> SqliteStore::runs(const RunFilter& filter) {
     values.insert(values.end(), filter.disks.begin(), filter.disks.end());
   }
   return ask([&]() -> Result<std::vector<Run>> {
-    if (filter.unfinished_only) VMPATCH_CHECK(check_unfinished());
-    const std::string limited = filter.limit == 0 ? where : fmt::format("{} ORDER BY sequence DESC LIMIT {}", where, filter.limit);
-    VMPATCH_CHECK(sealed_.check(kinds::run, {limited, values}));
-    return select_runs(database(), where, values, filter.limit);
+    if (filter.unfinished_only) VMPATCH_CHECK(unfinished_runs());
+    where += " ORDER BY sequence DESC";
+    if (filter.limit > 0) where += fmt::format(" LIMIT {}", filter.limit);
+    VMPATCH_TRY(const Rows rows, sealed_.load(kinds::run, {where, values}));
+    return read_each(rows, read_run);
   });
 }
 
-Result<void> SqliteStore::check_unfinished() {
-  return sealed_.check_prefix(kinds::run, "open", "open/", {std::string(unfinished)});
+Result<std::vector<Run>> SqliteStore::unfinished_runs() {
+  VMPATCH_TRY(const Rows rows,
+              sealed_.load_prefix(kinds::run, "open", "open/", {fmt::format("{} ORDER BY sequence DESC", unfinished)}));
+  return read_each(rows, read_run);
 }
 
 }  // namespace vmpatch::ledger

@@ -7,16 +7,6 @@
 namespace vmpatch::ledger {
 namespace {
 
-Result<std::vector<Undo>> read_undos(Statement& statement) {
-  std::vector<Undo> all;
-  for (;;) {
-    VMPATCH_TRY(const bool found, statement.step());
-    if (!found) return all;
-    VMPATCH_TRY(Undo undo, read_undo(statement));
-    all.push_back(std::move(undo));
-  }
-}
-
 Error not_kept(const Undo& undo) {
   if (undo.state == UndoState::expired) {
     return fail(Errc::refused, "the undo of run {} has expired; restore a backup instead", undo.run_id);
@@ -27,11 +17,9 @@ Error not_kept(const Undo& undo) {
 }  // namespace
 
 Result<Undo> SqliteStore::load_undo(const std::string& run_id) {
-  VMPATCH_CHECK(sealed_.check_key(kinds::undo, run_id, "undo/" + run_id, {"run_id = ?", {run_id}}));
-  VMPATCH_TRY(Statement select, database().prepare(fmt::format("SELECT {} FROM undo WHERE run_id = ?", undo_columns)));
-  VMPATCH_TRY(auto found, read_undos(select.bind(run_id)));
-  if (found.empty()) return fail(Errc::not_found, "run {} has no undo, so it cannot be taken back", escape_untrusted(run_id));
-  return std::move(found.front());
+  VMPATCH_TRY(const auto row, sealed_.load_key(kinds::undo, run_id, "undo/" + run_id, {"run_id = ?", {run_id}}));
+  if (!row) return fail(Errc::not_found, "run {} has no undo, so it cannot be taken back", escape_untrusted(run_id));
+  return read_undo(*row);
 }
 
 Result<void> SqliteStore::set_undo(const Undo& undo, UndoState to, const std::string& used_by) {
@@ -46,8 +34,8 @@ Result<void> SqliteStore::set_undo(const Undo& undo, UndoState to, const std::st
 
 Result<void> SqliteStore::let_undo_go(const Run& run, RunState to) {
   if (!is_final(to)) return {};
-  VMPATCH_TRY(Statement select, database().prepare(fmt::format("SELECT {} FROM undo WHERE state = 'in_use' AND used_by = ?", undo_columns)));
-  VMPATCH_TRY(const auto used, read_undos(select.bind(run.id)));
+  VMPATCH_TRY(const Rows rows, sealed_.load(kinds::undo, {"state = 'in_use' AND used_by = ?", {run.id}}));
+  VMPATCH_TRY(const auto used, read_each(rows, read_undo));
   for (const Undo& undo : used) {
     VMPATCH_CHECK(to == RunState::attested ? set_undo(undo, UndoState::spent, run.id) : set_undo(undo, UndoState::kept, ""));
   }
@@ -138,11 +126,9 @@ Result<std::vector<Undo>> SqliteStore::undos(const UndoFilter& filter) {
   for (const UndoState state : filter.states) states += fmt::format("{}'{}'", states.empty() ? "" : ", ", to_string(state));
   if (!states.empty()) which.where += fmt::format(" AND state IN ({})", states);
   return ask([&]() -> Result<std::vector<Undo>> {
-    VMPATCH_CHECK(sealed_.check(kinds::undo, which));
-    VMPATCH_TRY(Statement select, database().prepare(fmt::format("SELECT {} FROM undo WHERE {} ORDER BY created, run_id", undo_columns,
-                                                                 which.where)));
-    for (const std::string& value : which.values) select.bind(value);
-    return read_undos(select);
+    which.where += " ORDER BY created, run_id";
+    VMPATCH_TRY(const Rows rows, sealed_.load(kinds::undo, which));
+    return read_each(rows, read_undo);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "recipe/fields.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/utf8_names.hpp"
 
 namespace vmpatch::recipe {
 namespace {
@@ -146,6 +147,9 @@ class DebReader {
       } else if (path == "/conffiles") {
         VMPATCH_TRY(const std::string text, read_text(handle, max_control_file));
         read_conffiles(text);
+      } else if (path == "/preinst" || path == "/postinst") {
+        VMPATCH_TRY(const std::string text, read_text(handle, max_control_file));
+        content_.package.scripts += text + "\n";
       }
     }
   }
@@ -216,6 +220,10 @@ class DebReader {
     DebFile file;
     file.path = path;
     file.mode = archive_entry_perm(entry);
+    file.uid = static_cast<std::uint32_t>(archive_entry_uid(entry));
+    file.gid = static_cast<std::uint32_t>(archive_entry_gid(entry));
+    if (const char* user = archive_entry_uname(entry); user != nullptr) file.user = user;
+    if (const char* group = archive_entry_gname(entry); group != nullptr) file.group = group;
     if (const char* target = archive_entry_hardlink(entry); target != nullptr) {
       file.kind = DebFile::Kind::hardlink;
       VMPATCH_TRY(file.target, absolute(target));
@@ -254,6 +262,7 @@ class DebReader {
 
 Result<DebContent> scan_deb(int fd, std::string_view name, DebScan scan) {
   if (::lseek(fd, 0, SEEK_SET) != 0) return fail(Errc::failed, "{}: not a seekable file", name);
+  const Utf8Names utf8;
   return DebReader(name, scan).read(fd);
 }
 

@@ -4,6 +4,7 @@
 #include "recipe/archive/tar.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/core/utf8_names.hpp"
 
 namespace vmpatch::recipe {
 
@@ -33,6 +34,7 @@ Result<TarReader> TarReader::open(int fd, std::string name) {
 }
 
 Result<std::optional<TarReader::Member>> TarReader::next() {
+  const Utf8Names utf8;
   auto* handle = state_->handle.get();
   archive_entry* entry = nullptr;
   const int status = archive_read_next_header(handle, &entry);

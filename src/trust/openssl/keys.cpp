@@ -16,6 +16,7 @@ struct PublicKey::State {
   PkeyPtr key;
   KeyType type = KeyType::ed25519;
   std::string id;
+  std::string secret;  ///< names the private key
 };
 
 struct PrivateKey::State {
@@ -79,10 +80,12 @@ Result<PublicKey> PublicKey::from_pem(std::string_view pem, std::string_view nam
     return fail(Errc::untrusted, "key {}: not a PEM public key or certificate ({})", name, openssl_reason());
   VMPATCH_TRY(state->type, check_key_type(state->key.get(), name));
   VMPATCH_TRY(state->id, key_id_of(state->key.get()));
+  VMPATCH_TRY(state->secret, secret_of(state->key.get(), state->type, state->id));
   return PublicKey(std::move(state));
 }
 
 const std::string& PublicKey::id() const { return state_->id; }
+bool PublicKey::shares_secret_with(const PublicKey& other) const { return state_->secret == other.state_->secret; }
 KeyType PublicKey::type() const { return state_->type; }
 
 std::string PublicKey::pem() const {

@@ -64,6 +64,10 @@ using NumberPtr = std::unique_ptr<BIGNUM, Free<BN_free>>;
 using ParamsPtr = std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>>;
 using ParamBuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>>;
 
+struct FreeText {
+  void operator()(char* text) const { OPENSSL_free(text); }
+};
+
 Error cannot_encode() { return fail(Errc::failed, "encoding a public key: {}", openssl_reason()); }
 
 Result<NumberPtr> number_of(EVP_PKEY* key, const char* name) {
@@ -126,6 +130,14 @@ Result<std::string> canonical_der(EVP_PKEY* key, KeyType type) {
 }
 
 }  // namespace
+
+Result<std::string> secret_of(EVP_PKEY* key, KeyType type, const std::string& id) {
+  if (type != KeyType::rsa_pss) return id;
+  VMPATCH_TRY(const NumberPtr n, number_of(key, OSSL_PKEY_PARAM_RSA_N));
+  const std::unique_ptr<char, FreeText> hex(BN_bn2hex(n.get()));
+  if (!hex) return cannot_encode();
+  return std::string(hex.get());
+}
 
 Result<std::string> key_id_of(EVP_PKEY* key) {
   VMPATCH_TRY(const KeyType type, check_key_type(key, "of a signer"));

@@ -41,6 +41,9 @@ Result<KeyType> check_key_type(EVP_PKEY* key, std::string_view name);
 /// PublicKey::id(). Errors of check_key_type().
 Result<std::string> key_id_of(EVP_PKEY* key);
 
+/// What is the same for all public keys of one private key: the modulus of an RSA key, else the id.
+Result<std::string> secret_of(EVP_PKEY* key, KeyType type, const std::string& id);
+
 /// The first certificate of a PEM text.
 Result<X509Ptr> first_certificate(std::string_view pem, std::string_view name);
 

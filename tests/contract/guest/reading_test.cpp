@@ -87,6 +87,13 @@ TYPED_TEST(ReadingGuest, folder_is_listed_sorted_with_kinds_and_raw_names) {
   EXPECT_EQ(kinds["hello"], FileKind::regular);
 }
 
+TYPED_TEST(ReadingGuest, bind_mounts_of_the_guest_are_followed) {
+  EXPECT_EQ(this->guest_.read("/opt/bound/file", 100).value_or(""), "/opt/real/file");
+  EXPECT_EQ(this->guest_.read("/opt/it's", 100).value_or(""), "/opt/real/file");
+  EXPECT_EQ(this->guest_.read("/opt/bound/hidden", 100).error().code, Errc::not_found);
+  EXPECT_EQ(this->guest_.read("/opt/bound/../it's", 100).value_or(""), "/opt/real/file");
+}
+
 TYPED_TEST(ReadingGuest, odd_name_is_a_path_like_any_other) {
   EXPECT_EQ(this->guest_.read("/srv/odd \xff'name\n", 100).value(), "odd\n");
 }

@@ -43,7 +43,9 @@ inline void copy_program(const fs::path& root, const std::string& program, const
 inline void write_small_guest(const TempDir& dir, const std::string& name) {
   const auto put = [&](const std::string& path, const std::string& text) { dir.write(name + path, text); };
   put("/usr/lib/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
-  put("/etc/fstab", "LABEL=root / ext4 errors=remount-ro 0 1\n");
+  put("/etc/fstab", "LABEL=root / ext4 errors=remount-ro 0 1\n/opt/real /opt/bound none rbind 0 0\n/opt/real/file /opt/it's none bind 0 0\n"
+                    "nas:/old /opt/nas nfs ro 0 0\n/opt/nas/tool /opt/one none bind 0 0\ntmpfs /opt/memory tmpfs defaults 0 0\n");
+  for (const char* path : {"/opt/real/file", "/opt/bound/hidden", "/opt/it's", "/opt/nas/tool", "/opt/one", "/opt/memory/hidden"}) put(path, path);
   put("/etc/passwd", "root:x:0:0:guest root:/root:/bin/sh\n");
   put("/etc/hostname", "small\n");
   put("/etc/machine-id", "");

@@ -135,6 +135,14 @@ TEST(WritableCommand, output_of_both_streams_and_the_exit_code_are_kept) {
   EXPECT_FALSE(result->truncated);
 }
 
+TEST(WritableCommand, more_arguments_arrive_than_one_argument_of_a_shell_holds) {
+  std::vector<std::string> argv{"/bin/sh", "-c", "all=\"$*\"; echo \"$# ${#all}\"", "x"};
+  argv.resize(argv.size() + 300, std::string(1000, 'a'));
+  const auto result = guest().command(argv, {}, Seconds(60));
+  ASSERT_TRUE(ok(result));
+  EXPECT_EQ(result->output, "300 300299\n");
+}
+
 TEST(WritableCommand, arguments_and_environment_are_not_interpreted) {
   const std::string hostile = "a'b\"c$(id)`id`\\ \n*;\xff";
   const auto result = guest().command({"/bin/sh", "-c", "cat <<E\n$1|$V\nE", "x", hostile}, {{"V", hostile}}, Seconds(60));
@@ -252,6 +260,8 @@ TEST(WritableGuest, free_space_is_that_of_the_file_system) {
 // Closes the shared guest and looks at what it left, in a second appliance that only reads.
 TEST(WritableGuestEnd, changes_are_on_the_overlay_its_file_system_is_clean_and_nothing_else_was_left) {
   ASSERT_TRUE(ok(shell("echo litter > /run/litter")));
+  ASSERT_TRUE(ok(guest().write("/opt/bound/written", "bound")));
+  ASSERT_TRUE(ok(guest().write("/opt/nas/written", "below what the guest mounts there")));
   Guests::get().finish_appliance();
   ServedGuest& served = Guests::get().served();
   served.verify_overlay();
@@ -260,6 +270,13 @@ TEST(WritableGuestEnd, changes_are_on_the_overlay_its_file_system_is_clean_and_n
   WritableGuest& after = **opened;
   EXPECT_EQ(after.read("/opt/app/version", 10).value(), "2\n");
   EXPECT_TRUE(after.list("/run")->empty());
+  EXPECT_EQ(after.read("/opt/real/written", 10).value_or(""), "bound");
+  for (const char* path : {"/opt/nas/tool", "/opt/one"}) {
+    const auto hidden = after.digests({path});
+    EXPECT_EQ(hidden.error().code, Errc::refused) << path;
+    EXPECT_NE(hidden.error().message.find("fstab"), std::string::npos) << hidden.error().message;
+  }
+  EXPECT_EQ(after.read("/opt/memory/hidden", 100).error().code, Errc::not_found);
   EXPECT_FALSE(after.write("/etc/new", "x").has_value());
   EXPECT_FALSE(after.command({"true"}, {}, Seconds(10)).has_value());
   EXPECT_TRUE(ok(after.check_file_systems()));

@@ -165,6 +165,50 @@ TEST_F(AnchoredTest, killed_at_any_moment_records_chain_and_anchor_agree) {
   EXPECT_TRUE(store_->note_recipe("after", 1, "00"));
 }
 
+TEST_F(AnchoredTest, commit_that_the_anchor_did_not_follow_is_told_and_made_good) {
+  std::vector<std::string> told;
+  store_ = std::move(*open_store(file(), clock_, {.not_anchored = [&](const Error& error) { told.push_back(error.message); }}));
+  ASSERT_TRUE(store_->audit("first", "x", {}));
+  EXPECT_TRUE(tend_anchor(folder_).empty());
+  const auto before = *read_file(anchor().file());
+  ASSERT_TRUE(store_->audit("second", "x", {}));
+  EXPECT_TRUE(told.empty());
+  ASSERT_TRUE(write_file_atomic(anchor().file(), before, 0600));
+  const auto said = tend_anchor(folder_);
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_NE(said.front().find("was 1 row(s) behind"), std::string::npos) << said.front();
+  EXPECT_EQ(anchored(), 2);
+  EXPECT_TRUE(tend_anchor(folder_).empty());
+}
+
+TEST_F(AnchoredTest, acceptance_whose_anchor_cannot_be_begun_changes_nothing) {
+  ASSERT_TRUE(store_->audit("first", "x", {}));
+  tamper("CREATE VIEW v AS SELECT 1");
+  std::filesystem::remove(anchor().file());
+  std::filesystem::create_directory(anchor().file());
+  EXPECT_EQ(accept_records(folder_, {.reason = "known"}, clock_).error().code, Errc::refused);
+  EXPECT_EQ(store_->audit_rows(1, 10)->size(), 1U);
+  std::filesystem::remove(anchor().file());
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known"}, clock_));
+  everything_holds();
+}
+
+/// What restored backups and hands leave: whatever the database says of its version, its tables tell.
+TEST_F(AnchoredTest, version_that_says_something_else_than_the_tables_is_named_and_can_be_accepted) {
+  ASSERT_TRUE(store_->note_recipe("r", 3, "three"));
+  for (const int version : {0, 1, 2, 99}) {
+    sql(fmt::format("PRAGMA user_version = {}", version));
+    const auto found = examine_records(folder_);
+    ASSERT_EQ(found->at(0).problems.size(), 1U) << version;
+    EXPECT_NE(found->at(0).problems.front().find(fmt::format("says schema version {}", version)), std::string::npos);
+    EXPECT_FALSE(found->at(0).lost);
+    ASSERT_TRUE(accept_records(folder_, {.reason = "known"}, clock_));
+    everything_holds();
+    store_ = open();
+    EXPECT_EQ(store_->seen_recipe("r")->version, 3U);
+  }
+}
+
 class OldLedgerTest : public AnchoredTest {
  protected:
   /// As the first version left it: a policy, an attestation and their audit rows.
@@ -210,7 +254,7 @@ TEST_F(OldLedgerTest, is_not_sealed_when_its_chain_is_broken) {
   const auto opened = open_store(file(), clock_);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Errc::untrusted);
-  ASSERT_TRUE(accept_records(folder_, "known", clock_));
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known"}, clock_));
   store_ = open();
   everything_holds();
 }

@@ -34,7 +34,7 @@ class CustodyTest : public LedgerTest {
 TEST_F(CustodyTest, record_comes_back_and_the_next_one_replaces_it) {
   EXPECT_FALSE(custody_->last("m")->has_value());
   Custody c{.machine_uuid = "m", .boot_id = "b", .opened = clock_.now(), .started = true, .closed = {},
-            .identities = {{"vda", 1}}, .live = {{"vda", 1}, {"vdb", 2}}, .operation = "prepare", .unbroken = true, .lost = true};
+            .identities = {{"vda", 1}}, .live = {{"vda", 1}, {"vdb", 2}}, .operation = "prepare", .unbroken = true, .attested = clock_.now(), .lost = true};
   ASSERT_TRUE(custody_->put(c));
   custody_ = reopen({.busy_timeout_ms = 100, .checkpoint = false});
   auto back = custody_->last("m");
@@ -44,6 +44,7 @@ TEST_F(CustodyTest, record_comes_back_and_the_next_one_replaces_it) {
   EXPECT_TRUE((*back)->started);
   EXPECT_TRUE((*back)->unbroken);
   EXPECT_TRUE((*back)->lost);
+  EXPECT_EQ((*back)->attested, clock_.now());
   EXPECT_EQ((*back)->live, c.live);
   EXPECT_FALSE((*back)->closed);
   c.closed = clock_.now() + Seconds(5);
@@ -67,7 +68,10 @@ TEST_F(CustodyTest, saved_identities_come_back) {
   ASSERT_TRUE(custody_->put_saved("m", {.identities = {}, .time = clock_.now(), .memory = false, .managed = true}));
   back = *custody_->saved("m");
   EXPECT_TRUE(back->identities.is_null());
-  EXPECT_FALSE(back->memory || back->managed) << "managed means nothing without memory";
+  EXPECT_FALSE(back->memory || back->managed || back->without_memory) << "managed means nothing without memory";
+  ASSERT_TRUE(custody_->put_saved("m", {.identities = {}, .time = clock_.now(), .without_memory = true}));
+  back = *custody_->saved("m");
+  EXPECT_TRUE(back->without_memory && !back->memory);
 }
 
 TEST_F(CustodyTest, forgotten_memory_leaves_the_identities_and_one_row_with_the_reason) {

@@ -1,6 +1,7 @@
 // What the Store and the custody answer when something else wrote into their files. The real gate: gate_hook.
 
 #include "contract/ledger/fixture.hpp"
+#include "support/key_twice.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/ledger/integrity.hpp"
 
@@ -187,7 +188,7 @@ TEST_F(TamperedTest, acceptance_names_every_problem_and_nothing_holds_it_up_afte
   tamper("DELETE FROM overrides; UPDATE recipes SET version = 1; UPDATE audit SET actor = 'x' WHERE sequence = 4; CREATE VIEW v AS SELECT 1;"
          "DELETE FROM audit WHERE sequence > (SELECT max(sequence) - 2 FROM audit)");
   store_.reset();
-  const auto accepted = accept_records(folder_, "known", clock_);
+  const auto accepted = accept_records(folder_, {.reason = "known"}, clock_);
   ASSERT_TRUE(accepted) << accepted.error().message;
   EXPECT_EQ(problems(), "");
   store_ = open();
@@ -203,13 +204,92 @@ TEST_F(TamperedTest, acceptance_names_every_problem_and_nothing_holds_it_up_afte
   EXPECT_NE(problems(), "");
 }
 
+/// The genuine row keeps its seal, and stands where it is read last.
+TEST_F(TamperedTest, key_that_is_there_twice_is_believed_in_neither_row) {
+  tamper(with_other_key("overrides", "id TEXT NOT NULL PRIMARY KEY", "id TEXT NOT NULL",
+                        "INSERT INTO overrides (rowid, id, machine_uuid, identities, reason, actor, created, expires) SELECT -1, id, "
+                        "machine_uuid, '{\"vda\":1}', 'forged', actor, created, expires - 1 FROM overrides"));
+  EXPECT_NE(problems().find("record override/machine-1/o is there twice"), std::string::npos) << problems();
+  EXPECT_TRUE(untrusted(store_->overrides("machine-1")));
+  EXPECT_TRUE(untrusted(read_gate_facts(file(), "machine-1", {}, clock_.now())));
+  tamper(with_other_key("runs", "id TEXT NOT NULL UNIQUE", "id TEXT NOT NULL",
+                        "INSERT INTO runs SELECT -sequence, id, kind, machine_uuid, machine_name, host, recipe_id, recipe_version, "
+                        "recipe_digest, state, holder_pid, holder_start_time, holder_boot_id, recovery_attempts, created, updated, error, "
+                        "'{\"disks\":[\"forged\"]}' FROM runs WHERE state = 'attested'"));
+  EXPECT_NE(problems().find("record run/" + ended_ + " is there twice"), std::string::npos) << problems();
+  EXPECT_TRUE(untrusted(store_->runs({})));
+  tamper(with_other_key("recipes", "id TEXT NOT NULL PRIMARY KEY,\n  version INTEGER NOT NULL,\n  digest TEXT NOT NULL",
+                        "id TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (id, version)",
+                        "INSERT INTO recipes SELECT id, 1, digest FROM recipes"));
+  EXPECT_NE(problems().find("record recipe/r is there twice"), std::string::npos) << problems();
+  EXPECT_TRUE(untrusted(store_->seen_recipe("r")));
+  EXPECT_TRUE(untrusted(store_->note_recipe("r", 4, "four")));
+}
+
+TEST_F(TamperedTest, index_that_says_something_else_than_its_table_is_named) {
+  ASSERT_TRUE(store_->note_recipe("other", 1, "one"));
+  tamper("CREATE TEMP TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = 'overrides_machine'; PRAGMA writable_schema = ON;"
+         "UPDATE sqlite_schema SET sql = 'CREATE INDEX overrides_machine ON overrides (machine_uuid, expires + 99)' WHERE name = "
+         "'overrides_machine'; PRAGMA writable_schema = RESET; REINDEX overrides_machine; PRAGMA writable_schema = ON; UPDATE sqlite_schema "
+         "SET sql = (SELECT sql FROM kept) WHERE name = 'overrides_machine'; PRAGMA writable_schema = RESET");
+  EXPECT_NE(problems().find("the file is not sound: "), std::string::npos) << problems();
+  EXPECT_TRUE(untrusted(store_->verify_audit()));
+}
+
+TEST_F(TamperedTest, run_that_may_have_been_writing_is_not_forgotten_by_the_way) {
+  ASSERT_TRUE(make_dirs(folder_ / "runs" / open_, 0700));
+  ASSERT_TRUE(make_dirs(folder_ / "undo" / ended_, 0700));
+  const auto refused = [&](const std::vector<std::string>& forget) {
+    const auto accepted = accept_records(folder_, {.reason = "known", .forget = forget}, clock_);
+    EXPECT_NE(problems(), "");
+    return !accepted && accepted.error().code == Errc::refused && accepted.error().message.find("folder(s) are of runs") != std::string::npos;
+  };
+  tamper("CREATE VIEW v AS SELECT 1");
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known"}, clock_)) << "the records know of both";
+  tamper("UPDATE runs SET state = 'discarded' WHERE state = 'committing'");
+  EXPECT_TRUE(refused({}));
+  tamper("DELETE FROM run_disks; DELETE FROM undo; DELETE FROM runs");
+  EXPECT_TRUE(refused({}));
+  EXPECT_TRUE(refused({"ledger"}));
+  store_.reset();
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file().string() + suffix);
+  EXPECT_TRUE(refused({"ledger"}));
+  std::filesystem::rename(folder_ / "runs", folder_ / "elsewhere");
+  EXPECT_TRUE(refused({"ledger"}));
+  std::filesystem::rename(folder_ / "undo", folder_ / "elsewhere-too");
+  EXPECT_EQ(accept_records(folder_, {.reason = "known"}, clock_).error().code, Errc::refused) << "not without saying so";
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known", .forget = {"ledger"}}, clock_));
+  EXPECT_EQ(problems(), "");
+}
+
+TEST_F(TamperedTest, lost_ledger_begins_anew_without_a_policy_that_allows_and_the_file_is_kept) {
+  store_.reset();
+  ASSERT_TRUE(write_file_atomic(file(), "no database", 0600));
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known", .forget = {"ledger"}}, clock_));
+  EXPECT_EQ(*read_file(file().string() + ".forgotten-1"), "no database");
+  EXPECT_EQ(accept_records(folder_, {.reason = "known", .forget = {"ledger"}}, clock_).error().code, Errc::refused) << "it holds";
+  EXPECT_TRUE(untrusted(read_gate_facts(file(), "machine-1", {}, clock_.now())));
+  store_ = open();
+  EXPECT_FALSE(*store_->published_policy());
+  ASSERT_TRUE(store_->publish_policy({{"groups", Json::array()}}, {}));
+  EXPECT_TRUE(believed(read_gate_facts(file(), "machine-1", {}, clock_.now())));
+}
+
+TEST_F(TamperedTest, overrides_of_before_are_void_whatever_is_accepted) {
+  tamper("CREATE VIEW v AS SELECT 1");
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known"}, clock_));
+  EXPECT_TRUE(store_->overrides("machine-1")->empty());
+}
+
 TEST_F(TamperedTest, table_of_another_form_cannot_be_accepted) {
   tamper("ALTER TABLE overrides ADD COLUMN more TEXT");
-  const auto accepted = accept_records(folder_, "known", clock_);
+  const auto accepted = accept_records(folder_, {.reason = "known"}, clock_);
   ASSERT_FALSE(accepted);
   EXPECT_EQ(accepted.error().code, Errc::refused);
   EXPECT_NE(accepted.error().message.find("table overrides"), std::string::npos) << accepted.error().message;
   EXPECT_TRUE(untrusted(store_->runs({})));
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known", .forget = {"ledger"}}, clock_)) << "but forgotten";
+  EXPECT_EQ(problems(), "");
 }
 
 }  // namespace

@@ -37,7 +37,10 @@ class HookTest : public ::testing::Test {
   [[nodiscard]] fs::path mark() const { return run_dir() / "vm-patch-gate" / uuid_; }
   [[nodiscard]] std::vector<std::string> gate_command(const std::string& operation, const std::string& name = "web01",
                                                       const std::string& extra = "-") const {
-    return {VMPATCH_GATE_PROGRAM, "--state-dir", state_.string(), "--run-dir", run_dir().string(), "--", name, operation, "begin", extra};
+    std::vector<std::string> words{VMPATCH_GATE_PROGRAM, "--state-dir", state_.string(), "--run-dir", run_dir().string()};
+    if (!daemon_.empty()) words.insert(words.end(), {"--daemon", daemon_});
+    words.insert(words.end(), {"--", name, operation, "begin", extra});
+    return words;
   }
   /// `disks` are further ones.
   [[nodiscard]] std::string xml(const std::string& name = "web01", const std::string& disks = "") const {
@@ -162,6 +165,7 @@ class HookTest : public ::testing::Test {
   std::string uuid_ = random_uuid();
   SystemClock clock_;
   std::string plugged_;  ///< further disks of the XML
+  std::string daemon_;   ///< who calls; empty: nobody that is known
   Child qemu_;
   std::string last_error_;
 };

@@ -157,9 +157,32 @@ TEST_F(HookDecisionTest, torn_disk_is_denied_under_any_uuid_and_below_any_clone_
   of_clone.replace(of_clone.find(image().string()), image().string().size(), clone.string());
   last_error_ = call("prepare", of_clone, "clone01").err;
   EXPECT_TRUE(denied(denied_exit_code, "run-unfinished"));
+  const auto with = [&](const std::string& old, const std::string& to) {
+    std::string text = xml("other01");
+    text.replace(text.find(old), old.size(), to);
+    return text;
+  };
+  const auto answer = [&](const std::string& text) {
+    const auto output = call("prepare", text, "other01");
+    last_error_ = output.err;
+    return output.exit_code;
+  };
+  const std::vector<std::string> others{with("<target", "<readonly/><target"), with(" type='qcow2'", ""),
+                                        with(fmt::format("type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{}'/>", image().string()),
+                                             "type='volume' device='disk'><driver name='qemu' type='qcow2'/><source pool='p' volume='web01.qcow2'/>")};
+  EXPECT_TRUE(denied(answer(others[0]), "run-unfinished")) << "read-only";
+  EXPECT_TRUE(denied(answer(others[1]), "torn-disk-possible")) << "without a format";
+  EXPECT_TRUE(denied(answer(others[2]), "torn-disk-possible")) << "of a pool that is not known";
+  const fs::path pool = run_dir() / "libvirt" / "storage" / "p.xml";
+  ASSERT_TRUE(make_dirs(pool.parent_path()));
+  ASSERT_TRUE(write_file_atomic(pool, fmt::format("<poolstate><pool type='dir'><name>p</name><target><path>{}</path></target></pool></poolstate>",
+                                                  image().parent_path().string())));
+  EXPECT_TRUE(denied(answer(others[2]), "run-unfinished")) << "a volume";
+  EXPECT_EQ(answer(with("type='file' device='disk'", "type='network' device='disk'")), 0) << last_error_;
   ASSERT_TRUE(store()->advance(run.id, committing, discarded, {}, "went back"));
   EXPECT_EQ(gate("prepare"), 0) << last_error_;
   EXPECT_EQ(call("prepare", of_clone, "clone01").exit_code, 0);
+  for (const std::string& other : others) EXPECT_EQ(answer(other), 0) << last_error_;
 }
 
 TEST_F(HookDecisionTest, proof_denies_exactly_one_machine) {

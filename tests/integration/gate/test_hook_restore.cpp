@@ -124,6 +124,56 @@ TEST_F(HookRestoreTest, override_of_a_restore_is_used_up_by_its_start) {
   EXPECT_TRUE(denied(gate("restore"), "unattested-change"));
 }
 
+TEST_F(HookRestoreTest, memory_of_a_run_before_the_last_one_is_denied_whatever_the_group_and_an_override_says) {
+  run_machine();
+  ASSERT_EQ(save(), 0);
+  EXPECT_EQ(gate("restore"), 0) << last_error_;
+  run_machine();
+  note_status("running", "booted", "none");
+  ASSERT_EQ(gate("stopped"), 0);
+  end_qemu();
+  ASSERT_EQ(gate("release"), 0);
+  EXPECT_TRUE(saved()->without_memory);
+  EXPECT_TRUE(denied(gate("restore"), "saved-disks-changed")) << "no disk has changed, and still it is older memory";
+  attest();
+  add_override();
+  EXPECT_TRUE(denied(gate("restore"), "saved-disks-changed"));
+  publish("    action: warn\n");
+  EXPECT_TRUE(denied(gate("restore"), "saved-disks-changed"));
+  EXPECT_EQ(gate("prepare"), 0) << last_error_;
+}
+
+TEST_F(HookRestoreTest, memory_of_a_suspended_machine_is_recorded) {
+  for (const auto& [state, reason] : {std::pair{"paused", "user"}, std::pair{"pmsuspended", "unknown"}}) {
+    run_machine();
+    end_qemu();
+    note_status(state, reason, "save");
+    ASSERT_EQ(gate("stopped"), 0);
+    drop_status();
+    ASSERT_EQ(gate("release"), 0);
+    EXPECT_TRUE(saved()->memory) << state;
+    EXPECT_EQ(gate("restore"), 0) << last_error_;
+  }
+}
+
+TEST_F(HookRestoreTest, end_that_another_daemon_tells_was_not_seen) {
+  daemon_ = "100 1";
+  run_machine();
+  daemon_ = "200 2";
+  ASSERT_EQ(gate("reconnect"), 0);
+  write_disk();
+  ASSERT_EQ(end_machine(), 0);
+  ASSERT_EQ(gate("prepare"), 0) << "it was there again before the end: " << last_error_;
+  ASSERT_EQ(gate("release"), 0);
+  run_machine();
+  write_disk();
+  daemon_ = "300 3";
+  ASSERT_EQ(end_machine(), 0);
+  EXPECT_TRUE(custody()->lost);
+  EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
+  EXPECT_TRUE(denied(gate("restore"), "unattested-change"));
+}
+
 TEST_F(HookRestoreTest, save_is_recorded_with_the_disks_until_the_machine_starts_again) {
   run_machine();
   write_disk();

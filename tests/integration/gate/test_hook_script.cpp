@@ -83,6 +83,25 @@ TEST_F(HookScriptTest, program_that_crashes_or_fails_denies_starts_and_ends_no_r
   }
 }
 
+TEST_F(HookScriptTest, host_without_room_for_a_process_denies_starts_and_ends_no_running_machine) {
+  write_program("exit 0");
+  const fs::path script = folder_ / "50-vm-patch";
+  ASSERT_TRUE(write_file_atomic(script, hook_script(program(), state()), 0755));
+  // An account of its own: it has this one process, and may have no other.
+  const auto squeezed = [&](const std::string& operation) {
+    Command command;
+    command.argv = {"/usr/bin/setpriv", "--reuid=64987", "--regid=64987", "--clear-groups", "/usr/bin/prlimit", "--nproc=1", script.string(),
+                    "web", operation, "begin", "-"};
+    auto output = run(command);
+    EXPECT_TRUE(output);
+    EXPECT_NE(output->err.find("fork"), std::string::npos) << output->err;
+    return output->exit_code;
+  };
+  for (const std::string& operation : always) EXPECT_EQ(squeezed(operation), gate::denied_exit_code) << operation;
+  EXPECT_EQ(squeezed("started"), 0);
+  for (const std::string& operation : never) EXPECT_EQ(squeezed(operation), 0) << operation;
+}
+
 TEST_F(HookScriptTest, denial_of_the_program_counts_at_started_too) {
   write_program("exit " + std::to_string(gate::denied_exit_code));
   expect_codes(true, true);

@@ -5,6 +5,7 @@
 
 #include "integration/gate/hook_test.hpp"
 #include "ledger/audit.hpp"
+#include "support/key_twice.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/ledger/integrity.hpp"
 
@@ -226,10 +227,22 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(HookTamperedTest, insert_of_a_custody_for_a_machine_without_one_is_seen) {
   const std::string uuid = std::exchange(uuid_, random_uuid());
   EXPECT_TRUE(denied(gate("prepare"), "not-attested"));
-  tamper(in_custody, "INSERT INTO custody SELECT 'U', boot_id, opened, started, closed, identities, operation, unbroken, lost, live FROM custody "
+  tamper(in_custody, "INSERT INTO custody SELECT 'U', boot_id, opened, started, closed, identities, operation, unbroken, lost, live, attested FROM custody "
                      "WHERE machine_uuid = '" + uuid + "'");
   EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
   EXPECT_NE(problems().find("was put in by something else"), std::string::npos) << problems();
+}
+
+/// A genuine override of other disks, and behind its seal a second row of its id for the disks as they are.
+TEST_F(HookTamperedTest, override_of_an_id_that_is_there_already_opens_nothing) {
+  add_override();
+  write_disk();
+  EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
+  tamper(in_ledger, with_other_key("overrides", "id TEXT NOT NULL PRIMARY KEY", "id TEXT NOT NULL",
+                                   "INSERT INTO overrides (rowid, id, machine_uuid, identities, reason, actor, created, expires) SELECT "
+                                   "-rowid, id, machine_uuid, '" + dump_json(identities()) + "', 'forged', actor, created, expires - 1 FROM overrides"));
+  EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
+  EXPECT_NE(problems().find("is there twice"), std::string::npos) << problems();
 }
 
 TEST_F(HookTamperedTest, older_copy_of_a_whole_database_is_seen) {
@@ -241,7 +254,7 @@ TEST_F(HookTamperedTest, older_copy_of_a_whole_database_is_seen) {
     put_back(file);
     EXPECT_TRUE(denied(gate("prepare"), "records-tampered")) << file;
     EXPECT_NE(problems().find("it is older than its anchor"), std::string::npos) << problems();
-    ASSERT_TRUE(ledger::accept_records(state_, "test", clock_));
+    ASSERT_TRUE(ledger::accept_records(state_, {.reason = "test"}, clock_));
   }
 }
 
@@ -322,13 +335,32 @@ TEST_F(HookTamperedTest, line_that_was_torn_at_the_end_of_the_anchor_is_passed_o
 TEST_F(HookTamperedTest, database_that_is_none_any_more_is_denied_and_can_be_moved_away) {
   ASSERT_TRUE(write_file_atomic(state_ / in_custody, std::string(4096, 'x'), 0600));
   EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
-  EXPECT_EQ(ledger::accept_records(state_, "disk failed", clock_).error().code, Errc::untrusted);
+  EXPECT_EQ(ledger::accept_records(state_, {.reason = "disk failed"}, clock_).error().code, Errc::refused);
   fs::rename(state_ / in_custody, base_ / "away");
   EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
-  const auto accepted = ledger::accept_records(state_, "disk failed", clock_);
+  EXPECT_EQ(ledger::accept_records(state_, {.reason = "disk failed"}, clock_).error().code, Errc::refused);
+  const auto accepted = ledger::accept_records(state_, {.reason = "disk failed", .forget = {"gate"}}, clock_);
   ASSERT_TRUE(accepted) << accepted.error().message;
   EXPECT_EQ(problems(), "");
   EXPECT_EQ(gate("prepare"), 0) << last_error_;
+}
+
+/// The gate's records tell which overrides were used, and which runs may still be writing.
+TEST_F(HookTamperedTest, what_was_closed_is_not_opened_by_an_acceptance) {
+  write_disk();
+  add_override();
+  ASSERT_EQ(gate("prepare"), 0) << last_error_;
+  EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
+  fs::remove(state_ / in_custody);
+  ASSERT_TRUE(ledger::accept_records(state_, {.reason = "lost", .forget = {"gate"}}, clock_));
+  EXPECT_TRUE(denied(gate("prepare"), "unattested-change")) << "it was used, and nobody remembers";
+  tamper(in_ledger, "DELETE FROM policy");
+  ASSERT_TRUE(ledger::accept_records(state_, {.reason = "known"}, clock_));
+  EXPECT_EQ(problems(), "");
+  EXPECT_TRUE(denied(gate("prepare"), "records-tampered")) << "there was a policy";
+  EXPECT_NE(last_error_.find("run 'vm-patch gate publish'"), std::string::npos) << last_error_;
+  publish();
+  EXPECT_TRUE(denied(gate("prepare"), "unattested-change"));
 }
 
 TEST_F(HookTamperedTest, group_that_only_warns_is_no_way_around) {
@@ -365,7 +397,7 @@ TEST_F(HookTamperedTest, what_an_operator_accepts_is_believed_again_and_told) {
   tamper(in_ledger, "DELETE FROM overrides; CREATE VIEW v AS SELECT 1; DROP INDEX runs_lease");
   tamper(in_custody, "DELETE FROM rescans; DELETE FROM audit WHERE sequence = 2");
   EXPECT_TRUE(denied(gate("prepare"), "records-tampered"));
-  const auto accepted = ledger::accept_records(state_, "restored", clock_);
+  const auto accepted = ledger::accept_records(state_, {.reason = "restored"}, clock_);
   ASSERT_TRUE(accepted) << accepted.error().message;
   EXPECT_EQ(problems(), "");
   EXPECT_EQ(gate("prepare"), 0) << last_error_;

@@ -69,7 +69,7 @@ class MillionsOfNames : public testing::Test {
   std::unique_ptr<Machine> machine_;
 };
 
-TEST_F(MillionsOfNames, names_at_the_start_are_found_without_reading_to_the_end) {
+TEST_F(MillionsOfNames, names_are_looked_for_to_the_end_once) {
   ASSERT_TRUE(machine_->guest.has_value()) << error_of(*machine_);
   for (int i = 0; i < 2'000; ++i) {
     const auto found = guest().stat(i % 2 == 0 ? "/etc/passwd" : "/etc/os-release");
@@ -120,17 +120,31 @@ TEST(LargestFolder, is_that_of_128_mib) {
   }
 }
 
+TEST(LargeFolder, name_that_comes_twice_is_an_error_and_others_are_found) {
+  const TempDir dir;
+  write_root(dir, "root");
+  dir.write("root/many/first", "one");
+  const fs::path disk = make_file_system(dir, "disk", dir / "root", {"-t", "ext2", "-b", "4096"});
+  repeat_block(disk, "/many", folder_block(12, 250, "x"), 2U << 20U);
+  const Machine machine(dir, {disk});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ((*machine.guest)->read("/many/first", 10).value_or(""), "one");
+  const auto twice = (*machine.guest)->lstat("/many/x0000");
+  ASSERT_EQ(code_of(twice), Errc::failed);
+  EXPECT_NE(twice.error().message.find("holds the name x0000 twice"), std::string::npos) << twice.error().message;
+}
+
 TEST(BlockPointers, beyond_the_size_of_a_folder_are_not_followed) {
   const TempDir dir;
   write_root(dir, "root");
   dir.write("root/many/first", "");
   const fs::path disk = make_file_system(dir, "disk", dir / "root", {"-t", "ext2", "-b", "4096"});
-  repeat_block(disk, "/many", folder_block(12, 1, "x"), 20 * 4096);
+  repeat_block(disk, "/many", folder_block(12, 1, "x"), 13 * 4096);
   const Machine machine(dir, {disk});
   ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
   const auto names = (*machine.guest)->list("/many");
   ASSERT_TRUE(names.has_value()) << names.error().message;
-  EXPECT_EQ(names->size(), 1U + 8U);  // twelve blocks are its own
+  EXPECT_EQ(names->size(), 1U + 1U);  // twelve blocks are its own
 }
 
 }  // namespace

@@ -270,6 +270,89 @@ TEST(Machines, missing_mount_point_is_left_out_unless_it_is_vital) {
   EXPECT_NE(error_of(vital).find("there is no directory /var to mount /dev/sdb on"), std::string::npos) << error_of(vital);
 }
 
+TEST(Machines, bind_mounts_show_what_the_guest_will_see) {
+  const TempDir dir;
+  dir.write("root/srv/var/lib/dpkg/status", "Package: true\n");
+  dir.write("root/var/lib/dpkg/status", "Package: hidden\n");
+  dir.write("root/opt/old/tool", "old");
+  dir.write("root/usr/bin/tool", "new");
+  const Machine machine(dir, {root_with(dir, "/srv/var /var none rbind 0 0\n/opt/old/tool /usr/bin/tool none bind,ro 0 0\n/srv /srv none bind,nodev 0 0\n", {})});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  Guest& guest = **machine.guest;
+  EXPECT_EQ(guest.read("/var/lib/dpkg/status", 100).value_or(""), "Package: true\n");
+  EXPECT_EQ(guest.read("/usr/bin/tool", 100).value_or(""), "old");
+  EXPECT_EQ((*guest.digests({"/usr/bin/tool"}))[0], sha256("old"));
+  EXPECT_EQ(guest.access(), "direct: /dev/sda (ext4) on /, /srv/var on /var, /opt/old/tool on /usr/bin/tool");
+}
+
+TEST(Machines, what_hides_the_disk_answers_with_its_line_of_the_mount_table) {
+  for (const char* line : {"nas:/old /usr/lib/demo nfs ro 0 0", "/srv/old.img /usr/lib/demo ext4 defaults 0 0", "overlay /usr/lib/demo overlay lowerdir=/a 0 0",
+                           "/srv/none /usr/lib/demo none bind 0 0", "nas:/old /usr/lib nfs ro 0 0", "nas:/old /link/lib/demo nfs ro 0 0"}) {
+    const TempDir other;
+    other.write("root/usr/lib/demo/file", "new");
+    fs::create_symlink("usr", other / "root/link");
+    const Machine machine(other, {root_with(other, line + "\n"s, {})});
+    if (!machine.guest) {
+      EXPECT_EQ(code_of(machine.guest), Errc::refused) << line;
+      EXPECT_NE(error_of(machine).find("fstab of /dev/sda: nas:/old (nfs) for /usr/lib is not on a disk"), std::string::npos) << error_of(machine);
+      continue;
+    }
+    const auto digests = (*machine.guest)->digests({"/usr/lib/demo/file"});
+    ASSERT_FALSE(digests) << line;
+    EXPECT_EQ(digests.error().code, Errc::refused) << line;
+    EXPECT_NE(digests.error().message.find("fstab"), std::string::npos) << digests.error().message;
+    EXPECT_EQ(code_of((*machine.guest)->lstat("/usr/lib/demo/file")), Errc::refused) << line;
+    EXPECT_TRUE((*machine.guest)->read("/etc/passwd", 100).has_value()) << line;
+  }
+}
+
+TEST(Machines, mount_point_that_systemd_will_make_answers_too) {
+  const TempDir dir;
+  dir.write("root/opt/file", "x");
+  fs::create_symlink("opt", dir / "root/link");
+  const Machine machine(dir, {root_with(dir, "nas:/old /link/demo/deep nfs ro 0 0\n", {})});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ(code_of((*machine.guest)->lstat("/opt/demo/deep/file")), Errc::refused);
+  EXPECT_EQ(code_of((*machine.guest)->lstat("/opt/demo/other")), Errc::not_found);
+}
+
+TEST(Machines, usual_lines_of_a_mount_table_are_no_obstacle) {
+  const TempDir dir;
+  dir.write("root/tmp/file", "x");
+  const Machine machine(dir, {root_with(dir, "proc /proc proc defaults 0 0\ntmpfs /tmp tmpfs nosuid 0 0\ntmpfs /run tmpfs size=10% 0 0\n/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\n"
+                                             "nas:/home /home nfs _netdev 0 0\n/srv/data /data none bind 0 0\n/swapfile none swap sw 0 0\ntmpfs /var/log tmpfs size=20m 0 0\n",
+                                        {"proc", "run", "media/cdrom0", "home", "srv/data", "data", "var/log"})});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ((*machine.guest)->access(),
+            "direct: /dev/sda (ext4) on /, /srv/data on /data; not mounted: /home (fstab of /dev/sda: nas:/home (nfs) for /home is not on a disk of this machine; patch it while it runs)");
+  EXPECT_EQ((*machine.guest)->read("/etc/passwd", 100).value_or("").substr(0, 4), "root");
+}
+
+TEST(Machines, place_is_that_of_one_mount_though_its_file_system_is_seen_twice) {
+  const TempDir dir;
+  dir.write("root/usr/lib/demo/file", "old");
+  dir.write("good/file", "new");
+  const Machine machine(dir, {root_with(dir, "/dev/sda /mnt ext4 ro 0 0\n/dev/sdb /mnt/usr/lib/demo ext4 ro 0 0\n", {"mnt"}),
+                              make_file_system(dir, "good-disk", dir / "good", {"-t", "ext4"})});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  EXPECT_EQ((*machine.guest)->read("/mnt/usr/lib/demo/file", 100).value_or(""), "new");
+  EXPECT_EQ((*machine.guest)->read("/usr/lib/demo/file", 100).value_or(""), "old");
+}
+
+TEST(Machines, mounts_below_either_end_of_a_bind_mount_are_closed) {
+  for (const char* where : {"/opt/real/sub", "/opt/bound/sub", "/opt/bound"}) {
+    const TempDir dir;
+    dir.write("root/opt/real/sub/file", "old");
+    fs::create_symlink("real", dir / "root/opt/link");
+    dir.write("good/file", "new");
+    const Machine machine(dir, {root_with(dir, fmt::format("/opt/link /opt/bound none rbind 0 0\n/dev/sdb {} ext4 ro 0 0\n", where), {"opt/bound/sub"}),
+                                make_file_system(dir, "good-disk", dir / "good", {"-t", "ext4"})});
+    ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+    const auto read = (*machine.guest)->read("/opt/bound/sub/file", 100);
+    EXPECT_EQ(code_of(read), Errc::refused) << where << read.value_or("");
+  }
+}
+
 TEST(Machines, partition_is_found_by_its_name_in_the_table) {
   const TempDir dir;
   dir.write("data/file", "mine");
@@ -333,6 +416,33 @@ TEST(Machines, server_that_hangs_up_at_once_fails) {
   bool hibernated = true;
   EXPECT_EQ(code_of(direct::open(std::move(connections), &hibernated)), Errc::failed);
   EXPECT_FALSE(hibernated);
+}
+
+/// The kernel of the guest finds an entry by the hash of its name, which may be the second one.
+TEST(Damage, name_that_a_folder_has_twice_is_an_error_of_every_reading) {
+  const TempDir dir;
+  write_root(dir, "root");
+  dir.write("root/usr/bin/tool", "new");
+  dir.write("root/usr/bin/other", "other");
+  dir.write("root/usr/bin/twin", "old");
+  const fs::path disk = make_file_system(dir, "disk", dir / "root", {"-t", "ext4", "-O", "^metadata_csum"});
+  std::ifstream whole(disk, std::ios::binary);
+  const std::string image{std::istreambuf_iterator<char>(whole), {}};
+  const auto entry = image.find("\x04\x01twin"s);
+  ASSERT_NE(entry, std::string::npos);
+  overwrite(disk, entry, "\x04\x01tool"s);
+  const Machine machine(dir, {disk});
+  ASSERT_TRUE(machine.guest.has_value()) << error_of(machine);
+  Guest& guest = **machine.guest;
+  const auto digests = guest.digests({"/usr/bin/tool"});
+  ASSERT_EQ(code_of(digests), Errc::failed);
+  EXPECT_NE(digests.error().message.find("holds the name tool twice, and the guest may open the other one; run e2fsck -f"), std::string::npos)
+      << digests.error().message;
+  EXPECT_EQ(code_of(guest.read("/usr/bin/tool", 10)), Errc::failed);
+  EXPECT_EQ(code_of(guest.stat("/usr/bin/tool")), Errc::failed);
+  EXPECT_EQ(code_of(guest.lstat("/usr/bin/tool")), Errc::failed);
+  EXPECT_EQ(code_of(guest.list("/usr/bin")), Errc::failed);
+  EXPECT_EQ(guest.read("/usr/bin/other", 10).value_or(""), "other");
 }
 
 /// Damage by chance must end in values or errors: with sanitizers this is the test of the whole adapter.

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "engine/attestable.hpp"
 #include "engine/prove_again.hpp"
 #include "unit/engine/proof_fixture.hpp"
 #include "unit/trust/fixtures.hpp"
@@ -52,11 +53,9 @@ class AttestTest : public test::ProofTest {
   /// The entry of the recipe as it is now, which was attested.
   Json entry(ProofKind proof = ProofKind::delivered) { return with_recipe(Json::array(), trusted(), proof)[0]; }
   ProvenAgain prove(const Json& earlier, const std::string& id = "new") {
-    recipe::Recipe now;
-    now.id = id;
     Earlier candidates;
     candidates.satisfied = earlier;
-    return prove_again(environment_, candidates, now, guest_, facts_);
+    return prove_again(environment_, candidates, id, guest_, facts_);
   }
   void expect_dropped(const Json& earlier, const std::string& reason) {
     const auto again = prove(earlier);
@@ -128,6 +127,54 @@ TEST_F(AttestTest, earlier_recipe_that_cannot_be_proved_is_dropped) {
   expect_dropped(before, "payload tool_2.0_amd64.deb");
   ASSERT_TRUE(remove_tree(dir_ / "store/recipes"));
   expect_dropped(before, "its signed envelope is not kept here");
+}
+
+TEST_F(AttestTest, earlier_recipe_for_another_system_is_dropped_though_all_that_it_asks_for_is_there) {
+  recipe_.applies_to.packages.clear();
+  recipe_.steps = {recipe::step::File{"/etc/motd", "mine\n", {}, false, {}, {}, {}}};
+  guest_.add_file("/etc/motd", "mine\n");
+  const auto before = Json::array({entry()});
+  EXPECT_THAT(prove(before).kept, SizeIs(1));
+  facts_.os.id = "fedora";
+  expect_dropped(before, "the recipe is for debian, the guest is fedora");
+}
+
+TEST_F(AttestTest, earlier_recipe_of_which_a_newer_version_was_seen_is_dropped) {
+  use_package();
+  const auto before = Json::array({entry()});
+  ASSERT_TRUE(store_->note_recipe("sample", 2, std::string(64, '0')));
+  expect_dropped(before, "version 1 is older than version 2, which was used here");
+}
+
+TEST_F(AttestTest, guest_that_is_not_fit_is_attested_for_nothing) {
+  use_package();
+  Earlier earlier;
+  earlier.satisfied = Json::array({entry()});
+  EXPECT_THAT(attestable(environment_, earlier, std::nullopt, guest_, facts_).satisfied, SizeIs(1));
+  const auto expect_nothing = [&](const std::string& reason) {
+    const auto may = attestable(environment_, earlier, HoldsNow{*trusted_, ProofKind::delivered}, guest_, facts_);
+    EXPECT_THAT(may.satisfied, IsEmpty());
+    ASSERT_THAT(may.dropped, SizeIs(1));
+    EXPECT_THAT(may.dropped[0].reason, HasSubstr(reason));
+    EXPECT_EQ(check_fit(machine_, facts_).error().code, Errc::refused);
+  };
+  EXPECT_TRUE(check_fit(machine_, facts_));
+  facts_.hibernated = true;
+  expect_nothing("the guest is hibernated");
+  facts_.hibernated = false;
+  facts_.half_configured = {"tool: half-configured"};
+  expect_nothing("dpkg --configure -a");
+}
+
+TEST_F(AttestTest, guest_that_cannot_be_read_is_attested_for_nothing_and_the_remedy_is_named) {
+  use_package();
+  Earlier earlier;
+  EXPECT_THAT(attestable_on(environment_, "web01", earlier, {}).dropped, IsEmpty()) << "nothing to prove opens nothing";
+  earlier.satisfied = Json::array({entry()});
+  const auto may = attestable_on(environment_, "web01", earlier, {});
+  EXPECT_THAT(may.satisfied, IsEmpty());
+  ASSERT_THAT(may.dropped, SizeIs(1));
+  EXPECT_EQ(may.dropped[0].reason, "it is not proved: no guest; 'vm-patch verify' with its bundle attests it again where it holds");
 }
 
 TEST_F(AttestTest, entry_that_names_another_recipe_than_its_digest_is_dropped) {
@@ -225,10 +272,21 @@ TEST_F(AttestationKeys, default_key_is_made_once_and_no_other_is) {
   EXPECT_FALSE(fs::exists(configured_));
 }
 
+TEST_F(AttestationKeys, key_that_was_taken_away_is_not_replaced_unasked) {
+  ASSERT_TRUE(check_attestation_key(environment_.places));
+  const auto& path = environment_.places.attestation_key;
+  ASSERT_TRUE(remove_tree(path));
+  expect_error(Errc::refused, "this host has signed before");
+  expect_error(Errc::refused, "vm-patch key generate " + path.string());
+  EXPECT_FALSE(fs::exists(path));
+  ASSERT_TRUE(create_file(path, author_.pem(), 0600));
+  EXPECT_TRUE(check_attestation_key(environment_.places));
+}
+
 TEST_F(AttestationKeys, half_a_default_key_is_told_with_the_way_out) {
   ASSERT_TRUE(make_dirs(environment_.places.keys, 0700));
   ASSERT_TRUE(create_file(environment_.places.attestation_key, "", 0600));
-  expect_error(Errc::failed, "remove it: a new one is made then");
+  expect_error(Errc::failed, "remove it: where nothing was signed yet, a new one is made");
 }
 
 TEST_F(AttestationKeys, key_that_cannot_be_used_is_an_error_before_anything_is_signed) {

@@ -1,5 +1,7 @@
 #include "engine/delivered.hpp"
 
+#include <tuple>
+
 #include "engine/unmet.hpp"
 #include "unit/engine/proof_fixture.hpp"
 
@@ -93,10 +95,50 @@ TEST_F(DeliveredTest, changed_conffile_is_the_administrators_and_an_unchanged_on
   expect_finding("not proved: none of its 1 files could be compared");
 }
 
-TEST_F(DeliveredTest, package_without_files_needs_no_comparison) {
+TEST_F(DeliveredTest, package_without_files_rests_on_the_database_alone) {
   offer(spec("meta", "2.0", {}));
   install(spec("meta", "2.0", {}));
+  expect_proved(ProofKind::own_lists);
+  EXPECT_THAT(compare().weak, ElementsAre(HasSubstr("meta 2.0 has no files")));
+}
+
+TEST_F(DeliveredTest, package_of_links_only_is_proved_by_them) {
+  auto links = spec("links", "2.0", {});
+  links.links = true;
+  links.hard_links = false;
+  offer(links);
+  install(links);
   expect_proved(ProofKind::delivered);
+  EXPECT_EQ(compare().compared, 1U);
+  exclude("/*");
+  guest_.remove("/usr/lib/links/soft");
+  expect_finding("package links 2.0 is not proved: none of its 1 links could be compared: 1 are left out by the guest's dpkg.cfg;");
+}
+
+TEST_F(DeliveredTest, links_left_out_do_not_count_as_files) {
+  auto with_links = tool_;
+  with_links.links = true;
+  offer(with_links);
+  install(with_links);
+  exclude("/*");
+  for (const auto* path : {"/usr/bin/tool", "/usr/share/tool/data", "/etc/tool.conf", "/usr/lib/links/one", "/usr/lib/links/two", "/usr/lib/links/soft"}) {
+    guest_.remove(path);
+  }
+  expect_finding("none of its 5 files could be compared: 4 are left out by the guest's dpkg.cfg, 1 are changed conffiles");
+}
+
+TEST_F(DeliveredTest, recipe_none_of_whose_packages_is_installed_says_so) {
+  offer(tool_);
+  expect_proved(ProofKind::not_installed);
+  EXPECT_THAT(compare().checks(), testing::Contains("not installed: tool"));
+  const auto other = spec("other", "2.0", {{"usr/bin/other", "other"}});
+  offer(other);
+  install(other);
+  expect_proved(ProofKind::delivered);
+  EXPECT_THAT(compare().checks(), testing::Contains("not installed: tool"));
+  facts_.package_manager = "rpm";
+  facts_.packages.clear();
+  expect_proved(ProofKind::not_installed);
 }
 
 TEST_F(DeliveredTest, newer_version_is_proved_by_its_own_lists_and_that_is_said) {
@@ -181,7 +223,7 @@ TEST_F(DeliveredTest, copy_of_another_architecture_is_asked_too) {
 
 TEST_F(DeliveredTest, package_that_the_database_denies_is_found_by_its_files) {
   offer(tool_);
-  expect_proved(ProofKind::delivered);
+  expect_proved(ProofKind::not_installed);
   guest_.add_file("/usr/bin/tool", "old tool");
   expect_finding("package tool: 1 of its files are there, though it is not installed: /usr/bin/tool");
 }
@@ -220,7 +262,7 @@ TEST_F(DeliveredTest, file_that_nobody_can_look_at_is_no_absent_file) {
 TEST_F(DeliveredTest, file_of_an_absent_package_may_belong_to_another_one) {
   offer(tool_);
   install(spec("other-tool", "1.0", {{"usr/bin/tool", "other tool"}}));
-  expect_proved(ProofKind::own_lists);
+  expect_proved(ProofKind::not_installed);
   guest_.add_file("/usr/bin/tool", "old tool");
   expect_finding("though it is not installed: /usr/bin/tool");
 }
@@ -270,6 +312,113 @@ TEST_F(DeliveredTest, local_diversion_over_an_old_file_is_a_finding) {
   expect_proved(ProofKind::delivered);
 }
 
+TEST_F(DeliveredTest, file_that_is_diverted_to_where_another_one_belongs_is_a_finding) {
+  offer(tool_);
+  install(tool_);
+  guest_.add_file("/usr/bin/tool", "new data");
+  guest_.remove("/usr/share/tool/data");
+  for (const auto* owner : {":", "wrapper"}) {
+    divert("/usr/share/tool/data", "/usr/bin/tool", owner);
+    expect_finding("package tool 2.0: 1 files are diverted to where another one belongs: /usr/share/tool/data in /usr/bin/tool; remove the diversion");
+  }
+  // The same by a list of the guest, and where the other file is a link.
+  facts_.packages.front().version = "999";
+  EXPECT_THAT(compare().findings, testing::Contains(HasSubstr("diverted to where another one belongs: /usr/share/tool/data in /usr/bin/tool")));
+}
+
+TEST_F(DeliveredTest, file_diverted_to_where_a_link_belongs_is_a_finding) {
+  auto with_links = tool_;
+  with_links.links = true;
+  offer(with_links);
+  install(with_links);
+  guest_.add_file("/usr/lib/target", "new data");
+  guest_.remove("/usr/share/tool/data");
+  divert("/usr/share/tool/data", "/usr/lib/links/soft", ":");
+  EXPECT_THAT(compare().findings, testing::Contains(HasSubstr("/usr/share/tool/data in /usr/lib/links/soft")));
+}
+
+TEST_F(DeliveredTest, file_diverted_to_that_of_an_absent_package_does_not_make_it_absent) {
+  offer(tool_);
+  const auto other = spec("other", "2.0", {{"usr/bin/other", "old"}, {"usr/share/other", "other"}});
+  offer(other);
+  install(tool_);
+  divert("/usr/share/tool/data", "/usr/bin/other", ":");
+  guest_.remove("/usr/share/tool/data");
+  guest_.add_file("/usr/bin/other", "new data");
+  expect_finding("package other: 1 of its files are there, though it is not installed: /usr/bin/other");
+}
+
+TEST_F(DeliveredTest, mode_or_owner_that_gives_more_away_is_a_finding) {
+  offer(tool_);
+  install(tool_);
+  for (const auto& [mode, uid, gid, shown] : std::vector<std::tuple<unsigned, unsigned, unsigned, const char*>>{
+           {04755, 0, 0, "4755 0:0"}, {02755, 0, 7, "2755 0:7"}, {0646, 0, 0, "0646 0:0"}, {0664, 0, 0, "0664 0:0"}, {0644, 1000, 0, "0644 1000:0"}}) {
+    guest_.add_file("/usr/bin/tool", "new tool", mode, uid, gid);
+    expect_finding("package tool 2.0: 1 files give more away than it says: /usr/bin/tool is " + std::string(shown) + ", delivered as 0644 0:0; restore them");
+  }
+  guest_.add_file("/srv/tool", "new tool");
+  guest_.add_link("/usr/bin/tool", "/srv/tool");
+  expect_finding("/usr/bin/tool is a link");
+}
+
+TEST_F(DeliveredTest, mode_that_gives_nothing_away_is_told) {
+  offer(tool_);
+  install(tool_);
+  for (const unsigned mode : {0600U, 0640U, 0755U}) {
+    guest_.add_file("/usr/bin/tool", "new tool", mode);
+    expect_proved(ProofKind::delivered);
+    EXPECT_THAT(compare().permissions, ElementsAre(HasSubstr("/usr/bin/tool is ")));
+  }
+}
+
+TEST_F(DeliveredTest, mode_by_statoverride_is_told_and_another_one_is_a_finding) {
+  offer(tool_);
+  install(tool_);
+  guest_.add_file("/etc/group", "root:x:0:\ntools:x:105:\n");
+  guest_.add_file("/usr/bin/tool", "new tool", 04750, 0, 105);
+  guest_.add_file("/var/lib/dpkg/statoverride", "root tools 4750 /usr/bin/tool\n");
+  expect_proved(ProofKind::delivered);
+  EXPECT_THAT(compare().permissions, ElementsAre(HasSubstr("by dpkg-statoverride 4750 0:105")));
+  guest_.add_file("/usr/bin/tool", "new tool", 06750, 0, 105);
+  expect_finding("/usr/bin/tool is 6750 0:105");
+  guest_.add_file("/var/lib/dpkg/statoverride", "root tools 4750\n");
+  EXPECT_THAT(compare().findings, testing::Contains(HasSubstr("/var/lib/dpkg/statoverride: line 1: expected")));
+}
+
+TEST_F(DeliveredTest, mode_that_the_packages_own_script_may_have_set_is_told_unless_all_may_write) {
+  auto agent = tool_;
+  agent.postinst = "#!/bin/sh\nchgrp _ssh /usr/bin/tool\nchmod 2755 /usr/bin/tool\n# /usr/share/tool/database\n";
+  offer(agent);
+  install(agent);
+  guest_.add_file("/usr/bin/tool", "new tool", 02755, 0, 105);
+  expect_proved(ProofKind::delivered);
+  EXPECT_THAT(compare().permissions, ElementsAre(HasSubstr("by its own script")));
+  guest_.add_file("/usr/bin/tool", "new tool", 02757, 0, 105);
+  expect_finding("/usr/bin/tool is 2757 0:105");
+  guest_.add_file("/usr/bin/tool", "new tool");
+  guest_.add_file("/usr/share/tool/data", "new data", 04755);  // the script names another file that begins so
+  expect_finding("/usr/share/tool/data is 4755 0:0");
+}
+
+TEST_F(DeliveredTest, mode_of_a_conffile_is_the_administrators_unless_it_may_run_as_another_or_all_may_write) {
+  offer(tool_);
+  install(tool_);
+  guest_.add_file("/etc/tool.conf", "x = 2", 0660, 1000, 7);
+  expect_proved(ProofKind::delivered);
+  for (const unsigned mode : {0666U, 04755U, 02755U}) {
+    guest_.add_file("/etc/tool.conf", "x = 2", mode);
+    expect_finding("/etc/tool.conf is ");
+  }
+}
+
+TEST_F(DeliveredTest, content_that_a_later_step_edits_is_the_weaker_proof) {
+  recipe_.steps.emplace_back(recipe::step::File{"/etc/app.conf", "a = 1\n", {}, false, {}, {}, {}});
+  expect_proved(ProofKind::delivered);
+  recipe_.steps.emplace_back(recipe::step::Edit{"/etc/app.conf", "simplevars", {{"b", "2"}}, {}});
+  expect_proved(ProofKind::own_lists);
+  EXPECT_THAT(compare().weak, ElementsAre("/etc/app.conf, of which only what a later step edits is compared"));
+}
+
 TEST_F(DeliveredTest, malformed_diversions_are_a_finding) {
   offer(tool_);
   install(tool_);
@@ -298,7 +447,7 @@ TEST_F(DeliveredTest, held_older_package_is_unmet_by_step_and_check) {
   install(old_);
   facts_.packages.front().status = "hold ok installed";
   const auto asked = job();
-  const auto findings = ask_steps_and_checks(asked, payloads_, guest_, facts_);
+  const auto findings = ask_steps_and_checks(asked, payloads_, guest_, facts_, {});
   ASSERT_TRUE(findings) << findings.error().message;
   EXPECT_THAT(findings->unmet, ElementsAre("package tool is held at 1.0, wanted 2.0", HasSubstr("held at 1.0")));
 }

@@ -108,10 +108,10 @@ TEST_F(FirstbootTest, a_script_that_others_marked_as_run_does_not_count) {
   const auto asked = job();
   const std::set<Digest> nothing;
   const std::set<Digest> placed{payload.sha256};
-  const auto planted = ask_steps_and_checks(asked, payloads_, guest_, facts_, &nothing);
+  const auto planted = ask_steps_and_checks(asked, payloads_, guest_, facts_, nothing);
   ASSERT_TRUE(planted) << planted.error().message;
   EXPECT_THAT(planted->unmet.front(), HasSubstr("finish.sh.done was left by no run of this machine"));
-  const auto honest = ask_steps_and_checks(asked, payloads_, guest_, facts_, &placed);
+  const auto honest = ask_steps_and_checks(asked, payloads_, guest_, facts_, placed);
   ASSERT_TRUE(honest) << honest.error().message;
   EXPECT_THAT(honest->unmet, IsEmpty());
 }

@@ -73,6 +73,8 @@ class ProofTest : public testing::Test {
     }
     if (spec.links) {
       guest_.add_link("/usr/lib/links/soft", "../target");
+    }
+    if (spec.links && spec.hard_links) {
       guest_.add_file("/usr/lib/links/one", "linked");
       guest_.add_file("/usr/lib/links/two", "linked");
     }

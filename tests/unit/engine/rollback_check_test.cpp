@@ -71,5 +71,18 @@ TEST(WrittenDigests, a_damaged_list_is_named_with_its_line) {
   EXPECT_THAT(parsed.error().message, HasSubstr("list:3"));
 }
 
+image::LayerIdentity layer(std::uint64_t inode) {
+  image::LayerIdentity identity;
+  identity.inode = inode;
+  return identity;
+}
+
+TEST(TellsOfWrites, an_identity_of_a_file_does) { EXPECT_TRUE(tells_of_writes({{"vda", {layer(7)}}})); }
+
+TEST(TellsOfWrites, one_of_a_device_does_not_whatever_is_below_or_beside) {
+  EXPECT_FALSE(tells_of_writes({{"vda", {layer(0), layer(7)}}}));
+  EXPECT_FALSE(tells_of_writes({{"vda", {layer(7)}}, {"vdb", {layer(0)}}}));
+}
+
 }  // namespace
 }  // namespace vmpatch::engine

@@ -29,12 +29,13 @@ struct SceneData {
   ledger::GateFacts facts;
   Identities identities = disks(1);
   std::optional<ledger::Custody> custody;
-  std::optional<Json> saved;
+  std::optional<ledger::SavedMemory> saved;
   Time now = *parse_time("2026-11-02T10:00:00Z");
   bool holder_alive = false;
   bool running = false;
   bool reverting = false;
   std::optional<ledger::PendingRestore> pending;
+  std::vector<std::string> unknown;
 
   SceneData() {
     machine.uuid = machine_uuid;
@@ -98,7 +99,7 @@ struct SceneData {
     facts.overrides.push_back(entry);
   }
   [[nodiscard]] Input input() const {
-    return {operation, machine, facts, identities, custody, saved, now, this_boot, holder_alive, running, reverting, pending};
+    return {operation, machine, facts, identities, custody, saved, now, this_boot, holder_alive, running, reverting, pending, unknown};
   }
   [[nodiscard]] Verdict decide() const { return gate::decide(input()); }
 };

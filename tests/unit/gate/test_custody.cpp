@@ -75,7 +75,7 @@ struct Replugged : SceneData {
     add_closed_custody(after);
     identities = disks(2);
     identities["vdb"] = file(8, 1);
-    saved = to_json(identities);
+    saved.emplace().identities = to_json(identities);
     Identities attested = disks(1);
     attested["vdc"] = file(9, 1);
     facts.attestation->identities = to_json(attested);
@@ -96,7 +96,7 @@ TEST(Replug, definition_of_a_saved_machine_is_told_the_same) {
   inventory::Disk pulled;
   pulled.target = "vdc";
   scene.machine.disks.push_back(pulled);  // vda and vdc: as libvirt shows it
-  fit_to_saved(scene.machine, *scene.saved, *scene.custody);
+  fit_to_saved(scene.machine, scene.saved->identities, *scene.custody);
   ASSERT_EQ(scene.machine.disks.size(), 1U);
   scene.identities = disks(2);
   EXPECT_EQ(scene.decide().rule, "custody");
@@ -107,7 +107,7 @@ TEST(Replug, definition_of_a_saved_machine_is_told_the_same) {
 TEST(Replug, changed_disk_of_the_definition_counts_at_a_restore_too) {
   Replugged scene;
   scene.identities["vda"] = disk_identity(3);
-  scene.saved = to_json(scene.identities);
+  scene.saved.emplace().identities = to_json(scene.identities);
   EXPECT_EQ(scene.decide().rule, "unattested-change");
 }
 
@@ -115,7 +115,7 @@ TEST(Replug, restore_without_any_known_disk_is_not_taken_for_unchanged) {
   Replugged scene;
   scene.machine.disks[0].target = "vdb";
   scene.identities = {{"vdb", file(8, 1)}};
-  scene.saved = to_json(scene.identities);
+  scene.saved.emplace().identities = to_json(scene.identities);
   EXPECT_EQ(scene.decide().rule, "unattested-change");
 }
 

@@ -82,6 +82,7 @@ TEST(Decide, proof_that_the_baseline_demands) {
       {"own lists and a policy from before", proof("own-lists"), Answer::allow, "attested"},
       {"delivered", [&](SceneData& s) { demand(s); proof("delivered")(s); }, Answer::allow, "attested"},
       {"own lists are too weak", [&](SceneData& s) { demand(s); proof("own-lists")(s); }, Answer::deny, "proof-weak"},
+      {"packages that are not installed prove nothing", [&](SceneData& s) { demand(s); proof("not-installed")(s); }, Answer::deny, "proof-weak"},
       {"an attestation from before says nothing", demand, Answer::deny, "proof-weak"},
       {"an unknown word is no proof", [&](SceneData& s) { demand(s); proof("boot")(s); }, Answer::deny, "proof-weak"},
       {"a recipe that is not required may be weak", [&](SceneData& s) { demand(s); proof("delivered")(s); extra(s); }, Answer::allow, "attested"},
@@ -103,6 +104,18 @@ TEST(Decide, proof_that_the_baseline_demands) {
   });
 }
 
+TEST(Decide, a_disk_that_may_be_one_between_old_and_new) {
+  const auto torn = [](SceneData& s) { s.facts.torn_run = "run-9"; };
+  check({
+      {"another machine's run", torn, Answer::allow, "attested"},
+      {"and a disk that is not known", [&](SceneData& s) { torn(s); s.unknown = {"vda"}; }, Answer::deny, "torn-disk-possible"},
+      {"in no group", [&](SceneData& s) { torn(s); s.unknown = {"vda"}; s.machine.name = "db01"; }, Answer::deny, "torn-disk-possible"},
+      {"in a group that only warns", [&](SceneData& s) { torn(s); s.unknown = {"vda"}; s.group()["action"] = "warn"; }, Answer::deny, "torn-disk-possible"},
+      {"no policy was published", [&](SceneData& s) { torn(s); s.unknown = {"vda"}; s.facts.policy = {}; }, Answer::deny, "torn-disk-possible"},
+      {"a disk is not known, and no run writes", [](SceneData& s) { s.unknown = {"vda"}; s.machine.name = "db01"; }, Answer::allow, "no-baseline"},
+  });
+}
+
 TEST(Decide, custody) {
   check({
       {"as the last run left it", [](SceneData& s) { s.identities = disks(2); s.add_closed_custody(disks(2)); }, Answer::allow, "custody"},
@@ -115,6 +128,15 @@ TEST(Decide, custody) {
          s.identities = disks(2);
          s.add_closed_custody(disks(2));
          s.facts.attestation->time = s.now - Seconds(60);
+       }, Answer::deny, "unattested-change"},
+      {"attested while the host's clock was ahead", [](SceneData& s) {
+         s.identities = disks(2);
+         s.facts.attestation->time = s.now + Seconds(60);
+         s.add_closed_custody(disks(2)).attested = s.facts.attestation->time;
+       }, Answer::allow, "custody"},
+      {"under custody while the host's clock was ahead, and attested since", [](SceneData& s) {
+         s.identities = disks(2);
+         s.add_closed_custody(disks(2)).attested = s.facts.attestation->time - Seconds(60);
        }, Answer::deny, "unattested-change"},
       {"custody of a machine that was never attested", [](SceneData& s) {
          s.identities = disks(2);
@@ -218,21 +240,26 @@ TEST(Decide, restore) {
   const auto restoring = [](const std::function<void(SceneData&)>& more) {
     return [more](SceneData& s) {
       s.operation = restore;
-      s.saved = to_json(disks(1));
+      s.saved.emplace().identities = to_json(disks(1));
       more(s);
     };
   };
   check({
       {"disks as saved", restoring([](SceneData&) {}), Answer::allow, "attested"},
-      {"disks changed under the memory", restoring([](SceneData& s) { s.saved = to_json(disks(9)); }), Answer::deny, "saved-disks-changed"},
+      {"disks changed under the memory", restoring([](SceneData& s) { s.saved.emplace().identities = to_json(disks(9)); }), Answer::deny, "saved-disks-changed"},
       {"nobody recorded them", restoring([](SceneData& s) { s.saved.reset(); }), Answer::deny, "saved-disks-unknown"},
       {"not attested", restoring([](SceneData& s) { s.facts.attestation.reset(); }), Answer::deny, "not-attested"},
+      {"its last run saved none", restoring([](SceneData& s) { s.saved->without_memory = true; }), Answer::deny, "saved-disks-changed"},
+      {"its last run saved none, and the group only warns", restoring([](SceneData& s) {
+         s.saved->without_memory = true;
+         s.group()["action"] = "warn";
+       }), Answer::deny, "saved-disks-changed"},
       {"in no group", restoring([](SceneData& s) { s.machine.name = "db01"; s.saved.reset(); }), Answer::allow, "no-baseline"},
       {"override of a missing attestation", restoring([](SceneData& s) { s.facts.attestation.reset(); s.add_override(disks(1)); }),
        Answer::allow, "override"},
       {"no override of changed disks", restoring([](SceneData& s) {
          s.facts.attestation.reset();
-         s.saved = to_json(disks(9));
+         s.saved.emplace().identities = to_json(disks(9));
          s.add_override(disks(1));
        }), Answer::deny, "saved-disks-changed"},
       {"prepare right after restore", [](SceneData& s) {
@@ -261,7 +288,7 @@ TEST(Decide, restore) {
       {"machine that runs", restoring([](SceneData& s) { s.running = true; s.add_override(disks(1)); }), Answer::deny, "still-running"},
       {"machine that runs, in no group", restoring([](SceneData& s) { s.running = true; s.machine.name = "db01"; }), Answer::allow,
        "no-baseline"},
-      {"disks could not be read when it was saved", restoring([](SceneData& s) { s.saved = Json(); }), Answer::deny, "saved-disks-unknown"},
+      {"disks could not be read when it was saved", restoring([](SceneData& s) { s.saved.emplace(); }), Answer::deny, "saved-disks-unknown"},
       {"prepare after prepare decides again", [](SceneData& s) { s.facts.attestation.reset(); s.add_custody(disks(1), Seconds(5)); },
        Answer::deny, "not-attested"},
   });

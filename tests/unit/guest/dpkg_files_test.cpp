@@ -175,5 +175,18 @@ TEST_F(PathFilterTest, patterns_that_cost_much_exclude_nothing_in_the_end) {
   for (int i = 0; i < 100'000; ++i) ASSERT_TRUE(excludes("/doc/some/file/of/usual/length/" + std::to_string(i)));
 }
 
+TEST(StatOverrides, are_lines_of_four_fields) {
+  const auto parsed = parse_statoverrides("root tools 4750 /usr/bin/tool\n#0 #7 644 /usr/share/a b\n");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->at("/usr/bin/tool").mode, 04750U);
+  EXPECT_EQ(parsed->at("/usr/bin/tool").group, "tools");
+  EXPECT_EQ(parsed->at("/usr/share/a b").group, "#7");
+  EXPECT_TRUE(parse_statoverrides("")->empty());
+  for (const char* text : {"root root 4755\n", "root root 4788 /x\n", "root root 10000 /x\n", "root root 77777777777777 /x\n", "root root - /x\n", "root root 4755 x\n", "root  4755 /x\n", "\n",
+                           "root root 755 /x\nroot root 755 /x\n"}) {
+    EXPECT_FALSE(parse_statoverrides(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace vmpatch::guest

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "guest/mount_notes.hpp"
 #include "vmpatch/guest/disks.hpp"
 
@@ -16,6 +18,7 @@ std::string shown(const Result<std::vector<PlannedMount>>& mounts) {
   if (!mounts) return std::string(to_string(mounts.error().code)) + ": " + mounts.error().message;
   if (mounts->size() < 2) return "skipped";
   const PlannedMount& last = mounts->back();
+  if (!last.bound_from.empty()) return "bound from " + last.bound_from;
   if (last.blocked) return "blocked, " + std::string(to_string(last.blocked->code)) + ": " + last.blocked->message;
   return last.file_system.device;
 }
@@ -56,30 +59,81 @@ TEST(PlanMounts, root_comes_first_and_deeper_ones_later) {
   EXPECT_EQ((*mounts)[2].where, "/boot/efi");
 }
 
-TEST(PlanMounts, what_no_disk_of_the_machine_brings_is_skipped) {
-  EXPECT_EQ(planned("proc", "defaults", "proc"), "skipped");
-  EXPECT_EQ(planned("tmpfs", "defaults", "tmpfs"), "skipped");
-  EXPECT_EQ(planned("server:/export", "defaults", "nfs4"), "skipped");
-  EXPECT_EQ(planned("sshfs#x", "defaults", "fuse.sshfs"), "skipped");
-  EXPECT_EQ(planned("/srv/a", "bind", "none"), "skipped");
+TEST(PlanMounts, what_hides_nothing_of_a_disk_is_skipped) {
+  EXPECT_EQ(planned("proc", "defaults", "proc", "/proc"), "skipped");
+  EXPECT_EQ(planned("tmpfs", "defaults", "tmpfs", "/tmp"), "skipped");
+  EXPECT_EQ(planned("tmpfs", "defaults", "tmpfs", "/dev/shm"), "skipped");
+  EXPECT_EQ(planned("tmpfs", "defaults", "tmpfs", "/run/lock"), "skipped");
   EXPECT_EQ(planned("/dev/sr0", "user,noauto", "udf,iso9660"), "skipped");
-  EXPECT_EQ(planned("UUID=iscsi", "_netdev", "ext4"), "skipped");
-  EXPECT_EQ(planned("/srv/tools.iso", "loop,ro", "iso9660"), "skipped");
-  EXPECT_EQ(planned("/srv/tools.img", "loop=/dev/loop3", "ext4"), "skipped");
-  EXPECT_EQ(planned("/srv/tools.iso", "ro", "iso9660"), "skipped");
-  for (const char* type : {"vboxsf", "9p", "virtiofs", "zfs", "ocfs2", "gpfs", "lustre", "davfs", "ecryptfs", "ext4"}) {
-    EXPECT_EQ(planned("share", "defaults", type), "skipped") << type;
-  }
+  EXPECT_EQ(planned("/x", "bind,ro", "none"), "skipped");
+  EXPECT_EQ(planned("overlay", "lowerdir=/", "overlay", "/"), "skipped");
   const auto swap = plan_mounts(root, {{"UUID=nowhere", "none", "swap", "sw"}}, all);
   ASSERT_TRUE(swap.has_value());
   EXPECT_EQ(swap->size(), 1U);
 }
 
+TEST(PlanMounts, what_hides_a_disks_content_is_left_out_and_blocks_its_place) {
+  for (const auto& [what, options, type] : std::vector<std::array<const char*, 3>>{{"server:/export", "defaults", "nfs4"},
+                                                                                   {"sshfs#x", "defaults", "fuse.sshfs"},
+                                                                                   {"UUID=bbbb-2", "_netdev", "xfs"},
+                                                                                   {"/srv/tools.iso", "loop,ro", "iso9660"},
+                                                                                   {"/srv/tools.img", "loop=/dev/loop3", "ext4"},
+                                                                                   {"/srv/tools.iso", "ro", "iso9660"},
+                                                                                   {"overlay", "lowerdir=/a,upperdir=/b,workdir=/c", "overlay"},
+                                                                                   {"UUID=bbbb-2", "sb=131072", "xfs"},
+                                                                                   {"UUID=bbbb-2", "offset=4096", "xfs"},
+                                                                                   {"UUID=bbbb-2", "X-mount.subdir=old", "xfs"},
+                                                                                   {"/srv/../a", "bind", "none"},
+                                                                                   {"srv", "rbind", "none"},
+                                                                                   {"/srv/a", "defaults", "none"}}) {
+    const auto mounts = plan_mounts(root, {{what, "/x", type, options}}, all);
+    EXPECT_EQ(shown(mounts).find("blocked, refused: fstab of /dev/sda2: " + std::string(what) + " (" + type + ") for /x is "), 0U) << shown(mounts);
+    ASSERT_TRUE(mounts);
+    EXPECT_TRUE(mounts->back().left_out);
+    EXPECT_EQ(planned(what, options, type, "/usr").find("refused: fstab of /dev/sda2: "), 0U) << planned(what, options, type, "/usr");
+  }
+  for (const char* type : {"vboxsf", "9p", "virtiofs", "zfs", "ocfs2", "gpfs", "lustre", "davfs", "ecryptfs", "ext4"}) {
+    EXPECT_EQ(planned("share", "defaults", type).find("blocked, refused: "), 0U) << type;
+  }
+}
+
+TEST(PlanMounts, memory_is_empty_and_an_error_at_a_vital_place) {
+  EXPECT_EQ(planned("tmpfs", "size=1g", "tmpfs").find("blocked, not_found: fstab of /dev/sda2: tmpfs (tmpfs) for /x hides what the disk has"), 0U);
+  EXPECT_EQ(planned("/run/x", "bind", "none").find("blocked, not_found: "), 0U);
+  EXPECT_EQ(planned("tmpfs", "defaults", "tmpfs", "/var/lib/dpkg").find("refused: fstab of /dev/sda2: "), 0U);
+}
+
+TEST(PlanMounts, what_is_mounted_by_hand_is_skipped_but_at_a_vital_place) {
+  EXPECT_EQ(planned("UUID=bbbb-2", "noauto"), "skipped");
+  EXPECT_EQ(planned("UUID=bbbb-2", "noauto,x-systemd.automount"), "/dev/sdb1");
+  EXPECT_EQ(planned("UUID=bbbb-2", "noauto,x-systemd.required-by=multi-user.target"), "/dev/sdb1");
+  EXPECT_EQ(planned("UUID=bbbb-2", "noauto", "xfs", "/boot").find("refused: "), 0U);
+}
+
+std::string order_of(const std::vector<MountEntry>& fstab) {
+  const auto mounts = plan_mounts(root, fstab, all);
+  if (!mounts) return std::string(to_string(mounts.error().code)) + ": " + mounts.error().message;
+  std::string order;
+  for (const auto& mount : *mounts) order += (order.empty() ? "" : " ") + mount.where + (mount.blocked ? "(blocked)" : "");
+  return order;
+}
+
+TEST(PlanMounts, bind_comes_behind_what_it_needs_and_before_what_lies_in_it) {
+  EXPECT_EQ(planned("/srv/var/", "bind", "none", "/var"), "bound from /srv/var");
+  EXPECT_EQ(order_of({{"/srv/deep/var", "/var", "none", "rbind"}, {"UUID=bbbb-2", "/srv/deep", "xfs", ""}, {"LABEL=EFI", "/var/log", "vfat", ""}}),
+            "/ /srv/deep /var /var/log");
+  EXPECT_EQ(order_of({{"/b/x", "/a", "none", "bind"}, {"/a/x", "/b", "none", "bind"}, {"UUID=bbbb-2", "/a/y", "xfs", ""}}), "/ /a(blocked) /b /a/y");
+  EXPECT_EQ(order_of({{"/b/x", "/var", "none", "bind"}, {"/var/x", "/b", "none", "bind"}}).find("refused: fstab: the bind mount of /b/x at /var"), 0U);
+}
+
+TEST(PlanMounts, what_is_left_out_stays_over_what_is_mounted_at_the_same_place) {
+  EXPECT_EQ(order_of({{"UUID=bbbb-2", "/x", "xfs", ""}, {"nas:/old", "/x", "nfs", ""}}), "/ /x /x(blocked)");
+}
+
 TEST(PlanMounts, foreign_file_system_at_a_vital_place_is_an_error) {
-  EXPECT_NE(planned("pool/var", "defaults", "zfs", "/var").find("failed: fstab of /dev/sda2: pool/var (zfs) for /var"), std::string::npos)
+  EXPECT_NE(planned("pool/var", "defaults", "zfs", "/var").find("refused: fstab of /dev/sda2: pool/var (zfs) for /var is not on a disk of this machine; patch it while"), std::string::npos)
       << planned("pool/var", "defaults", "zfs", "/var");
-  EXPECT_NE(planned("server:/usr", "defaults", "nfs", "/usr/").find("failed: "), std::string::npos);
-  EXPECT_EQ(planned("/srv/var", "bind", "none", "/var"), "skipped");
+  EXPECT_NE(planned("server:/usr", "defaults", "nfs", "/usr/").find("refused: "), std::string::npos);
 }
 
 TEST(PlanMounts, missing_device_blocks_its_mount_point_whatever_its_options_are) {

@@ -216,7 +216,7 @@ const Time noon = *parse_time("2026-11-30T12:00:00Z");
 ChainOptions recorded(std::optional<Time> saved, std::optional<Time> forgotten) {
   ChainOptions options;
   const auto of_web = [](std::optional<Time> time) {
-    return [time](const std::string& uuid) { return uuid == named_uuid("web") ? time : std::nullopt; };
+    return [time](const std::string& uuid, const auto&...) { return uuid == named_uuid("web") ? time : std::nullopt; };
   };
   options.saved_memory = of_web(saved);
   options.forgotten_memory = of_web(forgotten);

@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -101,6 +103,74 @@ TEST_F(AnchorTest, file_stays_small_and_keeps_the_head_of_every_chain) {
   auto all = heads();
   std::ranges::sort(all, {}, &Head::chain);
   EXPECT_EQ(all, (std::vector<Head>{head(5, "gate"), head(2000)}));
+}
+
+/// As with something mounted on it, or chattr +a: what is there is only ever added to. Root may write into a folder of mode 0500, so a
+/// mount is what holds here.
+class GrowingAnchorTest : public AnchorTest {
+ protected:
+  void SetUp() override {
+    AnchorTest::SetUp();
+    ASSERT_TRUE(anchor().begin("ledger", {}));
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) GTEST_SKIP() << "needs root";
+    ASSERT_EQ(::mount(file().c_str(), file().c_str(), nullptr, MS_BIND, nullptr), 0);
+    mounted_ = true;
+  }
+  void TearDown() override {
+    if (mounted_) {
+      EXPECT_EQ(::umount2(file().c_str(), MNT_DETACH), 0);
+    }
+    AnchorTest::TearDown();
+  }
+  bool mounted_ = false;
+};
+
+TEST_F(GrowingAnchorTest, large_one_is_read_by_its_end_says_so_and_can_be_begun_anew) {
+  ASSERT_TRUE(anchor().append(head(5, "gate")));
+  for (int i = 1; i <= 3000; ++i) ASSERT_TRUE(anchor().append(head(i)));
+  EXPECT_GT(fs::file_size(file()), 256U << 10U);
+  // Both stand in its end, though one was told only once.
+  const std::string text = *read_file(file());
+  EXPECT_EQ(parse_heads(std::string_view(text).substr(text.size() - (64U << 10U))).size(), 2U);
+  ASSERT_EQ(anchor().complaints().size(), 1U);
+  EXPECT_NE(anchor().complaints().front().find("it only grows"), std::string::npos);
+  fs::resize_file(file(), 40U << 20U);
+  ASSERT_TRUE(anchor().append(head(3001)));
+  EXPECT_EQ(heads().size(), 2U) << "no size of it is refused";
+  ASSERT_TRUE(anchor().replace({head(7)}));
+  EXPECT_EQ(heads(), std::vector<Head>{head(7)}) << "also downwards, in its place";
+  EXPECT_TRUE(anchor().complaints().empty());
+}
+
+/// Who may only append (a file system that is append-only) must not hide the highest row behind many older ones.
+TEST_F(AnchorTest, higher_head_further_up_is_found_by_who_reads_all_of_it) {
+  std::string text = format_head(head(9)) + "\n" + format_head(head(8, "gate")) + "\n";
+  for (int i = 0; i < 2000; ++i) text += format_head(head(3)) + "\n" + format_head(head(3, "gate")) + "\n";
+  ASSERT_TRUE(write_file_atomic(file(), text, 0600));
+  EXPECT_EQ(anchor().read()->at(0).sequence, 3);
+  auto all = *anchor().read_all();
+  std::ranges::sort(all, {}, &Head::chain);
+  EXPECT_EQ(all, (std::vector<Head>{head(8, "gate"), head(9)}));
+}
+
+TEST_F(AnchorTest, head_that_was_said_once_long_ago_is_found) {
+  std::string text = format_head(head(1, "gate")) + "\n";
+  for (int i = 1; i <= 4000; ++i) text += format_head(head(i)) + "\n";
+  ASSERT_TRUE(write_file_atomic(file(), text, 0600));
+  auto all = heads();
+  std::ranges::sort(all, {}, &Head::chain);
+  EXPECT_EQ(all, (std::vector<Head>{head(1, "gate"), head(4000)}));
+}
+
+TEST_F(AnchorTest, what_cannot_be_begun_anew_names_the_way) {
+  fs::create_directory(file());
+  const auto replaced = anchor().replace({head(1)});
+  ASSERT_FALSE(replaced);
+  EXPECT_EQ(replaced.error().code, Errc::refused);
+  EXPECT_NE(replaced.error().message.find("move away what is there"), std::string::npos) << replaced.error().message;
+  EXPECT_NE(anchor().read().error().message.find("move it away, and run `vm-patch audit accept`"), std::string::npos);
+  fs::remove(file());
+  EXPECT_NE(anchor().complaints().at(0).find("cannot be written"), std::string::npos);
 }
 
 TEST_F(AnchorTest, file_that_others_may_write_or_that_is_none_is_untrusted) {

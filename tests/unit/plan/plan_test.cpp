@@ -41,20 +41,26 @@ TEST_F(PlanTest, what_holds_already_is_satisfied) { EXPECT_EQ(make({}, {}).outco
 
 TEST_F(PlanTest, another_distribution_is_not_applicable) {
   facts->os.id = "ubuntu";
-  const auto plan = make({}, {"x"});
-  EXPECT_EQ(plan.outcome, Outcome::not_applicable);
-  EXPECT_THAT(plan.reasons, ElementsAre(HasSubstr("for debian, the guest is ubuntu")));
+  for (const auto& unmet : {std::vector<std::string>{"x"}, {}}) {  // nor where all that it asks for is there
+    const auto plan = make({}, unmet);
+    EXPECT_EQ(plan.outcome, Outcome::not_applicable);
+    EXPECT_THAT(plan.reasons, ElementsAre(HasSubstr("for debian, the guest is ubuntu")));
+  }
 }
 
 TEST_F(PlanTest, another_release_or_architecture_is_not_applicable) {
   facts->os.version_id = "11";
   facts->arch = "aarch64";
-  EXPECT_EQ(make({}, {"x"}).reasons.size(), 2U);
+  for (const auto& unmet : {std::vector<std::string>{"x"}, {}}) {
+    EXPECT_EQ(make({}, unmet).outcome, Outcome::not_applicable);
+    EXPECT_EQ(make({}, unmet).reasons.size(), 2U);
+  }
 }
 
 TEST_F(PlanTest, no_matching_package_is_not_applicable) {
   facts = debian({installed("bash", "5")});
   EXPECT_EQ(make({}, {"x"}).outcome, Outcome::not_applicable);
+  EXPECT_EQ(make({}, {}).outcome, Outcome::satisfied) << "they may be newer by now, or gone";
 }
 
 TEST_F(PlanTest, held_older_package_refuses_with_its_versions_and_the_way_out) {
@@ -65,6 +71,31 @@ TEST_F(PlanTest, held_older_package_refuses_with_its_versions_and_the_way_out) {
   for (const auto* part : {"openssl is held at 3.0.11", "3.0.17", "apt-mark unhold openssl", "a recipe without it"}) {
     EXPECT_THAT(plan.reasons[0], HasSubstr(part));
   }
+}
+
+TEST_F(PlanTest, what_no_program_can_be_given_is_refused_before_an_appliance) {
+  recipe::step::Run run{"fix.sh", {std::string(131071, 'x')}, Seconds(60)};
+  recipe.steps.emplace_back(run);
+  EXPECT_EQ(make({}, {"x"}).outcome, Outcome::apply);
+  std::get<recipe::step::Run>(recipe.steps.back()).args = {std::string(131072, 'x')};
+  EXPECT_THAT(make({}, {"x"}).reasons, ElementsAre(HasSubstr("an argument of fix.sh has 128")));
+  std::get<recipe::step::Run>(recipe.steps.back()).args.assign(11, std::string(100'000, 'x'));
+  EXPECT_THAT(make({}, {"x"}).reasons, ElementsAre(HasSubstr("the arguments of fix.sh have 1")));
+}
+
+TEST_F(PlanTest, thousands_of_packages_are_a_step_and_more_than_dpkg_takes_are_refused) {
+  const auto plan_of = [&](std::size_t count) {
+    payloads.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      payloads.push_back(payload(fmt::format("package-{}", i), "2"));
+      payloads.back().payload = std::string(200, 'n') + payloads.back().payload;
+    }
+    recipe = upgrade(payloads);
+    recipe.applies_to.packages.clear();
+    return make({}, {"x"});
+  };
+  EXPECT_EQ(plan_of(1700).outcome, Outcome::apply);
+  EXPECT_THAT(plan_of(4000).reasons, ElementsAre(HasSubstr("split the step")));
 }
 
 TEST_F(PlanTest, half_configured_packages_refuse) {

@@ -9,6 +9,7 @@ constexpr std::string_view full = R"(schema: vm-patch/config/v1
 state_dir: /srv/state
 connect: [qemu:///system, "qemu+ssh://a/system"]
 allow_backing: [/srv/images]
+not_clones: [/srv/images/web.img]
 templates: ["tmpl-*"]
 attestation_key: /srv/key
 jobs: 4
@@ -34,6 +35,7 @@ TEST(ParsePolicy, every_key_is_read) {
   EXPECT_EQ(policy->state_dir, "/srv/state");
   EXPECT_EQ(policy->connect, (std::vector<std::string>{"qemu:///system", "qemu+ssh://a/system"}));
   EXPECT_EQ(policy->allow_backing.at(0), "/srv/images");
+  EXPECT_EQ(policy->not_clones.at(0), "/srv/images/web.img");
   EXPECT_EQ(policy->templates.at(0), "tmpl-*");
   EXPECT_EQ(policy->attestation_key, "/srv/key");
   EXPECT_EQ(policy->jobs, 4U);
@@ -93,6 +95,7 @@ TEST(ParsePolicy, every_mistake_is_a_usage_error_with_its_place) {
       {"jobs: 1\njobs: 2\n", "f:3:1", "jobs"},
       {"state_dir: var/lib\n", "f:2:12", "absolute"},
       {"allow_backing: [/a, b]\n", "f:2:21", "absolute"},
+      {"not_clones: [web.img]\n", "f:2:14", "absolute"},
       {"space_reserve: 1GB\n", "f:2:16", "size"},
       {"space_reserve: -1\n", "f:2:16", "size"},
       {"space_reserve: 99999999999TiB\n", "f:2:16", "size"},

@@ -17,9 +17,11 @@ struct DebSpec {
   std::string more_control;                  ///< further fields, each with its newline
   std::map<std::string, std::string> files;  ///< path below the root → content
   std::string conffiles;
+  std::string postinst;
   std::string changelog;  ///< becomes changelog.Debian.gz
   std::string compression = "xz";
   bool links = true;  ///< deliver a symbolic and a hard link, too
+  bool hard_links = true;  ///< … or the symbolic one alone
 };
 
 inline std::filesystem::path build_deb(const ScratchDir& dir, const DebSpec& spec) {
@@ -34,7 +36,14 @@ inline std::filesystem::path build_deb(const ScratchDir& dir, const DebSpec& spe
                                    spec.architecture + "\nMaintainer: nobody <nobody@localhost>\n" + spec.more_control +
                                    "Description: test package\n with a second line\n");
   if (!spec.conffiles.empty()) put(root / "DEBIAN/conffiles", spec.conffiles);
-  for (const auto& [path, content] : spec.files) put(root / path, content);
+  if (!spec.postinst.empty()) {
+    put(root / "DEBIAN/postinst", spec.postinst);
+    std::filesystem::permissions(root / "DEBIAN/postinst", std::filesystem::perms(0755));
+  }
+  for (const auto& [path, content] : spec.files) {
+    put(root / path, content);
+    std::filesystem::permissions(root / path, std::filesystem::perms(0644));
+  }
   if (!spec.changelog.empty()) {
     const auto log = root / "usr/share/doc" / spec.name / "changelog.Debian";
     put(log, spec.changelog);
@@ -43,8 +52,10 @@ inline std::filesystem::path build_deb(const ScratchDir& dir, const DebSpec& spe
   if (spec.links) {
     std::filesystem::create_directories(root / "usr/lib/links");
     std::filesystem::create_symlink("../target", root / "usr/lib/links/soft");
-    put(root / "usr/lib/links/one", "linked");
-    std::filesystem::create_hard_link(root / "usr/lib/links/one", root / "usr/lib/links/two");
+    if (spec.hard_links) {
+      put(root / "usr/lib/links/one", "linked");
+      std::filesystem::create_hard_link(root / "usr/lib/links/one", root / "usr/lib/links/two");
+    }
   }
   const auto deb = dir / (spec.name + "_" + spec.version + "_" + spec.architecture + ".deb");
   const auto built =

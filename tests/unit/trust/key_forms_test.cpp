@@ -42,6 +42,18 @@ class KeyForms : public testing::Test {
     EXPECT_TRUE(pem) << pem.error().message;
     return pem ? pem->out : std::string();
   }
+  /// The RSA key with the public exponent 257: the private half of one is that of the other to whoever knows the factors.
+  std::string with_exponent_257(const std::string& key) const {
+    const auto modulus = run_tool({"openssl", "rsa", "-in", key, "-noout", "-modulus"});
+    EXPECT_TRUE(modulus);
+    const auto config = "asn1=SEQUENCE:key\n[key]\na=SEQUENCE:algorithm\nk=BITWRAP,SEQUENCE:numbers\n[algorithm]\no=OID:rsaEncryption\np=NULL\n[numbers]\nn=INTEGER:0x" +
+                        std::string(trim(modulus->out)).substr(std::string("Modulus=").size()) + "\ne=INTEGER:257\n";
+    EXPECT_TRUE(write_file_atomic(dir_ / "asn1", config));
+    EXPECT_TRUE(run_tool({"openssl", "asn1parse", "-genconf", (dir_ / "asn1").string(), "-noout", "-out", (dir_ / "der").string()}));
+    const auto pem = run_tool({"openssl", "pkey", "-pubin", "-inform", "DER", "-in", (dir_ / "der").string(), "-pubout"});
+    EXPECT_TRUE(pem) << pem.error().message;
+    return pem ? pem->out : std::string();
+  }
   static std::shared_ptr<const PublicKey> parse(const std::string& pem) {
     auto key = PublicKey::from_pem(pem, "form");
     EXPECT_TRUE(key) << key.error().message;
@@ -99,6 +111,32 @@ TEST_F(KeyForms, rsa_key_has_one_id_as_rsa_and_as_rsa_pss) {
   const auto signature = PrivateKey::load(key)->sign("the message");
   ASSERT_TRUE(signature);
   EXPECT_TRUE(parse(pss)->verify_signature("the message", *signature));
+}
+
+TEST_F(KeyForms, rsa_keys_of_one_modulus_are_one_secret) {
+  const auto path = make({"-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"});
+  const auto one = parse(public_pem(path));
+  const auto two = parse(with_exponent_257(path));
+  EXPECT_NE(one->id(), two->id());
+  EXPECT_TRUE(one->shares_secret_with(*two));
+  // Trusted under both all the same: the strictest entry holds, and the role is one.
+  Keyring keyring;
+  for (const auto& [role, key] : {std::pair{"approver", one}, std::pair{"author", two}}) {
+    TrustedKey entry;
+    entry.key = key;
+    entry.role = role;
+    keyring.keys.push_back(std::move(entry));
+  }
+  Envelope made{std::string(recipe_payload_type), "id: x\n", {}};
+  made.signatures.push_back({one->id(), *PrivateKey::load(path)->sign(pre_authentication_encoding(made.payload_type, made.payload))});
+  const auto trusted = Verifier(keyring, test::at("2026-11-20")).verify(made, recipe_payload_type, "R");
+  ASSERT_TRUE(trusted) << trusted.error().message;
+  EXPECT_EQ(trusted->signers().front().role, "author");
+  EXPECT_FALSE(parse(public_pem(make({"-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"})))->shares_secret_with(*one));
+  keyring.keys[1].revoked = test::at("2027-11-20");
+  const auto verified = Verifier(keyring, test::at("2026-11-20")).verify(made, recipe_payload_type, "R");
+  ASSERT_FALSE(verified);
+  EXPECT_THAT(verified.error().message, HasSubstr("revoked on 2027-11-20"));
 }
 
 TEST_F(KeyForms, ids_of_ed25519_are_those_of_openssl) {

@@ -101,6 +101,11 @@ TEST_F(VerifierTest, revoked_key_is_untrusted_with_the_reason) {
   expect_untrusted(envelope({&author_}), "laptop lost");
 }
 
+TEST_F(VerifierTest, revoked_key_stays_so_when_the_clock_goes_back) {
+  keyring_.keys[0].revoked = at("2036-11-19");
+  expect_untrusted(envelope({&author_}), "revoked on 2036-11-19");
+}
+
 TEST_F(VerifierTest, key_listed_twice_is_revoked_when_one_entry_is) {
   keyring_.keys.push_back(trusted(author_, "approver"));
   keyring_.keys.back().revoked = at("2026-11-19");

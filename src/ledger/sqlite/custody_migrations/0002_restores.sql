@@ -3,6 +3,10 @@
 -- Identities of all disks at the start where these are not `identities`; '' = they are.
 ALTER TABLE custody ADD COLUMN live TEXT NOT NULL DEFAULT '';
 
+-- The newest attestation when it was opened; NULL: there was none, or it is not known.
+ALTER TABLE custody ADD COLUMN attested INTEGER;
+
+-- 1: saved, 2: certainly not, 0: not known.
 ALTER TABLE saved ADD COLUMN memory INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE saved ADD COLUMN managed INTEGER NOT NULL DEFAULT 0;
 -- Until when memory that was saved to a file was thrown away, as an operator said.
