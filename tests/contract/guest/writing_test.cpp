@@ -86,7 +86,8 @@ TEST(WritableGuest, a_link_in_a_file_s_place_is_replaced_and_its_end_stays) {
   EXPECT_EQ(made.uid, 1000U);
   EXPECT_EQ(guest().lstat("/etc/passwd").value(), passwd);
   // Nothing else was left beside it.
-  for (const auto& entry : guest().list("/srv").value()) EXPECT_FALSE(entry.name.starts_with(".")) << entry.name;
+  const auto beside = guest().list("/srv").value();
+  for (const auto& entry : beside) EXPECT_FALSE(entry.name.starts_with(".")) << entry.name;
 }
 
 TEST(WritableGuest, no_change_goes_through_a_link_that_another_account_controls) {

@@ -94,14 +94,7 @@ class FirstbootTest : public test::ProofTest {};
 
 TEST_F(FirstbootTest, a_script_that_others_marked_as_run_does_not_count) {
   const std::string script = "#!/bin/sh\n";
-  const recipe::Payload payload{"finish.sh", sha256(script), script.size()};
-  std::size_t given = 0;
-  ASSERT_TRUE(payloads_.add(payload, [&](char* to, std::size_t size) -> Result<std::size_t> {
-    const auto got = script.copy(to, size, given);
-    given += got;
-    return got;
-  }));
-  recipe_.payloads.push_back(payload);
+  const auto payload = deliver("finish.sh", script);
   recipe_.steps.emplace_back(recipe::step::Firstboot{payload.name});
   recipe_.verify.emplace_back(recipe::check::File{"/etc/none", true, {}, {}, {}, {}, {}});
   guest_.add_file("/var/lib/vm-patch/firstboot.d/finish.sh.done", script);
