@@ -269,7 +269,7 @@ broken() {
 title "what is broken afterwards: verify ends with 3 and names exactly that"
 echo changed >"$WORK/changed"
 broken "rm /etc/systemd/system/ssh.socket" 'unit ssh.socket is not masked: it has its unit file$'
-broken "rm /opt/app/current" '/opt: 4 of 5 members of app.tar.gz are in place; not /opt/app/current$'
+broken "rm /opt/app/current" '/opt: 6 of 7 members of app.tar.gz are in place; not /opt/app/current$'
 broken "rm $units/vm-patch-firstboot.service" "$units/vm-patch-firstboot.service is absent\$"
 broken "set_inode_field /etc/motd.d/10-patched gid 0" '/etc/motd.d/10-patched belongs to group 0, wanted adm$'
 broken "rm /etc/ssh/sshd_config" '/etc/ssh/sshd_config is absent$'
