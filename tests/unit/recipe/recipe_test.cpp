@@ -197,8 +197,8 @@ TEST(RecipeWriter, written_recipe_reads_back_as_the_same) {
       EXPECT_EQ(describe(again->verify[i]), describe(original.verify[i]));
   }
   const auto again = parse_unverified_recipe(write_recipe(changed), "W");
-  EXPECT_EQ(std::get<step::File>(again->steps[9]).content, std::get<step::File>(changed.steps[9]).content);
-  EXPECT_EQ(std::get<step::Run>(again->steps[11]).args, std::get<step::Run>(changed.steps[11]).args);
+  EXPECT_EQ(std::get<step::File>(again->steps[10]).content, std::get<step::File>(changed.steps[10]).content);
+  EXPECT_EQ(std::get<step::Run>(again->steps[12]).args, std::get<step::Run>(changed.steps[12]).args);
   EXPECT_EQ(std::get<check::File>(again->verify[3]).content, "x\n");
 }
 
