@@ -2,11 +2,18 @@
 #include <cerrno>
 
 #include "guest/guestfs/appliance_guest.hpp"
+#include "guest/guestfs/scratch.hpp"
+#include "guest/guestfs/script.hpp"
+#include "vmpatch/core/digest.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::guestfs {
 namespace {
 
 using List = std::unique_ptr<struct guestfs_xattr_list, Free<guestfs_free_xattr_list>>;
+
+constexpr std::size_t most_of_value = 16U << 10U;  ///< in hex it must fit into one argument; labels, ACLs and capabilities are far smaller
 
 /// They sign the content that was there: evmctl(1).
 bool signs_content(std::string_view name) { return name == "security.ima" || name == "security.evm"; }
@@ -28,10 +35,19 @@ Result<ExtendedAttributes> ApplianceGuest::extended_attributes(const std::string
   return attributes;
 }
 
+/// libguestfs hands values over as text, which ends at the first zero; setfattr(1) of the appliance takes them in hex.
 Result<void> ApplianceGuest::set_extended_attributes(const std::string& path, const ExtendedAttributes& attributes) {
   for (const auto& [name, value] : attributes) {
-    VMPATCH_CHECK(check(g(), guestfs_lsetxattr(g(), name.c_str(), value.data(), static_cast<int>(value.size()), path.c_str()),
-                        "set an extended attribute of", path));
+    if (value.size() > most_of_value) return fail(Errc::failed, "{} of {} is too large to be kept", escape_untrusted(name), escape_untrusted(path));
+    const std::string hex = value.empty() ? "''" : "0x" + to_hex({value.data(), value.size()});
+    std::string script = fmt::format("setfattr -h -n {} -v {} -- {} 2>&1 && echo set", quote(name), hex, quote(std::string(sysroot) + path));
+    char* argv[] = {script.data(), nullptr};
+    const CString output(guestfs_debug(g(), "sh", argv));
+    if (!output) return last_error(g(), "set an extended attribute of", path);
+    const std::string_view text = trim(output.get());
+    if (text != "set") {
+      return fail(Errc::failed, "cannot set {} of {}: {}", escape_untrusted(name), escape_untrusted(path), escape_untrusted(text.substr(0, 200)));
+    }
   }
   return {};
 }

@@ -5,11 +5,6 @@
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::guestfs {
-namespace {
-
-constexpr const char* sysroot = "/sysroot";  ///< where libguestfs' daemon has the guest
-
-}  // namespace
 
 ApplianceGuest::ApplianceGuest(Handle handle, std::vector<Mount> mounts, std::string payload_device, bool hibernated)
     : handle_(std::move(handle)), mounts_(std::move(mounts)), payload_device_(std::move(payload_device)), hibernated_(hibernated) {}
