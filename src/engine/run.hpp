@@ -3,6 +3,7 @@
 
 #include "engine/assessment.hpp"
 #include "engine/attest.hpp"
+#include "engine/placed_scripts.hpp"
 #include "engine/run_record.hpp"
 #include "engine/write_out.hpp"
 
@@ -45,6 +46,7 @@ class Run {
   Time started_;
   Json satisfied_;
   Earlier earlier_;  ///< what held before
+  PlacedScripts placed_;
   UniqueFd log_fd_;
   std::optional<FileLog> log_;
   std::optional<Scratch> scratch_;

@@ -56,6 +56,7 @@ struct File {  ///< content or payload, or absent
   bool absent = false;
   std::optional<unsigned> mode;  ///< permission bits
   std::optional<std::string> owner, group;  ///< names or numbers of the guest
+  bool folder = false;  ///< with absent: it is a folder, and goes with everything in it
 };
 struct Edit {  ///< Augeas
   std::string path;
