@@ -1,14 +1,15 @@
 #include "engine/assessment.hpp"
 #include "engine/dpkg_notes.hpp"
+#include "engine/placed_scripts.hpp"
 #include "engine/unmet.hpp"
 
 namespace vmpatch::engine {
 namespace {
 
-Result<void> ask_guest(const Environment& environment, const Job& job, Reading& reading, Assessment& assessment,
-                       std::vector<std::string>& unmet, std::vector<std::string>& notes) {
-  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts()));
-  unmet = std::move(findings.unmet);
+Result<void> ask_guest(const Environment& environment, const Job& job, const inventory::Machine& machine, Reading& reading,
+                       Assessment& assessment, Findings& findings, std::vector<std::string>& notes) {
+  VMPATCH_TRY(const auto placed, placed_scripts(environment, job.recipe.get(), machine, reading.disks()));
+  VMPATCH_TRY(findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts(), placed));
   assessment.facts = reading.facts();
   VMPATCH_TRY(notes, dpkg_notes(reading.guest(), reading.facts()));
   VMPATCH_TRY(assessment.identities, identify(reading.disks()));
@@ -20,7 +21,7 @@ Result<void> ask_guest(const Environment& environment, const Job& job, Reading& 
 Result<Assessment> assess_fully(const Environment& environment, const Job& job, const inventory::Machine& machine) {
   Assessment assessment;
   auto obstacles = inventory::write_obstacles(machine);
-  std::vector<std::string> unmet;
+  Findings findings;
   std::vector<std::string> notes;
   if (obstacles.empty()) {
     environment.observer.step(machine, "reading the guest");
@@ -28,13 +29,13 @@ Result<Assessment> assess_fully(const Environment& environment, const Job& job, 
     // A guest that is not fit to be read is an answer like the other obstacles, not the end of the plan.
     if (!opened && opened.error().code != Errc::refused) return opened.error();
     if (opened) {
-      VMPATCH_CHECK(ask_guest(environment, job, *opened, assessment, unmet, notes));
+      VMPATCH_CHECK(ask_guest(environment, job, machine, *opened, assessment, findings, notes));
     } else {
       obstacles.push_back(opened.error().message);
     }
   }
   assessment.plan = plan::make_plan(job.recipe.get(), job.recipe.digest(), job.packages,
-                                    {machine, obstacles, assessment.facts, unmet});
+                                    {machine, obstacles, assessment.facts, findings.unmet, findings.refused, findings.removals});
   assessment.plan.notes = std::move(notes);
   return assessment;
 }

@@ -30,11 +30,12 @@ std::vector<std::string> RecipeAnswer::all_unmet() const {
   return all;
 }
 
-Result<RecipeAnswer> ask_recipe(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts) {
+Result<RecipeAnswer> ask_recipe(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts,
+                                const PlacedScripts& placed) {
   RecipeAnswer answer;
   answer.foreign = plan::foreign_system(job.recipe.get(), facts);
   if (!answer.foreign.empty()) return answer;
-  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, payloads, guest, facts));
+  VMPATCH_TRY(auto findings, ask_steps_and_checks(job, payloads, guest, facts, placed));
   answer.unmet = std::move(findings.unmet);
   answer.checks = std::move(findings.held);
   VMPATCH_TRY(auto delivered, compare_delivered(job, payloads, guest, facts));

@@ -4,6 +4,7 @@
 // reader's locks and a second look at the machine (check_unchanged()).
 
 #include "engine/attest.hpp"
+#include "engine/placed_scripts.hpp"
 
 namespace vmpatch::engine {
 
@@ -17,8 +18,10 @@ struct RecipeAnswer {
   [[nodiscard]] bool holds() const { return foreign.empty() && unmet.empty() && unproved.empty(); }
   [[nodiscard]] std::vector<std::string> all_unmet() const;  ///< and unproved
 };
-/// Every step's counterpart, every check, and the files of its packages. Errors: those of the store and of reading the guest.
-Result<RecipeAnswer> ask_recipe(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts);
+/// Every step's counterpart, every check, and the files of its packages. `placed`: see ask_steps_and_checks(). Errors: those of the store
+/// and of reading the guest.
+Result<RecipeAnswer> ask_recipe(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest, const guest::Facts& facts,
+                                const PlacedScripts& placed);
 
 /// Errc::refused where nothing may be said of this guest (plan::unfit_guest()).
 Result<void> check_fit(const inventory::Machine& machine, const guest::Facts& facts);

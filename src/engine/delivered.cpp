@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
+#include "engine/delivered_outcome.hpp"
 #include "engine/own_lists.hpp"
 #include "engine/permissions.hpp"
-#include "engine/subjects.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/guest/dpkg_files.hpp"
@@ -16,25 +16,6 @@ namespace {
 
 using recipe::DebFile;
 
-/// Paths of one finding are named up to this many.
-constexpr std::size_t most_named = 10;
-
-/// What became of one subject's files.
-struct Outcome {
-  /// Files, or links: that it delivers; of these.
-  struct Count {
-    std::size_t all = 0, compared = 0, excluded = 0;
-  };
-  Count files, links;
-  bool by_own_lists = false;           ///< which could be read
-  std::vector<std::string> different;  ///< as are the others: paths, safe for a terminal
-  std::vector<std::string> unnamed;    ///< that are there, and that its own list does not name
-  std::vector<std::string> present;    ///< of a package that is not installed
-  std::vector<std::string> in_its_place;  ///< diverted, with something else at the path itself
-  std::vector<std::string> wider;         ///< "PATH is MODE OWNER, …": gives more away than the package says
-  std::vector<std::string> overlaid;      ///< "PATH in PLACE": diverted to where a file of another path belongs
-};
-
 /// What one package delivers at a place.
 struct Candidate {
   std::size_t subject = 0;
@@ -42,12 +23,6 @@ struct Candidate {
   Digest sha256;
   bool conffile = false;
 };
-
-std::string name_some(std::vector<std::string> paths) {
-  const bool more = paths.size() > most_named;
-  if (more) paths.resize(most_named);
-  return fmt::format("{}{}", fmt::join(paths, ", "), more ? ", …" : "");
-}
 
 bool contains(const std::vector<std::string>& list, const std::string& word) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -384,59 +359,13 @@ class Comparison {
 
   void conclude() {
     check_targets();
-    for (std::size_t i = 0; i < subjects_.size(); ++i) {
-      const auto& subject = subjects_[i];
-      auto& outcome = outcomes_[i];
-      const auto tell = [&](std::vector<std::string>& paths, std::string_view what, std::string_view remedy) {
-        std::sort(paths.begin(), paths.end());
-        paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-        if (paths.empty()) return;
-        result_.findings.push_back(fmt::format("package {}: {} {}: {}; {}", subject.text(), paths.size(), what, name_some(paths), remedy));
-      };
-      constexpr std::string_view reinstall = "reinstall the package in the guest";
-      tell(outcome.different, subject.exact() ? "files are not what it delivers" : "files are not what its own md5sums list says",
-           reinstall);
-      tell(outcome.unnamed, "files are there that its own md5sums list does not name", reinstall);
-      tell(outcome.present, "of its files are there, though it is not installed", "remove them, or install the package");
-      tell(outcome.in_its_place, "diverted files have something else in their place that no package owns",
-           "remove that, or the diversion with dpkg-divert");
-      tell(outcome.wider, "files give more away than it says",
-           "restore them with chown and chmod (reinstall the package in the place of a link), or tell dpkg with dpkg-statoverride --add");
-      tell(outcome.overlaid, "files are diverted to where another one belongs",
-           "remove the diversion with dpkg-divert --remove, and reinstall both packages in the guest");
-      if (subject.exact() && outcome.files.all + outcome.links.all == 0) {
-        result_.weak.push_back(fmt::format("{} has no files: only the package database says that it is installed", subject.text()));
-      }
-      const auto* none = nothing_compared(i);
-      if (none != nullptr && outcome.different.empty()) {
-        result_.findings.push_back(fmt::format("package {} is not proved: {}", subject.text(), why_nothing(outcome, *none)));
-      }
-    }
+    for (std::size_t i = 0; i < subjects_.size(); ++i) judge(subjects_[i], outcomes_[i], delivers_only_links(i), result_);
   }
 
-  static std::string why_nothing(const Outcome& outcome, const Outcome::Count& none) {
-    if (none.all == 0) return "its own md5sums list names no file";
-    const bool links = &none == &outcome.links;
-    return fmt::format("none of its {} {} could be compared: {} are left out by the guest's dpkg.cfg{}; reinstall it without path-exclude, or use "
-                       "a recipe without it", none.all, links ? "links" : "files", none.excluded,
-                       links ? "" : fmt::format(", {} are changed conffiles", none.all - none.excluded));
-  }
-
-  /// Of which nothing was compared though something must be; null = that is not so. Only a payload can say that there is nothing to compare.
-  [[nodiscard]] const Outcome::Count* nothing_compared(std::size_t index) const {
-    const auto& subject = subjects_[index];
-    const auto& outcome = outcomes_[index];
-    const auto none = [](const Outcome::Count& count) { return count.compared == 0 ? &count : nullptr; };
-    if (subject.installed != nullptr && subject.exact()) {
-      if (outcome.files.all > 0) return none(outcome.files);
-      return outcome.links.all > 0 ? none(outcome.links) : nullptr;
-    }
-    if (!outcome.by_own_lists) return nullptr;
+  [[nodiscard]] bool delivers_only_links(std::size_t index) const {
     const auto& files = debs_[index].files;
-    const bool delivers_none = subject.payload != nullptr && std::all_of(files.begin(), files.end(), [](const DebFile& file) {
-                                 return file.kind == DebFile::Kind::symlink;
-                               });
-    return outcome.files.all > 0 || !delivers_none ? none(outcome.files) : nullptr;
+    return subjects_[index].payload != nullptr &&
+           std::all_of(files.begin(), files.end(), [](const DebFile& file) { return file.kind == DebFile::Kind::symlink; });
   }
 
   struct Asked {
@@ -465,21 +394,6 @@ class Comparison {
 };
 
 }  // namespace
-
-std::vector<std::string> Delivered::checks() const {
-  std::vector<std::string> lines{fmt::format("delivered files: {} compared by sha256", compared)};
-  if (!absent.empty()) lines.push_back(fmt::format("not installed: {}", name_some(absent)));
-  if (excluded > 0) lines.push_back(fmt::format("delivered files: {} left out by the guest's dpkg.cfg", excluded));
-  if (!permissions.empty()) {
-    lines.push_back(fmt::format("{} delivered files have another mode or owner, which gives nothing away or is said by dpkg-statoverride or the package's script: {}",
-                                permissions.size(), name_some(permissions)));
-  }
-  if (!weak.empty()) {
-    lines.push_back(fmt::format("weaker proof, by the guest's own lists, which its root can forge: {} files; {}", compared_own,
-                                name_some(weak)));
-  }
-  return lines;
-}
 
 Result<Delivered> compare_delivered(const Job& job, const recipe::PayloadStore& payloads, guest::Guest& guest,
                                     const guest::Facts& facts) {

@@ -33,9 +33,6 @@ Result<void> check_dormant(const Environment& environment, const inventory::Mach
   return check_same_disks(now, locked, environment.allowed_dirs);
 }
 
-/// A start that QEMU's locks or a hook forbid shows as a paused machine, and as a reader, until it has failed.
-constexpr std::chrono::seconds longest_vain_start{10};
-
 /// The QEMU of a killed process ends a moment after it: its descriptor still says that the disk is being written.
 Result<image::ChainLock> lock_when_free(const image::Chain& chain) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -93,8 +90,14 @@ Result<std::vector<std::string>> look_at_users(const Environment& environment, c
 }  // namespace
 
 Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked) {
-  VMPATCH_TRY(const auto now, environment.reread(machine));
-  return check_dormant(environment, now, locked);
+  // A start that QEMU's locks or a hook forbid shows as a paused machine, and as a reader, until it has failed.
+  const auto deadline = std::chrono::steady_clock::now() + HeldMachine::after_writing;
+  for (;;) {
+    VMPATCH_TRY(const auto now, environment.reread(machine));
+    const bool starts = now.state == inventory::State::paused && machine.state != inventory::State::paused;
+    if (!starts || std::chrono::steady_clock::now() > deadline) return check_dormant(environment, now, locked);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
 }
 
 Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
@@ -135,7 +138,7 @@ Result<void> HeldMachine::check_alone() const {
   return {};
 }
 
-Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine) const {
+Result<void> HeldMachine::look_alone(const Environment& environment, const inventory::Machine& machine) const {
   VMPATCH_CHECK(check_alone());
   VMPATCH_TRY(const auto now, environment.reread(machine));
   if (now.state == inventory::State::paused) {
@@ -144,10 +147,10 @@ Result<void> HeldMachine::check_alone(const Environment& environment, const inve
   return check_dormant(environment, now, disks_);
 }
 
-Result<void> HeldMachine::check_stayed_alone(const Environment& environment, const inventory::Machine& machine) const {
-  const auto deadline = std::chrono::steady_clock::now() + longest_vain_start;
+Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine, std::chrono::seconds patience) const {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
-    auto alone = check_alone(environment, machine);
+    auto alone = look_alone(environment, machine);
     if (alone || alone.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return alone;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }

@@ -1,6 +1,8 @@
 #pragma once
 // The only way to a disk that may be written: for apply, rollback, recovery, and whatever else will write one.
 
+#include <chrono>
+
 #include "engine/disks.hpp"
 #include "engine/run_record.hpp"
 
@@ -27,17 +29,19 @@ class HeldMachine {
   [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
   /// As they are now.
   [[nodiscard]] Result<Identities> identify_again() const { return identify(disks_); }
-  /// Just before the first write: what take() looked at still is so, and nobody else has come, though his program heeds none of our locks.
-  /// Errors: those of check_unchanged(); busy: somebody uses the disks, or tries to.
-  [[nodiscard]] Result<void> check_alone(const Environment& environment, const inventory::Machine& machine) const;
-  /// After the last one: the same, of whoever only tried and failed being given the time to.
-  [[nodiscard]] Result<void> check_stayed_alone(const Environment& environment, const inventory::Machine& machine) const;
+  /// Whoever only tries, as a start that our locks forbid, is given time to fail: little before the first write, where giving up costs
+  /// nothing, more after the last one, where it costs a quarantine.
+  static constexpr std::chrono::seconds before_writing{2}, after_writing{10};
+  /// What take() looked at still is so, and nobody else has come, though his program heeds none of our locks.
+  /// Errors: those of check_unchanged(); busy: somebody uses the disks, or still tries to when `patience` is over.
+  [[nodiscard]] Result<void> check_alone(const Environment& environment, const inventory::Machine& machine, std::chrono::seconds patience) const;
   /// The same for take_again().
   [[nodiscard]] Result<void> check_alone(const Environment& environment, const ledger::Run& run, const std::vector<RecordedDisk>& recorded) const;
 
  private:
   HeldMachine() = default;
   [[nodiscard]] Result<void> check_alone() const;
+  [[nodiscard]] Result<void> look_alone(const Environment& environment, const inventory::Machine& machine) const;
   std::vector<OpenDisk> disks_;
   std::vector<image::ChainLock> locks_;
   Identities identities_;
@@ -45,7 +49,7 @@ class HeldMachine {
 };
 
 /// Under locks: reads the machine again from its source. Errors: refused (with every obstacle: it is not dormant any more, say), busy (its
-/// disks are no longer the locked ones).
+/// disks are no longer the locked ones). A start that the locks forbid is given HeldMachine::after_writing to fail.
 Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked);
 
 }  // namespace vmpatch::engine

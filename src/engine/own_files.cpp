@@ -55,9 +55,7 @@ Result<void> OwnFiles::put_back_one(guest::WritableGuest& guest, const std::stri
   }
   const auto& [info, content] = kept->second;
   if (info.kind == guest::FileKind::symlink) return guest.symlink(content, path);
-  VMPATCH_CHECK(guest.write(path, content));
-  VMPATCH_CHECK(guest.chown(path, info.uid, info.gid));
-  return guest.chmod(path, info.mode);
+  return guest.put_file(path, {content, {}}, {info.mode, info.uid, info.gid});
 }
 
 Result<std::vector<std::string>> OwnFiles::put_back(guest::WritableGuest& guest, const recipe::Recipe& recipe) const {

@@ -26,7 +26,8 @@ Result<Json> prove(const Environment& environment, const DroppedRecipe& entry, g
   }
   VMPATCH_CHECK(check_seen(recipe, environment.store));
   VMPATCH_TRY(const auto job, load_job(recipe, environment.payloads));
-  VMPATCH_TRY(auto answer, ask_recipe(job, environment.payloads, guest, facts));
+  // It was attested: then its script lay in its place, and this is that script after it ran.
+  VMPATCH_TRY(auto answer, ask_recipe(job, environment.payloads, guest, facts, scripts_of(recipe.get())));
   if (!answer.foreign.empty()) return fail(Errc::failed, "{}", some_of(std::move(answer.foreign)));
   if (!answer.holds()) return fail(Errc::failed, "it does not hold any more: {}", some_of(answer.all_unmet()));
   return with_recipe(Json::array(), recipe, answer.kind);

@@ -11,6 +11,7 @@ Json to_json(const Report& report) {
           {"plan", plan::to_json(report.plan)},
           {"kept_conffiles", report.kept_conffiles},
           {"put_back", report.put_back},
+          {"remarks", report.remarks},
           {"checks", report.checks},
           {"changed_bytes", report.changed_bytes},
           {"duration_seconds", report.duration.count()},

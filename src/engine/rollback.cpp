@@ -93,9 +93,9 @@ class Rollback {
   }
 
   CommitProtocol::Alone alone() const {
-    return [this] { return held_->check_alone(environment_, machine_); };
+    return [this] { return held_->check_alone(environment_, machine_, HeldMachine::before_writing); };
   }
-  Result<void> stayed_alone() const { return held_->check_stayed_alone(environment_, machine_); }
+  Result<void> stayed_alone() const { return held_->check_alone(environment_, machine_, HeldMachine::after_writing); }
 
   Result<void> phases() {
     VMPATCH_CHECK(record_.create());

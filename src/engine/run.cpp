@@ -123,6 +123,7 @@ Result<void> Run::lease() {
   VMPATCH_TRY(recorded_, record_disks(held_->disks(), record_.work_dir(), record_.undo_dir()));
   // What holds now holds again after a rollback.
   VMPATCH_TRY(earlier_, still_attested(environment_, machine_, held_->identities()));
+  VMPATCH_TRY(placed_, placed_scripts(environment_, job_.recipe.get(), machine_, held_->disks()));
   return {};
 }
 
@@ -173,12 +174,14 @@ Result<void> Run::patch() {
     VMPATCH_TRY(request.payload_disk, server_->export_chain(*payload_disk_, "payloads"));
   }
   VMPATCH_TRY(auto guest, environment_.opener.open_write(request));
-  VMPATCH_TRY(auto patched, patch_guest(environment_, job_, machine_, *assessment_.facts, *guest, payload_disk_.has_value(), *log_));
+  const PatchContext context{environment_, job_, machine_, *assessment_.facts, placed_, payload_disk_.has_value(), *log_};
+  VMPATCH_TRY(auto patched, patch_guest(context, *guest));
   guest.reset();
   // What the guest's kernel wrote late and could not, no program of it was told of.
   VMPATCH_CHECK(check_going_on());
   report_.kept_conffiles = std::move(patched.kept_conffiles);
   report_.put_back = std::move(patched.put_back);
+  report_.remarks = std::move(patched.remarks);
   VMPATCH_CHECK(remove_exports("-write"));
   if (payload_disk_) VMPATCH_CHECK(server_->remove("payloads"));
   return record_.advance(RunState::patched);
@@ -189,7 +192,7 @@ Result<void> Run::verify() {
   VMPATCH_TRY(const auto request, export_overlays("-verify", false));
   VMPATCH_TRY(auto guest, environment_.opener.open_read(request));
   VMPATCH_TRY(const auto facts, read_guest_facts(*guest, machine_));
-  VMPATCH_TRY(auto proof, prove(job_, environment_.payloads, assessment_.plan, *assessment_.facts, *guest, facts));
+  VMPATCH_TRY(auto proof, prove(job_, environment_.payloads, assessment_.plan, *assessment_.facts, *guest, facts, placed_));
   auto may = attestable(environment_, earlier_, HoldsNow{job_.recipe, proof.kind}, *guest, facts);
   VMPATCH_CHECK(guest->finish());
   guest.reset();
@@ -206,7 +209,7 @@ Result<void> Run::verify() {
 }
 
 CommitProtocol::Alone Run::alone() const {
-  return [this] { return held_->check_alone(environment_, machine_); };
+  return [this] { return held_->check_alone(environment_, machine_, HeldMachine::before_writing); };
 }
 
 image::Progress Run::progress() const {

@@ -3,6 +3,7 @@
 
 #include "engine/assessment.hpp"
 #include "engine/attest.hpp"
+#include "engine/placed_scripts.hpp"
 #include "engine/run_record.hpp"
 #include "engine/write_out.hpp"
 
@@ -36,7 +37,7 @@ class Run {
   image::Progress progress() const;
   /// Looks again whether nobody else uses the machine: before writing, and after.
   CommitProtocol::Alone alone() const;
-  Result<void> stayed_alone() const { return held_->check_stayed_alone(environment_, machine_); }
+  Result<void> stayed_alone() const { return held_->check_alone(environment_, machine_, HeldMachine::after_writing); }
   void step(std::string_view text) { environment_.observer.step(machine_, text); }
 
   const Environment& environment_;
@@ -48,6 +49,7 @@ class Run {
   Time started_;
   Json satisfied_;
   Earlier earlier_;  ///< what held before
+  PlacedScripts placed_;
   UniqueFd log_fd_;
   std::optional<FileLog> log_;
   std::optional<Scratch> scratch_;

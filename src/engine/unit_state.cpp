@@ -1,59 +1,73 @@
 #include "engine/unit_state.hpp"
 
+#include <algorithm>
+
+#include "engine/unit_starters.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
 namespace vmpatch::engine {
 namespace {
 
-constexpr const char* unit_tree = "/etc/systemd/system";
-
-bool ends_with(const std::string& text, std::string_view end) { return text.ends_with(end); }
-
-Result<std::optional<std::string>> link_target(guest::Guest& guest, const std::string& path) {
-  auto stat = guest.lstat(path);
-  if (!stat) {
-    if (stat.error().code == Errc::not_found) return std::optional<std::string>();
-    return stat.error();
-  }
-  if (stat->kind != guest::FileKind::symlink) return std::optional<std::string>();
-  VMPATCH_TRY(auto target, guest.readlink(path));
-  return std::optional<std::string>(std::move(target));
+void append(std::vector<std::string>& all, std::vector<std::string> more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+/// Units that start NAME.service unless their files say otherwise: systemd.socket(5), systemd.timer(5), systemd.path(5).
+Result<std::vector<std::string>> triggers_of(guest::Guest& guest, const std::string& name) {
+  std::vector<std::string> found;
+  constexpr std::string_view suffix = ".service";
+  if (!name.ends_with(suffix)) return found;
+  for (const char* kind : {".socket", ".timer", ".path"}) {
+    const auto trigger = name.substr(0, name.size() - suffix.size()) + kind;
+    VMPATCH_TRY(const auto links, read_links(guest, trigger));
+    if (links.there && !links.masked && !(links.own.empty() && links.shipped.empty())) found.push_back(trigger);
+  }
+  return found;
+}
+
+std::string by(std::string_view how, const std::vector<std::string>& what) {
+  constexpr std::size_t most = 3;
+  const auto end = what.begin() + static_cast<std::ptrdiff_t>(std::min(what.size(), most));
+  return fmt::format("{} by {}{}", how, fmt::join(what.begin(), end, ", "), what.size() > most ? " and more" : "");
+}
 
 }  // namespace
 
-Result<UnitFacts> read_unit(guest::Guest& guest, const std::string& name) {
-  UnitFacts facts;
-  VMPATCH_TRY(const auto own, link_target(guest, std::string(unit_tree) + "/" + name));
-  facts.masked = own && *own == "/dev/null";
-  auto entries = guest.list(unit_tree);
-  if (!entries) {
-    if (entries.error().code == Errc::not_found) return facts;
-    return entries.error();
+Result<UnitFacts> read_unit(guest::Guest& guest, const guest::Facts& facts, const std::string& name) {
+  UnitFacts unit;
+  VMPATCH_TRY(const auto links, read_links(guest, name));
+  unit.masked = links.masked;
+  unit.enabled = !links.own.empty();
+  for (const auto& path : links.own) unit.starters.push_back(escape_untrusted(path));
+  for (const auto& path : links.shipped) unit.starters.push_back(escape_untrusted(path));
+  VMPATCH_TRY(auto legacy, legacy_starters(guest, facts, name, links.there));
+  append(unit.starters, std::move(legacy));
+  VMPATCH_TRY(auto triggers, triggers_of(guest, name));
+  append(unit.starters, std::move(triggers));
+  VMPATCH_TRY(auto presets, preset_starters(guest, facts, name, links.file));
+  append(unit.starters, std::move(presets));
+  VMPATCH_TRY(unit.unknown, generators_that_name(guest, name));
+  if (facts.init != "systemd" && facts.init != "sysvinit" && facts.init != "openrc") {
+    unit.unknown.push_back(facts.init.empty() ? "an unknown init system" : "the init system " + escape_untrusted(facts.init));
   }
-  for (const auto& entry : *entries) {
-    const auto path = std::string(unit_tree) + "/" + entry.name;
-    if (entry.kind == guest::FileKind::directory &&
-        (ends_with(entry.name, ".wants") || ends_with(entry.name, ".requires"))) {
-      VMPATCH_TRY(const auto link, link_target(guest, path + "/" + name));
-      if (link) facts.enabled = true;
-    } else if (entry.kind == guest::FileKind::symlink && entry.name != name) {
-      VMPATCH_TRY(const auto alias, link_target(guest, path));
-      if (alias && base_name(*alias) == name) facts.enabled = true;
-    }
-  }
-  return facts;
+  return unit;
 }
 
-bool holds(const UnitFacts& facts, recipe::step::UnitState wanted) {
+std::optional<std::string> not_in_state(const UnitFacts& unit, recipe::step::UnitState wanted) {
   using State = recipe::step::UnitState;
   switch (wanted) {
-    case State::enabled: return facts.enabled && !facts.masked;
-    case State::disabled: return !facts.enabled;
-    case State::masked: return facts.masked;
-    case State::unmasked: return !facts.masked;
+    case State::enabled:
+      if (unit.masked) return "it is masked";
+      return unit.enabled ? std::nullopt : std::optional<std::string>("no link of its administrator wants it");
+    case State::disabled:
+      if (unit.enabled || (!unit.starters.empty() && !unit.masked)) return by("it is started", unit.starters);
+      if (!unit.unknown.empty() && !unit.masked) return by("it may be started", unit.unknown) + ", which nobody can tell; mask it to be sure";
+      return std::nullopt;
+    case State::masked: return unit.masked ? std::nullopt : std::optional<std::string>("it has its unit file");
+    case State::unmasked: return unit.masked ? std::optional<std::string>("it is masked") : std::nullopt;
   }
-  return false;
+  return "its state is unknown";
 }
 
 std::string_view word(recipe::step::UnitState state) {

@@ -1,18 +1,27 @@
 #pragma once
-// systemd unit states read from the unit file tree, as `systemctl --root` does (systemd.unit(5)).
+// What makes a service start, read from a guest's files: systemd.unit(5), systemd.generator(7), systemd.preset(5), systemd-sysv-generator(8).
+// Not counted is what starts it on demand by D-Bus, and other units that want it by their own files: no state of the recipe speaks of that.
 
+#include "vmpatch/guest/facts.hpp"
 #include "vmpatch/guest/guest.hpp"
 #include "vmpatch/recipe/recipe.hpp"
 
 namespace vmpatch::engine {
 
 struct UnitFacts {
-  bool masked = false;   ///< /etc/systemd/system/NAME or /run… is a link to /dev/null
-  bool enabled = false;  ///< a *.wants, *.requires or alias link below /etc/systemd/system leads to it
+  bool masked = false;   ///< the first unit file of that name leads to /dev/null, or is empty
+  bool enabled = false;  ///< a *.wants, *.requires, *.upholds or alias link that an administrator or `systemctl enable` made
+  /// What starts it besides, though no such link is there: the distribution's own links, an enabled socket, timer or path of its name,
+  /// start links of SysV init or OpenRC, the presets of a first boot. One line each, safe for a terminal.
+  std::vector<std::string> starters;
+  /// What may start it, and nobody can tell from files: generators that name it.
+  std::vector<std::string> unknown;
 };
 
-Result<UnitFacts> read_unit(guest::Guest& guest, const std::string& name);
-[[nodiscard]] bool holds(const UnitFacts& facts, recipe::step::UnitState wanted);
+Result<UnitFacts> read_unit(guest::Guest& guest, const guest::Facts& facts, const std::string& name);
+
+/// Why the unit is not in that state, in words; nothing where it is. A unit that is masked does not start, whatever else is there.
+std::optional<std::string> not_in_state(const UnitFacts& unit, recipe::step::UnitState wanted);
 [[nodiscard]] std::string_view word(recipe::step::UnitState state);
 
 }  // namespace vmpatch::engine

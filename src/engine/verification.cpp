@@ -75,11 +75,12 @@ std::vector<std::string> check_boot(const guest::Facts& before, const guest::Fac
 }
 
 Result<Proof> prove(const Job& job, const recipe::PayloadStore& payloads, const plan::Plan& plan,
-                    const guest::Facts& before, guest::Guest& guest, const guest::Facts& after) {
+                    const guest::Facts& before, guest::Guest& guest, const guest::Facts& after,
+                    const PlacedScripts& placed) {
   Proof proof;
   check_database(plan, after, proof);
 
-  VMPATCH_TRY(const auto answer, ask_recipe(job, payloads, guest, after));
+  VMPATCH_TRY(const auto answer, ask_recipe(job, payloads, guest, after, placed));
   proof.failures.insert(proof.failures.end(), answer.foreign.begin(), answer.foreign.end());
   for (auto& line : answer.all_unmet()) proof.failures.push_back(std::move(line));
   proof.checks.insert(proof.checks.end(), answer.checks.begin(), answer.checks.end());

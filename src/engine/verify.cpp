@@ -37,7 +37,8 @@ Result<void> check_no_run(const Environment& environment, const inventory::Machi
 Result<VerifyReport> ask(const Environment& environment, const Job& job, const inventory::Machine& machine, Reading& reading) {
   VerifyReport report;
   if (plan::foreign_system(job.recipe.get(), reading.facts()).empty()) VMPATCH_CHECK(check_fit(machine, reading.facts()));
-  VMPATCH_TRY(auto answer, ask_recipe(job, environment.payloads, reading.guest(), reading.facts()));
+  VMPATCH_TRY(const auto placed, placed_scripts(environment, job.recipe.get(), machine, reading.disks()));
+  VMPATCH_TRY(auto answer, ask_recipe(job, environment.payloads, reading.guest(), reading.facts(), placed));
   if (answer.holds()) report.proof = answer.kind;
   report.checks = std::move(answer.checks);
   auto unfit = plan::applicability(job.recipe.get(), reading.facts());

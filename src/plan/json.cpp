@@ -27,6 +27,7 @@ Json to_json(const Plan& plan) {
               {"packages", std::move(packages)},
               {"skipped", plan.skipped},
               {"steps", plan.steps},
+              {"removals", plan.removals},
               {"pending", plan.pending},
               {"notes", plan.notes},
               {"space_needed", plan.space_needed}};

@@ -88,6 +88,7 @@ Plan decide(Plan plan, const recipe::Recipe& recipe, const std::vector<PayloadPa
     return plan;
   }
   select(recipe, payloads, *situation.facts, plan);
+  plan.reasons.insert(plan.reasons.end(), situation.forbidden.begin(), situation.forbidden.end());
   plan.outcome = plan.reasons.empty() ? Outcome::apply : Outcome::refused;
   return plan;
 }
@@ -117,6 +118,7 @@ Plan make_plan(const recipe::Recipe& recipe, const Digest& digest, const std::ve
   plan.fixes = recipe.fixes;
   plan.severity = std::string(recipe::to_string(recipe.severity));
   plan.pending = situation.unmet;
+  plan.removals = situation.removals;
   plan.space_needed = estimate_space(recipe, payloads);
   for (const auto& step : recipe.steps) plan.steps.push_back(recipe::summarize(step));
   return decide(std::move(plan), recipe, payloads, situation);

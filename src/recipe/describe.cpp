@@ -25,6 +25,7 @@ struct DescribeStep {
     return fmt::format("install {} ({} conffiles)", what, step.conffiles == Conffiles::keep ? "keep" : "replace");
   }
   std::string operator()(const step::File& step) const {
+    if (step.absent && step.folder) return "remove folder " + step.path + " with everything in it";
     if (step.absent) return "remove file " + step.path;
     const auto source = step.payload ? "payload " + *step.payload : format_size(step.content.value_or("").size());
     return fmt::format("write file {} from {}{}", step.path, source, attributes(step.mode, step.owner, step.group));

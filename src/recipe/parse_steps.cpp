@@ -47,6 +47,11 @@ Result<Step> parse_file(const YamlNode& node, PayloadUse& payloads) {
     VMPATCH_TRY(step.absent, absent->boolean());
     if (!step.absent) return absent->error("absent can only be true; leave it out otherwise");
   }
+  if (const auto folder = map.find("folder")) {
+    VMPATCH_TRY(step.folder, folder->boolean());
+    if (!step.folder) return folder->error("folder can only be true; leave it out otherwise");
+    if (!step.absent) return folder->error("folder says that a folder is to be removed: it needs absent");
+  }
   if (const auto mode = map.find("mode")) {
     VMPATCH_TRY(step.mode, read_mode(*mode));
   }
@@ -153,6 +158,7 @@ Result<Step> parse_firstboot(const YamlNode& node, PayloadUse& payloads) {
   step::Firstboot step;
   VMPATCH_TRY(const YamlNode payload, map.require("payload"));
   VMPATCH_TRY(step.payload, payloads.read(payload));
+  if (step.payload.ends_with(".done")) return payload.error("a firstboot script of that name would never run: '.done' marks those that have run");
   VMPATCH_CHECK(map.finish());
   return Step(std::move(step));
 }

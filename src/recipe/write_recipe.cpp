@@ -51,6 +51,7 @@ struct WriteStep {
     if (step.content) flow.add("content", std::string_view(quote_yaml(*step.content)));
     flow.add("payload", step.payload);
     if (step.absent) flow.add("absent", std::string_view("true"));
+    if (step.folder) flow.add("folder", std::string_view("true"));
     flow.add_mode(step.mode);
     flow.add("owner", step.owner);
     flow.add("group", step.group);

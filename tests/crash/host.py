@@ -3,11 +3,11 @@
 clone starts, the machine runs and writes, an operator must choose. Each case is one function; its name says what is expected.
 Usage: host.py [PART-OF-A-NAME]"""
 
+import contextlib
 import json
 import os
 import sqlite3
 import subprocess
-import sys
 
 import stage as s
 
@@ -199,8 +199,18 @@ def a_file_system_that_fills_up_during_the_commit_gets_the_old_content_back():
             unmount(stage)
 
 
-def one_file_system(stage):
+@contextlib.contextmanager
+def one_file_system():
     """Image and state directory on one: what fills it leaves no room for the ledger either."""
+    with ready() as stage:
+        put_on_one_file_system(stage)
+        try:
+            yield stage
+        finally:
+            unmount(stage)
+
+
+def put_on_one_file_system(stage):
     file_system(stage, mib=300)
     with open(stage.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
         out.write("schema: vm-patch/config/v1\nspace_reserve: 0\n")
@@ -212,65 +222,53 @@ def one_file_system(stage):
 
 def a_commit_that_fills_the_file_system_of_the_ledger_too_is_taken_back_and_recorded():
     for verb in ("apply", "rollback"):
-        with ready() as stage:
-            one_file_system(stage)
-            try:
-                if verb == "rollback":
-                    stage.apply()
-                before = stage.digests()
-                act = stage.apply if verb == "apply" else stage.rollback
-                full = filler_at(stage, "after:committing")
-                # What a rollback writes needs no room: it fails for another reason, and there is none for the ledger.
-                error = {} if verb == "apply" else {"VMPATCH_ERROR_AT": "before:committed"}
-                says(act(code=1, VMPATCH_AT_TRANSITION=full, **error), "No space left on device" if verb == "apply" else "as wished")
-                s.expect("content", before, stage.digests())
-                make_room(stage)
-                s.expect("state", "failed", stage.last_run()["state"])
-                s.expect("a recover", "no interrupted run\n", stage.run("recover"))
-                stage.run("audit", "verify")
-                if verb == "apply":
-                    stage.apply()
-            finally:
-                unmount(stage)
+        with one_file_system() as stage:
+            if verb == "rollback":
+                stage.apply()
+            before = stage.digests()
+            act = stage.apply if verb == "apply" else stage.rollback
+            full = filler_at(stage, "after:committing")
+            # What a rollback writes needs no room: it fails for another reason, and there is none for the ledger.
+            error = {} if verb == "apply" else {"VMPATCH_ERROR_AT": "before:committed"}
+            says(act(code=1, VMPATCH_AT_TRANSITION=full, **error), "No space left on device" if verb == "apply" else "as wished")
+            s.expect("content", before, stage.digests())
+            make_room(stage)
+            s.expect("state", "failed", stage.last_run()["state"])
+            s.expect("a recover", "no interrupted run\n", stage.run("recover"))
+            stage.run("audit", "verify")
+            if verb == "apply":
+                stage.apply()
 
 
 def a_recovery_on_a_file_system_that_is_full_for_the_ledger_too_puts_the_old_content_back():
-    with ready() as stage:
-        one_file_system(stage)
-        try:
-            before = stage.digests()
-            stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
-            fill(stage)
-            says(stage.run("recover"), "put back", "No space left on device")
-            s.expect("content", before, stage.digests())
-            s.expect("state", "discarded", stage.last_run()["state"])
-            make_room(stage)
-            stage.run("audit", "verify")
-            stage.apply()
-        finally:
-            unmount(stage)
+    with one_file_system() as stage:
+        before = stage.digests()
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        fill(stage)
+        says(stage.run("recover"), "put back", "No space left on device")
+        s.expect("content", before, stage.digests())
+        s.expect("state", "discarded", stage.last_run()["state"])
+        make_room(stage)
+        stage.run("audit", "verify")
+        stage.apply()
 
 
 def without_any_room_the_old_content_comes_back_and_is_recorded_when_there_is():
-    with ready() as stage:
-        one_file_system(stage)
-        try:
-            before = stage.digests()
-            full = filler_at(stage, "after:committing", first=os.path.join(stage.state, "reserve"))
-            says(stage.apply(code=7, VMPATCH_AT_TRANSITION=full), "make room, then run 'vm-patch recover'")
+    with one_file_system() as stage:
+        before = stage.digests()
+        full = filler_at(stage, "after:committing", first=os.path.join(stage.state, "reserve"))
+        says(stage.apply(code=7, VMPATCH_AT_TRANSITION=full), "make room, then run 'vm-patch recover'")
+        s.expect("content", before, stage.digests())
+        done = stage.try_run("recover")
+        says(done.stdout + done.stderr, "No space left on device", "make room")
+        s.expect("content", before, stage.digests())
+        make_room(stage)
+        says(stage.run("recover"), "web01: run")
+        if stage.last_run()["state"] == "discarded":
             s.expect("content", before, stage.digests())
-            done = stage.try_run("recover")
-            says(done.stdout + done.stderr, "No space left on device", "make room")
-            s.expect("content", before, stage.digests())
-            make_room(stage)
-            says(stage.run("recover"), "web01: run")
-            if stage.last_run()["state"] == "discarded":
-                s.expect("content", before, stage.digests())
-            else:
-                s.expect("state", "attested", stage.last_run()["state"])
-            stage.run("audit", "verify")
-        finally:
-            unmount(stage)
+        else:
+            s.expect("state", "attested", stage.last_run()["state"])
+        stage.run("audit", "verify")
 
 
 def a_recovery_without_room_puts_the_old_content_back():
@@ -985,24 +983,5 @@ def undo_images_expire_when_their_time_is_over():
         says(stage.rollback(run=run, code=4), "expired")
 
 
-def main():
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    cases = [value for name, value in globals().items() if callable(value) and getattr(value, "__module__", "") == "__main__"
-             and "_" in name and value.__code__.co_argcount == 0 and name not in ("main",)]
-    count = 0
-    for case in cases:
-        if wanted not in case.__name__:
-            continue
-        print(case.__name__.replace("_", " "), flush=True)
-        case()
-        count += 1
-    print(f"{count} cases")
-    if not count:
-        sys.exit("FAILED: no case has such a name")
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except s.Failed as failure:
-        sys.exit(f"FAILED: {failure}")
+    s.run_cases(globals())

@@ -4,7 +4,6 @@ name says what is expected. Usage: others.py [PART-OF-A-NAME]"""
 
 import contextlib
 import os
-import sys
 
 import libvirt_host
 import stage as s
@@ -203,19 +202,5 @@ def a_machine_of_a_libvirt_that_is_not_asked_is_seen_by_its_node():
         s.expect("content", before, host.digests(in_use=True))
 
 
-def main():
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    cases = [value for name, value in globals().items() if name.startswith(("a_", "an_")) and wanted in name]
-    for case in cases:
-        print(case.__name__.replace("_", " "), flush=True)
-        case()
-    print(f"{len(cases)} cases")
-    if not cases:
-        sys.exit("FAILED: no case has such a name")
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except s.Failed as failure:
-        sys.exit(f"FAILED: {failure}")
+    s.run_cases(globals())

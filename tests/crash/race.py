@@ -139,9 +139,8 @@ def race(kind, rounds, dice):
             one = Round(host, [old, patched, newer], dice, first)
             won = one.run()
             one.check(runs_before)
-            if not won:
-                raise s.Failed(f"nobody won on {kind}, first: {first}")
-            winners[" and ".join(sorted(won))] += 1
+            # Each of two may see the other try, and both give up: nothing is lost by that, but it must not be the rule.
+            winners[" and ".join(sorted(won)) or "nobody"] += 1
             won_by.update({who if who in CONTENDERS else CONTENDERS[2] for who in won})
             s.expect("second recover", "no interrupted run\n", host.run("recover"))
 
@@ -153,6 +152,8 @@ def race(kind, rounds, dice):
                 play(first=who)
             if not won_by[who]:
                 raise s.Failed(f"{who} never had the disk on {kind}; this proves nothing")
+        if winners["nobody"] * 3 > sum(winners.values()):
+            raise s.Failed(f"nobody had the disk on {kind} in {winners['nobody']} of {sum(winners.values())} rounds")
         host.run("audit", "verify")
     return winners
 

@@ -3,6 +3,7 @@ the start of its disk (tests/support/text_guest.hpp). What lies above the guest 
 transition of a run."""
 
 import hashlib
+import inspect
 import json
 import os
 import random
@@ -20,6 +21,23 @@ UUID = "5a1d3c1e-0000-4000-8000-00000000000"
 
 class Failed(Exception):
     pass
+
+
+def run_cases(names):
+    """Every function of a script (its globals) that takes nothing and whose name is a sentence; with an argument those that have it in
+    their name."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    cases = [value for name, value in names.items() if inspect.isfunction(value) and value.__module__ == "__main__"
+             and name.count("_") > 2 and value.__code__.co_argcount == 0 and wanted in name]
+    try:
+        for case in cases:
+            print(case.__name__.replace("_", " "), flush=True)
+            case()
+        if not cases:
+            raise Failed("no case has such a name")
+    except Failed as failure:
+        sys.exit(f"FAILED: {failure}")
+    print(f"{len(cases)} cases")
 
 
 def how_many(few, many):

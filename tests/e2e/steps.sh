@@ -56,6 +56,34 @@ own_files() {
 own_files >"$WORK/own.before"
 expect_same "the mask" /dev/null "$(target /etc/systemd/system/fstrim.timer)"
 
+title "prepare: an account that would be root, links of root in the way, a folder to remove, labels, capabilities and ACLs"
+echo 'umask 022' >"$WORK/profile"
+echo 'SELINUX=permissive' >"$WORK/selinux"
+printf 'system_u:object_r:etc_t:s0\0' >"$WORK/label"
+printf '\1\0\0\2\0\40\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >"$WORK/capability" # cap_net_raw=ep
+python3 -c 'import struct, sys
+entries = [(1, 6, -1), (2, 4, 1000), (4, 4, -1), (16, 4, -1), (32, 4, -1)]
+sys.stdout.buffer.write(struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *e) for e in entries))' >"$WORK/acl"
+capped=/usr/local/bin/capped
+disk_do "$disk?offset=$root" "mkdir /home/alice" "write $WORK/profile /home/alice/.profile" "symlink /home/alice/.profile.vm-patch-new /etc/shadow" \
+  "symlink /home/alice/app /usr/local" "rmdir /var/tmp" "symlink /var/tmp /tmp" "mkdir /srv/www" "write $WORK/obsolete /srv/www/old.html" \
+  "symlink /var/www /srv/www" "mkdir /opt/old" "mkdir /opt/old/deep" "write $WORK/obsolete /opt/old/deep/one" "write $WORK/obsolete /opt/old/two" \
+  "write $WORK/obsolete $capped" "ea_set -f $WORK/capability $capped security.capability" "ea_set -f $WORK/acl $capped system.posix_acl_access" \
+  "ea_set -f $WORK/label $capped security.selinux" "ea_set -f $WORK/label /etc/ssh/sshd_config security.selinux" \
+  "write $WORK/selinux /etc/selinux/config"
+disk_do "$disk?offset=$root" "write $WORK/obsolete /home/alice/given" "mkdir /opt/app" "write $WORK/obsolete /opt/app/start" \
+  "ea_set -f $WORK/acl /opt/app/start system.posix_acl_access" "ea_set -f $WORK/acl /home/alice/given system.posix_acl_access"
+for path in /home/alice /home/alice/.profile /home/alice/.profile.vm-patch-new /home/alice/app /home/alice/given; do
+  disk_do "$disk?offset=$root" "set_inode_field $path uid 1000" "set_inode_field $path gid 1000"
+done
+disk_do "$disk?offset=$root" "set_inode_field /home/alice/.profile mode 0100600" "set_inode_field /home/alice/given mode 0104777"
+shadow=$(attributes /etc/shadow)
+# attribute PATH NAME: an extended attribute in hex.
+attribute() { debugfs -R "ea_get -x $1 $2" "$disk?offset=$root" 2>/dev/null; }
+had_capability=$(attribute $capped security.capability) had_acl=$(attribute $capped system.posix_acl_access)
+had_label=$(attribute $capped security.selinux)
+for had in "$had_capability" "$had_acl" "$had_label"; do [ -n "$had" ] || failed "debugfs set no extended attribute"; done
+
 printf 'tool\0\377\n' >"$pay/tool"
 mkdir -p "$WORK/tree/app/lib"
 echo 'version 2' >"$WORK/tree/app/lib/version"
@@ -98,6 +126,11 @@ steps:
   - file: {path: /usr/local/lib/new/folder/tool, payload: tool, mode: "4755"}
   - file: {path: /etc/obsolete.conf, absent: true}
   - file: {path: /etc/sysctl.d/50-app.conf, content: "kernel.panic = 5\n"}
+  - file: {path: /home/alice/.profile, content: "umask 077\n"}
+  - file: {path: /var/www/old.html, absent: true}
+  - file: {path: /opt/old, absent: true, folder: true}
+  - file: {path: /usr/local/bin/capped, payload: tool}
+  - file: {path: /home/alice/given, payload: tool, owner: root}
   - edit: {path: /etc/ssh/sshd_config, lens: sshd, set: {PermitRootLogin: "no", MaxAuthTries: "3"}, remove: [X11Forwarding, ListenAddress]}
   - edit: {path: /etc/sysctl.d/50-app.conf, lens: sysctl, set: {kernel.panic: "10"}}
   - service: {name: ssh.socket, state: masked}
@@ -126,11 +159,13 @@ expect_text "$OUT" 'unit ssh.socket is not masked'
 expect_text "$OUT" 'PermitRootLogin is not set, wanted .no.'
 expect_text "$OUT" 'ListenAddress is still set'
 expect_text "$OUT" '/etc/sysctl.d/50-app.conf is absent'
+expect_text "$OUT" 'folder /opt/old with 2 files in 2 folders'
 expect_no_text "$ERR" 'starting an appliance'
 
 title "apply of steps of every kind: patched, and the guest's text does not reach the terminal raw"
 expect_exit 0 vm-patch -v apply "${good[@]}" --yes
 expect_text "$OUT" 'patched by steps-good version 1'
+expect_text "$OUT" 'SELinux labels all files anew'
 cp "$OUT" "$WORK/out.apply"
 expect_no_text "$ERR" 'starting an appliance'
 expect_no_text "$OUT" "$escape"
@@ -182,10 +217,30 @@ expect_same "firstboot unit" $units/vm-patch-firstboot.service "$(target $units/
 content $units/vm-patch-firstboot.service >"$OUT"
 expect_text "$OUT" '^ExecStart=/bin/sh'
 
+title "the account's trap caught nothing, root's links were followed, and what files had they keep"
+expect_same "the account's file" "umask 077" "$(content /home/alice/.profile)"
+expect_same attributes "regular 0600 1000 1000" "$(attributes /home/alice/.profile)"
+expect_same "the end of the trap" "$shadow" "$(attributes /etc/shadow)"
+expect_same "the trap" /etc/shadow "$(target /home/alice/.profile.vm-patch-new)"
+expect_same "file behind root's link" absent "$(attributes /srv/www/old.html)"
+expect_same "the link" /srv/www "$(target /var/www)"
+expect_same "the folder" absent "$(attributes /opt/old)"
+content $capped | cmp - "$pay/tool"
+expect_same capability "$had_capability" "$(attribute $capped security.capability)"
+expect_same ACL "$had_acl" "$(attribute $capped system.posix_acl_access)"
+expect_same label "$had_label" "$(attribute $capped security.selinux)"
+expect_same "label of an edited file" "$had_label" "$(attribute /etc/ssh/sshd_config security.selinux)"
+expect_same "what an account's file becomes as root's" "regular 0755 0 1000" "$(attributes /home/alice/given)"
+expect_same "the account's own word on it" "" "$(attribute /home/alice/given system.posix_acl_access)"
+[ -n "$(attribute /opt/app/start system.posix_acl_access)" ] || failed "a file of an archive lost its ACL"
+expect_same "request for labels" "regular 0644 0 0" "$(attributes /.autorelabel)"
+
 title "nothing of the patch itself is left in the guest"
 expect_same policy-rc.d absent "$(attributes /usr/sbin/policy-rc.d)"
-debugfs -R "ls -p /var/tmp" "$disk?offset=$root" >"$OUT" 2>/dev/null
-expect_no_text "$OUT" 'vm-patch'
+for folder in /tmp / /home/alice /usr/local/bin /var/lib/vm-patch/firstboot.d; do
+  debugfs -R "ls -p $folder" "$disk?offset=$root" >"$OUT" 2>/dev/null
+  expect_no_text "$OUT" '/(\.vm-patch-|vm-patch-run)'
+done
 debugfs -R "ls -p /run" "$disk?offset=$root" >"$OUT" 2>/dev/null
 expect_no_text "$OUT" 'vm-patch'
 
@@ -213,14 +268,70 @@ broken() {
 }
 title "what is broken afterwards: verify ends with 3 and names exactly that"
 echo changed >"$WORK/changed"
-broken "rm /etc/systemd/system/ssh.socket" 'unit ssh.socket is not masked$'
+broken "rm /etc/systemd/system/ssh.socket" 'unit ssh.socket is not masked: it has its unit file$'
 broken "rm /opt/app/current" '/opt: 6 of 7 members of app.tar.gz are in place; not /opt/app/current$'
 broken "rm $units/vm-patch-firstboot.service" "$units/vm-patch-firstboot.service is absent\$"
 broken "set_inode_field /etc/motd.d/10-patched gid 0" '/etc/motd.d/10-patched belongs to group 0, wanted adm$'
 broken "rm /etc/ssh/sshd_config" '/etc/ssh/sshd_config is absent$'
 broken "rm /var/lib/migrated" '/var/lib/migrated is absent$'
-broken "symlink $units/timers.target.wants/apt-daily.timer /lib/systemd/system/apt-daily.timer" 'unit apt-daily.timer is not disabled$'
+broken "symlink $units/timers.target.wants/apt-daily.timer /lib/systemd/system/apt-daily.timer" 'unit apt-daily.timer is not disabled: it is started by .*/timers.target.wants/apt-daily.timer$'
 broken "write $WORK/changed /etc/obsolete.conf" '/etc/obsolete.conf is there$'
+
+# refused NAME STEPS REGEX: a recipe of these steps is refused by plan and apply before an appliance, and does not hold.
+refused() {
+  { head_of "$1"; printf 'steps:\n%s\n' "$2"; } >"$WORK/$1.yaml"
+  sign "$1"
+  local recipe=(-a "$disk" --format raw -r "$WORK/$1.vmpatch")
+  expect_exit 4 vm-patch plan "${recipe[@]}"
+  expect_text "$OUT" "$3"
+  expect_exit 4 vm-patch apply "${recipe[@]}" --yes
+  expect_exit 3 vm-patch verify "${recipe[@]}"
+  expect_text "$OUT" "not met: .*$3"
+}
+title "what an account's link leads to is neither written nor believed, though it has the wanted content"
+echo good >"$WORK/good.txt"
+disk_do "$disk?offset=$root" "write $WORK/good.txt /usr/local/app.conf"
+runs=$(find "$WORK/state/logs" -name '*.log' | wc -l)
+refused steps-link '  - file: {path: /home/alice/app/app.conf, content: "good\n"}' '/home/alice/app is a symbolic link that others than root control'
+refused steps-gone '  - file: {path: /home/alice/app/none, absent: true}' '/home/alice/app is a symbolic link'
+refused steps-edit '  - edit: {path: /home/alice/app/app.conf, lens: hosts, set: {1/alias: x}}' '/home/alice/app is a symbolic link'
+refused steps-folder '  - file: {path: /srv/www, absent: true}' '/srv/www is a folder, and the recipe would remove a file'
+refused steps-file '  - file: {path: /usr/local/app.conf, absent: true, folder: true}' '/usr/local/app.conf is a file, and the recipe would remove a folder'
+expect_same "runs" "$runs" "$(find "$WORK/state/logs" -name '*.log' | wc -l)"
+
+title "a service that starts though nothing in /etc wants it is not disabled; one that is masked does not"
+# started STEP-NAME REGEX
+started() {
+  { head_of "steps-$1"; printf 'steps:\n  - service: {name: %s, state: disabled}\n' "$1"; } >"$WORK/steps-$1.yaml"
+  sign "steps-$1"
+  expect_exit 3 vm-patch verify -a "$disk" --format raw -r "$WORK/steps-$1.vmpatch"
+  expect_text "$OUT" "unit $1 is not disabled: $2"
+}
+printf '#!/bin/sh\n' >"$WORK/script"
+disk_do "$disk?offset=$root" "write $WORK/script /etc/init.d/oldie" "symlink /etc/rc2.d/S01oldie ../init.d/oldie"
+started oldie.service 'it is started by /etc/rc2.d/S01oldie$'
+started systemd-journald.service 'it is started by .*/sysinit.target.wants/systemd-journald.service'
+started apt-daily-upgrade.service 'it is started by apt-daily-upgrade.timer$'
+disk_do "$disk?offset=$root" "symlink $units/oldie.service /dev/null"
+expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/steps-oldie.service.vmpatch"
+
+title "a script that somebody else marked as run has not run"
+{
+  head_of steps-planted
+  printf 'payloads:\n%s\nsteps:\n  - firstboot: {payload: planted.sh}\nverify:\n  - file: {path: /etc/passwd}\n' \
+    "$(cp "$pay/finish.sh" "$pay/planted.sh" && payload planted.sh)"
+} >"$WORK/steps-planted.yaml"
+sign steps-planted
+disk_do "$disk?offset=$root" "write $pay/planted.sh /var/lib/vm-patch/firstboot.d/planted.sh.done"
+expect_exit 3 vm-patch verify -a "$disk" --format raw -r "$WORK/steps-planted.vmpatch"
+expect_text "$OUT" 'planted.sh.done was left by no run of this machine'
+# The unit's own mark on a script that a run has left counts.
+disk_do "$disk?offset=$root" "rm /var/lib/vm-patch/firstboot.d/finish.sh" "write $pay/finish.sh /var/lib/vm-patch/firstboot.d/finish.sh.done"
+expect_exit 3 vm-patch verify "${good[@]}"
+expect_no_text "$OUT" 'not met: .*finish.sh'
+sed -i 's/planted.sh/planted.done/' "$WORK/steps-planted.yaml"
+expect_exit 5 vm-patch recipe lint "$WORK/steps-planted.yaml"
+expect_text "$ERR" 'would never run'
 
 # One recipe, three guests: /etc/mode tells the script what to do, so that the three runs share one command.
 cat >"$pay/mode.sh" <<'SCRIPT'

@@ -20,15 +20,15 @@ class FakeGuest : public Guest {
     add_parents(path);
     nodes_[path] = {{FileKind::regular, mode, uid, gid, content.size(), 0}, content};
   }
-  void add_link(const std::string& path, const std::string& target) {
+  void add_link(const std::string& path, const std::string& target, std::uint32_t uid = 0) {
     add_parents(path);
-    nodes_[path] = {{FileKind::symlink, 0777, 0, 0, target.size(), 0}, target};
+    nodes_[path] = {{FileKind::symlink, 0777, uid, uid, target.size(), 0}, target};
   }
   void remove(const std::string& path) { nodes_.erase(path); }
-  void add_dir(const std::string& path) {
+  void add_dir(const std::string& path, unsigned mode = 0755, std::uint32_t uid = 0) {
     if (path.empty()) return;
     add_parents(path);
-    nodes_[path] = {{FileKind::directory, 0755, 0, 0, 4096, 0}, {}};
+    nodes_[path] = {{FileKind::directory, mode, uid, uid, 4096, 0}, {}};
   }
 
   Result<std::string> read(const std::string& path, std::uint64_t max_bytes) override {
@@ -102,7 +102,7 @@ class FakeGuest : public Guest {
     return fail(Errc::failed, "{}: too many symlinks", path);
   }
 
-  std::map<std::string, Node> nodes_;
+  std::map<std::string, Node> nodes_{{"/", {{FileKind::directory, 0755, 0, 0, 4096, 0}, {}}}};
 };
 
 }  // namespace vmpatch::guest

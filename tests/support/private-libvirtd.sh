@@ -60,6 +60,23 @@ inside='
   exec libvirtd
 '
 
+# libvirt enters the namespaces of its guests, and lands in the root folder of a namespace: below a chroot that is another one than ours,
+# and the nodes for a guest would be made there. So our root folder becomes that of the namespace first.
+own_root='
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def must(result, what):
+    if result != 0: sys.exit(f"private-libvirtd: {what}: {os.strerror(ctypes.get_errno())}")
+root = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+must(libc.setns(os.open("/proc/self/ns/mnt", os.O_RDONLY), 0x00020000), "setns")  # CLONE_NEWNS
+os.fchdir(root)
+if not os.path.sameopenfile(root, os.open("/", os.O_RDONLY | os.O_DIRECTORY)):
+    must(libc.syscall(155, b".", b"."), "pivot_root")  # of x86_64
+    must(libc.umount2(b".", 2), "umount")  # MNT_DETACH
+os.chdir("/")
+os.execvp(sys.argv[1], sys.argv[1:])
+'
+
 answers() { # a new libvirtd, within 30 s
   local try
   for ((try = 0; try < 300; try++)); do
@@ -90,7 +107,9 @@ start() {
   alive libvirtd && die "one runs in $dir already (pid $(cat "$dir/libvirtd.pid"))"
   configure
   mkdir -p /etc/libvirt /var/{lib,log,cache}/libvirt
-  setsid unshare -m --propagation private bash -euc "$inside" private-libvirtd "$dir" </dev/null >"$dir/log/start.log" 2>&1 &
+  local root=()
+  [ -z "${PRIVATE_LIBVIRTD_NAMESPACES:-}" ] || root=(python3 -c "$own_root")
+  setsid unshare -m --propagation private "${root[@]}" bash -euc "$inside" private-libvirtd "$dir" </dev/null >"$dir/log/start.log" 2>&1 &
   answers && { uri; return 0; }
   cat "$dir/log/start.log" >&2
   stop

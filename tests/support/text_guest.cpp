@@ -112,8 +112,10 @@ class TextGuest final : public WritableGuest {
   [[nodiscard]] std::string access() const override { return "text"; }
   [[nodiscard]] bool hibernated() const override { return hibernated_; }
 
-  Result<void> write(const std::string& path, const std::string& content) override {
-    files_[path] = {content, 0644, 0, 0, {}};
+  Result<void> put_file(const std::string& path, const FileContent& content, const FileAttributes& attributes) override {
+    if (!content.payload.empty()) return cannot("payloads");
+    auto& file = files_[path];
+    file = {content.bytes, attributes.mode.value_or(file.mode), attributes.uid.value_or(file.uid), attributes.gid.value_or(file.gid), {}};
     return changed();
   }
   Result<void> make_dirs(const std::string&) override { return {}; }
@@ -138,7 +140,7 @@ class TextGuest final : public WritableGuest {
     return changed();
   }
   Result<void> symlink(const std::string&, const std::string&) override { return cannot("links"); }
-  Result<void> unpack_tar(const std::string&, const std::string&) override { return cannot("archives"); }
+  Result<void> unpack_tar(const std::string&, const std::string&, const std::vector<std::string>&) override { return cannot("archives"); }
   Result<void> augeas_edit(const std::string&, const std::string&, const std::map<std::string, std::string>&,
                            const std::vector<std::string>&) override {
     return cannot("Augeas");

@@ -24,7 +24,7 @@ enum class Errc {
 /// Stable name of a code for JSON and the ledger, e.g. "refused".
 std::string_view to_string(Errc code);
 
-/// Process exit code of DESIGN: 1 failed, 2 usage, 4 refused, 5 untrusted, 6 busy, 7 recovery needed.
+/// Process exit code: 1 failed, 2 usage, 4 refused, 5 untrusted, 6 busy, 7 recovery needed.
 int exit_code(Errc code);
 
 /// What was tried on what, what went wrong, what to do. `message` is one line without a final stop, already

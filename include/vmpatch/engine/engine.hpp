@@ -58,6 +58,7 @@ struct Report {
   plan::Plan plan;
   std::vector<std::string> kept_conffiles;  ///< the admin's version stayed; the new one lies beside as *.dpkg-dist
   std::vector<std::string> put_back;        ///< files of the machine itself that a script of the patch had made or changed
+  std::vector<std::string> remarks;         ///< what will happen at the machine's next start because of the patch
   std::vector<std::string> checks;          ///< what was verified, one line each
   std::uint64_t changed_bytes = 0;          ///< written into the base images
   Seconds duration{0};

@@ -1,5 +1,5 @@
 #pragma once
-// PURE: operation + machine + ledger view + identities + time → verdict (DESIGN §5). What a verdict leaves: custody.hpp.
+// PURE: operation + machine + ledger view + identities + time → verdict; src/gate/README.md has the rules. What a verdict leaves: custody.hpp.
 
 #include <map>
 #include <optional>

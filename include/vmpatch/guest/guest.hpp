@@ -68,18 +68,37 @@ struct CommandResult {
   bool truncated = false;
 };
 
-/// What a patch needs. Exists only on an appliance.
+/// Bytes, or a file of the mounted payload disk by its name.
+struct FileContent {
+  std::string bytes;
+  std::string payload;  ///< "" = bytes
+};
+
+/// What is not said stays as the file had it, but of a mode only 0755 where it gets another owner; of a new one it is 0644 root:root.
+struct FileAttributes {
+  std::optional<unsigned> mode;  ///< permission bits with set-uid etc. (07777)
+  std::optional<std::uint32_t> uid, gid;
+};
+
+/// What a patch needs. Exists only on an appliance. Every call that changes a path walks it as find_place() says: a link that others than
+/// root control is refused, and no call changes what a link as the last name leads to. /run is memory here: what is written below it
+/// never reaches a disk.
 class WritableGuest : public Guest {
  public:
-  virtual Result<void> write(const std::string& path, const std::string& content) = 0;  ///< creates with 0644 root
-  virtual Result<void> make_dirs(const std::string& path) = 0;
-  virtual Result<void> remove(const std::string& path) = 0;  ///< file, symlink or tree; missing is success
+  /// A regular file in the place of whatever lies there but a folder. It is made under a name that nobody can foretell, and renamed when
+  /// it is whole. Labels, ACLs and the like stay (with another owner only the label), but for what signs the old content (security.ima, security.evm).
+  virtual Result<void> put_file(const std::string& path, const FileContent& content, const FileAttributes& attributes) = 0;
+  Result<void> write(const std::string& path, const std::string& content) { return put_file(path, {content, {}}, {}); }
+  virtual Result<void> make_dirs(const std::string& path) = 0;  ///< those that are missing are 0755 root:root
+  /// File, symlink or tree; missing is success. What is left afterwards is failed.
+  virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> symlink(const std::string& target, const std::string& path) = 0;  ///< replaces
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual Result<void> chmod(const std::string& path, unsigned mode) = 0;
+  virtual Result<void> chmod(const std::string& path, unsigned mode) = 0;  ///< of a link: failed
   virtual Result<void> chown(const std::string& path, std::uint32_t uid, std::uint32_t gid) = 0;
-  /// Unpacks a tar file (any compression libarchive-free: plain tar) that lies on the payload disk into `dir`.
-  virtual Result<void> unpack_tar(const std::string& payload_name, const std::string& dir) = 0;
+  /// Unpacks a tar file (any compression libarchive-free: plain tar) that lies on the payload disk into `dir`. `members` are the names
+  /// in it: none may lie behind a link that others than root control, and files that are replaced keep their extended attributes as in put_file().
+  virtual Result<void> unpack_tar(const std::string& payload_name, const std::string& dir, const std::vector<std::string>& members) = 0;
   /// Sets and removes nodes below /files<path> with one lens, saves, and reports Augeas's own error message.
   virtual Result<void> augeas_edit(const std::string& path, const std::string& lens,
                                    const std::map<std::string, std::string>& set,

@@ -71,11 +71,11 @@ struct ChainOptions {
 /// header is read. Other names are compared by stat.
 void load_lineage(Inventory& inventory, const ChainOptions& options);
 
-/// The chain of one disk by the rules of DESIGN §3 (format as the XML says, configured backing, allowed folders).
+/// The chain of one disk: its format is what the XML says and never guessed, backing files are the configured ones, in allowed folders.
 /// Errc::refused when the XML gives no format, the source is not a local file or block device, or the screen refuses.
 Result<image::Chain> open_disk_chain(const Machine& machine, const Disk& disk, const std::vector<fs::path>& allowed_dirs);
 
-/// Why the machine's disks must not be written, in order of importance; empty = they may (DESIGN §4 step 1): state other
+/// Why the machine's disks must not be written, in order of importance; empty = they may: state other
 /// than dormant, saved memory, disks shared, image with children (a template: publish instead), disk without format,
 /// transient disks, network disks, no disk, unreadable chain. Each entry is one full message with a remedy.
 std::vector<std::string> write_obstacles(const Machine& machine);

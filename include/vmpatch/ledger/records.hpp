@@ -1,5 +1,5 @@
 #pragma once
-// What the ledger keeps (DESIGN §4, §5). Times are UTC.
+// What the ledger keeps: runs, undo, attestations, overrides, the audit trail. Times are UTC.
 
 #include <cstdint>
 #include <optional>

@@ -56,6 +56,7 @@ struct Plan {
   std::vector<PackageChange> packages;     ///< what dpkg would be given, by packages step in order
   std::vector<std::string> skipped;        ///< payload packages left alone and why
   std::vector<std::string> steps;          ///< every step, for people
+  std::vector<std::string> removals;       ///< folders that would be removed, with how many files
   std::vector<std::string> pending;        ///< checks that do not hold now: what the steps would make true
   std::vector<std::string> notes;          ///< what was found in the guest and hinders nothing
   std::uint64_t space_needed = 0;          ///< bytes in the state directory (overlay, undo, payload disk)
@@ -67,6 +68,8 @@ struct Situation {
   std::vector<std::string> obstacles;       ///< inventory::write_obstacles()
   const std::optional<guest::Facts>& facts;
   std::vector<std::string> unmet;           ///< steps and checks that do not hold now (engine::unmet())
+  std::vector<std::string> forbidden{};     ///< of these, what no step may do on this guest: the plan refuses with it
+  std::vector<std::string> removals{};      ///< see Plan
 };
 
 Plan make_plan(const recipe::Recipe& recipe, const Digest& digest, const std::vector<PayloadPackage>& payloads,

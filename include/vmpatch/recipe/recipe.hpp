@@ -1,5 +1,5 @@
 #pragma once
-// The recipe model (DESIGN §6).
+// The recipe model: what a signed recipe may say, parsed.
 
 #include <cstdint>
 #include <map>
@@ -56,6 +56,7 @@ struct File {  ///< content or payload, or absent
   bool absent = false;
   std::optional<unsigned> mode;  ///< permission bits
   std::optional<std::string> owner, group;  ///< names or numbers of the guest
+  bool folder = false;  ///< with absent: it is a folder, and goes with everything in it
 };
 struct Edit {  ///< Augeas
   std::string path;

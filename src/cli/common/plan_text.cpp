@@ -66,6 +66,7 @@ std::string format_plan(const plan::Plan& plan, bool verbose) {
   text += list("steps", plan.steps);
   if (!plan.packages.empty()) text += fmt::format("  packages ({}):\n{}", plan.packages.size(), format_packages(plan.packages));
   text += list("left alone", plan.skipped);
+  text += list("removed", plan.removals);
   text += list("notes", plan.notes);
   if (verbose) text += list("not yet true", plan.pending);
   text += fmt::format("  needs up to {} in the state directory\n", format_size(plan.space_needed));
@@ -95,6 +96,7 @@ std::string format_report(const engine::Report& report, bool verbose) {
                           format_size(report.changed_bytes));
   text += format_packages(report.plan.packages);
   text += list("kept as the administrator changed them (the package's version lies beside as *.dpkg-dist)", report.kept_conffiles);
+  text += list("at its next start", report.remarks);
   text += list("the machine's own, put back as they were (a script of the patch had changed them)", report.put_back);
   if (verbose) text += list("verified", report.checks);
   text += proof + format_dropped(report.dropped);

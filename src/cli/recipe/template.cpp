@@ -29,6 +29,7 @@ steps:
   # - packages: {install: [libssl3.deb], conffiles: keep}           # or replace
   # - file: {path: /etc/app.conf, payload: app.conf}
   # - file: {path: /etc/cron.d/old, absent: true}
+  # - file: {path: /opt/old, absent: true, folder: true}            # with everything in it
   # - edit: {path: /etc/ssh/sshd_config, set: {PermitRootLogin: "no"}, lens: sshd}   # a lens of Augeas
   # - service: {name: telnetd.socket, state: masked}                # enabled | disabled | masked | unmasked
   # - unarchive: {payload: hotfix.tar.zst, into: /opt/app}

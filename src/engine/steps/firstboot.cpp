@@ -23,12 +23,13 @@ constexpr const char* unit_text =
 }  // namespace
 
 Result<void> apply_firstboot(const StepContext& context, const recipe::step::Firstboot& step) {
-  VMPATCH_TRY(const bool done, firstboot_has_run(context.guest, step, context.job.recipe.get().find_payload(step.payload)->sha256));
-  if (done) return {};
+  const auto& script = context.job.recipe.get().find_payload(step.payload)->sha256;
+  VMPATCH_TRY(const bool done, firstboot_has_run(context.guest, step, script));
+  if (done && context.placed.contains(script)) return {};
   const std::string units = "/etc/systemd/system";
   VMPATCH_CHECK(context.guest.make_dirs("/var/lib/vm-patch/firstboot.d"));
-  VMPATCH_CHECK(place_payload(context, step.payload, firstboot_script(step), 0755));
-  VMPATCH_CHECK(context.guest.write(firstboot_unit_path, unit_text));
+  VMPATCH_CHECK(context.guest.put_file(firstboot_script(step), {{}, step.payload}, {0755, 0, 0}));
+  VMPATCH_CHECK(context.guest.put_file(firstboot_unit_path, {unit_text, {}}, {0644, 0, 0}));
   VMPATCH_CHECK(context.guest.make_dirs(units + "/multi-user.target.wants"));
   return context.guest.symlink(firstboot_unit_path, units + "/multi-user.target.wants/" + firstboot_unit);
 }

@@ -4,8 +4,9 @@
 namespace vmpatch::engine {
 
 Result<void> apply_run(const StepContext& context, const recipe::step::Run& step) {
-  const auto script = "/var/tmp/vm-patch-run-" + random_uuid();
-  VMPATCH_CHECK(place_payload(context, step.payload, script, 0700));
+  // In memory: whatever becomes of the run, the script and its secrets are on no disk.
+  const auto script = "/run/vm-patch-run-" + random_uuid();
+  VMPATCH_CHECK(context.guest.put_file(script, {{}, step.payload}, {0700, 0, 0}));
   std::vector<std::string> argv{script};
   argv.insert(argv.end(), step.args.begin(), step.args.end());
   auto ran = run_in_guest(context, argv, step.timeout, step.payload);

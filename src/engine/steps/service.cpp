@@ -19,8 +19,8 @@ const char* verb(recipe::step::UnitState state) {
 }  // namespace
 
 Result<void> apply_service(const StepContext& context, const recipe::step::Service& step) {
-  VMPATCH_TRY(const auto unit, read_unit(context.guest, step.name));
-  if (holds(unit, step.state)) return {};
+  VMPATCH_TRY(const auto unit, read_unit(context.guest, context.facts, step.name));
+  if (!not_in_state(unit, step.state)) return {};
   // --root makes systemctl work on unit files alone; it never talks to a manager then (systemctl(1)).
   return run_in_guest(context, {"systemctl", "--root=/", verb(step.state), "--", step.name}, Seconds(120), "systemctl");
 }

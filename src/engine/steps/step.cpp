@@ -1,6 +1,5 @@
 #include "engine/steps/step.hpp"
 
-#include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -75,15 +74,6 @@ Result<void> run_in_guest(const StepContext& context, const std::vector<std::str
                 errors.empty() ? last_lines(result.output) : errors + "; last lines: " + last_lines(result.output));
   }
   return {};
-}
-
-Result<void> place_payload(const StepContext& context, const std::string& payload, const std::string& path, unsigned mode) {
-  const auto fresh = path + ".vm-patch-new";
-  // cp from the payload disk, so that size is no limit; the disk was written from verified content.
-  VMPATCH_CHECK(run_in_guest(context, {"cp", "--", context.payload_dir + "/" + payload, fresh}, Seconds(600), "cp"));
-  VMPATCH_CHECK(context.guest.chown(fresh, 0, 0));
-  VMPATCH_CHECK(context.guest.chmod(fresh, mode));
-  return context.guest.rename(fresh, path);
 }
 
 }  // namespace vmpatch::engine

@@ -1,6 +1,7 @@
 #pragma once
 // Doing a step on a guest that is open for writing. Each kind has a file; the counterpart that asks is unmet.cpp.
 
+#include "engine/placed_scripts.hpp"
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
@@ -10,6 +11,7 @@ struct StepContext {
   const Job& job;
   const recipe::PayloadStore& payloads;
   const guest::Facts& facts;      ///< before the patch
+  const PlacedScripts& placed;    ///< firstboot scripts that earlier runs have left
   const std::string& payload_dir; ///< where the payload disk is mounted in the guest; empty = no payloads
   Log& log;
 };
@@ -32,7 +34,5 @@ std::map<std::string, std::string> quiet_environment(recipe::Conffiles conffiles
 /// Runs, logs the output, and makes a non-zero exit an error that carries the last lines.
 Result<void> run_in_guest(const StepContext& context, const std::vector<std::string>& argv, Seconds timeout,
                           std::string_view what, recipe::Conffiles conffiles = recipe::Conffiles::keep);
-/// Writes a payload from the store into the guest (new file, then rename), with a mode.
-Result<void> place_payload(const StepContext& context, const std::string& payload, const std::string& path, unsigned mode);
 
 }  // namespace vmpatch::engine

@@ -7,6 +7,7 @@
 #include "guest/guestfs/handle.hpp"
 #include "guest/mount_notes.hpp"
 #include "vmpatch/guest/disks.hpp"
+#include "vmpatch/guest/place.hpp"
 
 namespace vmpatch::guest::guestfs {
 
@@ -14,6 +15,13 @@ namespace vmpatch::guest::guestfs {
 struct Mount {
   PlannedMount planned;
   bool writable = false;
+};
+
+/// Names and values of a file's extended attributes.
+using ExtendedAttributes = std::map<std::string, std::string>;
+struct Owned {
+  std::uint32_t uid = 0;
+  ExtendedAttributes attributes;
 };
 
 class ApplianceGuest final : public WritableGuest {
@@ -38,14 +46,14 @@ class ApplianceGuest final : public WritableGuest {
   [[nodiscard]] bool hibernated() const override { return hibernated_; }
   Result<void> finish() override;
 
-  Result<void> write(const std::string& path, const std::string& content) override;
+  Result<void> put_file(const std::string& path, const FileContent& content, const FileAttributes& attributes) override;
   Result<void> make_dirs(const std::string& path) override;
   Result<void> remove(const std::string& path) override;
   Result<void> symlink(const std::string& target, const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> chmod(const std::string& path, unsigned mode) override;
   Result<void> chown(const std::string& path, std::uint32_t uid, std::uint32_t gid) override;
-  Result<void> unpack_tar(const std::string& payload_name, const std::string& dir) override;
+  Result<void> unpack_tar(const std::string& payload_name, const std::string& dir, const std::vector<std::string>& members) override;
   Result<void> augeas_edit(const std::string& path, const std::string& lens, const std::map<std::string, std::string>& set,
                            const std::vector<std::string>& remove) override;
   Result<CommandResult> command(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env,
@@ -74,6 +82,20 @@ class ApplianceGuest final : public WritableGuest {
   /// Bytes that are there by the file's size, at most 2 MiB at once.
   Result<void> each_piece(const std::string& path, std::uint64_t offset, std::uint64_t length,
                           const std::function<void(std::string_view)>& take);
+  /// Where a call that changes `path` changes it: see find_place().
+  Result<Place> place_of(const std::string& path, LastLink last = LastLink::keep);
+  /// `path` has no links in it. Those of the path itself, without the ones that sign content; none where the file system has none.
+  Result<ExtendedAttributes> extended_attributes(const std::string& path);
+  Result<void> set_extended_attributes(const std::string& path, const ExtendedAttributes& attributes);
+  /// What a file had, for the one at `path` that took its place and has its owner. The mode comes last: an ACL brings bits of its own.
+  Result<void> pass_on(const Owned& old, const std::string& path, std::uint32_t uid, unsigned mode);
+  /// Of the members that are there as regular files, by path.
+  Result<std::map<std::string, Owned>> attributes_of(const std::string& dir, const std::vector<std::string>& members);
+  Result<void> run_tar(const std::string& payload_name, const std::string& dir);
+  Result<void> fill(const std::string& fresh, const FileContent& content);
+  Result<void> fill_with_bytes(const std::string& fresh, const std::string& bytes);
+  /// Owner, then extended attributes, then mode: each takes away some of what stands behind it.
+  Result<void> dress(const std::string& fresh, const Place& old, const FileAttributes& attributes);
   Result<void> load_augeas(const std::string& path, const std::string& lens);
   Result<std::string> read_output(std::uint64_t size);
 

@@ -41,7 +41,8 @@ std::optional<std::string> file_error(guestfs_h* g) {
 
 Result<void> ApplianceGuest::load_augeas(const std::string& path, const std::string& lens) {
   VMPATCH_TRY(const std::string name, lens_name(lens));
-  VMPATCH_TRY(const FileStat info, stat(path));
+  // The daemon's Augeas would follow the guest's links into the appliance.
+  VMPATCH_TRY(const FileStat info, lstat(path));
   if (info.kind != FileKind::regular) return fail(Errc::failed, "cannot edit {}: not a regular file", escape_untrusted(path));
   // Only this lens: loading all of them takes seconds.
   VMPATCH_CHECK(check(g(), guestfs_aug_init(g(), "/", no_load | no_module_autoload), "start Augeas"));
@@ -55,9 +56,10 @@ Result<void> ApplianceGuest::load_augeas(const std::string& path, const std::str
 
 Result<std::optional<std::string>> ApplianceGuest::augeas_get(const std::string& path, const std::string& lens,
                                                               const std::string& node) {
-  VMPATCH_CHECK(load_augeas(path, lens));
+  VMPATCH_TRY(const Place place, place_of(path, LastLink::follow));
+  VMPATCH_CHECK(load_augeas(place.path, lens));
   const Session session(g());
-  const std::string where = node_path(path, node);
+  const std::string where = node_path(place.path, node);
   const Strings found(guestfs_aug_match(g(), where.c_str()));
   if (!found) return last_error(g(), "find Augeas node", where);
   const auto nodes = to_vector(found);
@@ -72,9 +74,12 @@ Result<std::optional<std::string>> ApplianceGuest::augeas_get(const std::string&
   return std::optional(std::string());
 }
 
-Result<void> ApplianceGuest::augeas_edit(const std::string& path, const std::string& lens,
+Result<void> ApplianceGuest::augeas_edit(const std::string& asked, const std::string& lens,
                                          const std::map<std::string, std::string>& set, const std::vector<std::string>& remove) {
+  VMPATCH_TRY(const Place place, place_of(asked, LastLink::follow));
+  const std::string& path = place.path;
   VMPATCH_CHECK(load_augeas(path, lens));
+  VMPATCH_TRY(const auto attributes, extended_attributes(path));
   const Session session(g());
   for (const std::string& node : remove) {
     const std::string where = node_path(path, node);
@@ -84,7 +89,8 @@ Result<void> ApplianceGuest::augeas_edit(const std::string& path, const std::str
     const std::string where = node_path(path, node);
     VMPATCH_CHECK(check(g(), guestfs_aug_set(g(), where.c_str(), value.c_str()), "set Augeas node", where));
   }
-  if (guestfs_aug_save(g()) == 0) return {};
+  // It writes a new file beside it, with the old one's owner and mode, and renames that.
+  if (guestfs_aug_save(g()) == 0) return set_extended_attributes(path, attributes);
   const Error plain = last_error(g(), "save by Augeas", path);
   const auto error = file_error(g());
   if (!error) return Error{Errc::failed, plain.message};

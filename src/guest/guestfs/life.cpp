@@ -5,11 +5,6 @@
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::guestfs {
-namespace {
-
-constexpr const char* sysroot = "/sysroot";  ///< where libguestfs' daemon has the guest
-
-}  // namespace
 
 ApplianceGuest::ApplianceGuest(Handle handle, std::vector<Mount> mounts, std::string payload_device, bool hibernated)
     : handle_(std::move(handle)), mounts_(std::move(mounts)), payload_device_(std::move(payload_device)), hibernated_(hibernated) {}
@@ -131,7 +126,12 @@ Result<void> ApplianceGuest::check_open(const std::string& path) const {
 }
 
 Result<void> ApplianceGuest::mount_run() {
-  const StatPtr info(guestfs_lstatns(g(), run_folder));
+  const auto info = lstat(run_folder);
+  if (!info && info.error().code != Errc::not_found) return info.error();
+  if (info && info->kind != FileKind::directory) {
+    // Through a link the memory would be mounted elsewhere, and what belongs there would reach the disk.
+    return fail(Errc::refused, "the guest's {} is no folder; make it one in the guest", run_folder);
+  }
   if (!info) {
     VMPATCH_CHECK(check(g(), guestfs_mkdir(g(), run_folder), "make", run_folder));
     run_created_ = true;

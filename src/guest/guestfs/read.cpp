@@ -172,19 +172,4 @@ Result<std::vector<std::optional<Digest>>> ApplianceGuest::digests(const std::ve
   return digests;
 }
 
-Result<void> ApplianceGuest::write(const std::string& path, const std::string& content) {
-  VMPATCH_CHECK(check_open(path));
-  const bool exists = static_cast<bool>(StatPtr(guestfs_statns(g(), path.c_str())));
-  if (content.size() <= max_in_one_message) {
-    VMPATCH_CHECK(check(g(), guestfs_write(g(), path.c_str(), content.data(), content.size()), "write", path));
-  } else {
-    const UniqueFd memory(::memfd_create("guest-file", MFD_CLOEXEC));
-    if (!memory) return errno_error(errno, "cannot make a memory file");
-    VMPATCH_CHECK(write_all(memory.get(), content));
-    VMPATCH_CHECK(check(g(), guestfs_upload(g(), name_of(memory).c_str(), path.c_str()), "write", path));
-  }
-  // The daemon's umask is not ours to know.
-  return exists ? Result<void>() : chmod(path, 0644);
-}
-
 }  // namespace vmpatch::guest::guestfs

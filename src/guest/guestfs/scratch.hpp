@@ -3,6 +3,7 @@
 
 namespace vmpatch::guest::guestfs {
 
+inline constexpr const char* sysroot = "/sysroot";  ///< where libguestfs' daemon has the guest, in the appliance
 inline constexpr const char* run_folder = "/run";
 inline constexpr const char* scratch_folder = "/run/vm-patch";
 /// Of the appliance, where no program of the guest reaches it.

@@ -1,57 +1,81 @@
 #include "guest/guestfs/appliance_guest.hpp"
+#include "guest/guestfs/payload_name.hpp"
 #include "guest/guestfs/scratch.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::guest::guestfs {
 
-Result<void> ApplianceGuest::make_dirs(const std::string& path) {
+Result<Place> ApplianceGuest::place_of(const std::string& path, LastLink last) {
   VMPATCH_CHECK(check_open(path));
-  return check(g(), guestfs_mkdir_p(g(), path.c_str()), "make folder", path);
+  VMPATCH_TRY(auto place, find_place(*this, path, last));
+  VMPATCH_CHECK(check_open(place.path));
+  return place;
+}
+
+Result<void> ApplianceGuest::make_dirs(const std::string& path) {
+  VMPATCH_TRY(const Place place, place_of(path, LastLink::follow));
+  return check(g(), guestfs_mkdir_p(g(), place.path.c_str()), "make folder", path);
 }
 
 Result<void> ApplianceGuest::remove(const std::string& path) {
-  VMPATCH_CHECK(check_open(path));
-  return check(g(), guestfs_rm_rf(g(), path.c_str()), "remove", path);
+  VMPATCH_TRY(const Place place, place_of(path));
+  if (!place.stat) return {};
+  // libguestfs' daemon removes from outside of the guest's root: no link may be on the way, and there is none.
+  VMPATCH_CHECK(check(g(), guestfs_rm_rf(g(), place.path.c_str()), "remove", path));
+  const auto left = lstat(place.path);
+  if (left) return fail(Errc::failed, "cannot remove {}: it is still there", escape_untrusted(path));
+  return left.error().code == Errc::not_found ? Result<void>() : Result<void>(left.error());
 }
 
 Result<void> ApplianceGuest::symlink(const std::string& target, const std::string& path) {
-  VMPATCH_CHECK(check_open(path));
+  VMPATCH_TRY(const Place place, place_of(path));
   // ln -sf would put the link into a folder that the old link points to.
-  const auto info = lstat(path);
-  if (info && info->kind == FileKind::directory) return fail(Errc::failed, "cannot make link {}: a folder is in its place", escape_untrusted(path));
-  if (info) VMPATCH_CHECK(check(g(), guestfs_rm(g(), path.c_str()), "replace", path));
-  return check(g(), guestfs_ln_s(g(), target.c_str(), path.c_str()), "make link", path);
+  if (place.stat && place.stat->kind == FileKind::directory) {
+    return fail(Errc::failed, "cannot make link {}: a folder is in its place", escape_untrusted(path));
+  }
+  if (place.stat) VMPATCH_CHECK(check(g(), guestfs_rm(g(), place.path.c_str()), "replace", path));
+  return check(g(), guestfs_ln_s(g(), target.c_str(), place.path.c_str()), "make link", path);
 }
 
 Result<void> ApplianceGuest::rename(const std::string& from, const std::string& to) {
-  VMPATCH_CHECK(check_open(from));
-  VMPATCH_CHECK(check_open(to));
-  return check(g(), guestfs_rename(g(), from.c_str(), to.c_str()), "rename", from);
+  VMPATCH_TRY(const Place here, place_of(from));
+  VMPATCH_TRY(const Place there, place_of(to));
+  return check(g(), guestfs_rename(g(), here.path.c_str(), there.path.c_str()), "rename", from);
 }
 
 Result<void> ApplianceGuest::chmod(const std::string& path, unsigned mode) {
-  VMPATCH_CHECK(check_open(path));
-  return check(g(), guestfs_chmod(g(), static_cast<int>(mode), path.c_str()), "change the mode of", path);
+  VMPATCH_TRY(const Place place, place_of(path));
+  if (place.stat && place.stat->kind == FileKind::symlink) return fail(Errc::failed, "cannot change the mode of {}: a symbolic link", escape_untrusted(path));
+  return check(g(), guestfs_chmod(g(), static_cast<int>(mode), place.path.c_str()), "change the mode of", path);
 }
 
 Result<void> ApplianceGuest::chown(const std::string& path, std::uint32_t uid, std::uint32_t gid) {
-  VMPATCH_CHECK(check_open(path));
-  return check(g(), guestfs_chown(g(), static_cast<int>(uid), static_cast<int>(gid), path.c_str()), "change the owner of", path);
+  VMPATCH_TRY(const Place place, place_of(path));
+  return check(g(), guestfs_lchown(g(), static_cast<int>(uid), static_cast<int>(gid), place.path.c_str()), "change the owner of", path);
 }
 
-Result<void> ApplianceGuest::unpack_tar(const std::string& payload_name, const std::string& dir) {
-  if (payload_name.empty() || payload_name.find('/') != std::string::npos || payload_name.starts_with('.')) {
-    return fail(Errc::failed, "{} is no payload's name", escape_untrusted(payload_name));
-  }
+Result<void> ApplianceGuest::unpack_tar(const std::string& payload_name, const std::string& dir, const std::vector<std::string>& members) {
+  VMPATCH_CHECK(check_payload_name(payload_name));
+  VMPATCH_TRY(const Place place, place_of(dir, LastLink::follow));
+  VMPATCH_TRY(const auto attributes, attributes_of(place.path, members));
   const bool before = payloads_mounted_;
-  VMPATCH_TRY(const std::string folder, mount_payloads());
-  // The guest's own tar, in the guest's root: the appliance's would follow the guest's absolute links into the appliance.
-  const auto result = command({"tar", "--numeric-owner", "-xpf", folder + "/" + payload_name, "-C", dir}, {}, Seconds(1800));
+  VMPATCH_CHECK(mount_payloads());
+  VMPATCH_CHECK(run_tar(payload_name, place.path));
   if (!before) VMPATCH_CHECK(unmount_payloads());
-  if (!result) return result.error();
-  if (result->exit_code == 0) return {};
+  for (const auto& [path, kept] : attributes) {
+    const auto now = lstat(path);
+    if (now && now->kind == FileKind::regular) VMPATCH_CHECK(pass_on(kept, path, now->uid, now->mode));
+  }
+  return {};
+}
+
+Result<void> ApplianceGuest::run_tar(const std::string& payload_name, const std::string& dir) {
+  // The guest's own tar, in the guest's root: the appliance's would follow the guest's absolute links into the appliance.
+  const auto file = std::string(payload_folder) + "/" + payload_name;
+  VMPATCH_TRY(const auto result, command({"tar", "--numeric-owner", "-xpf", file, "-C", dir}, {}, Seconds(1800)));
+  if (result.exit_code == 0) return {};
   return fail(Errc::failed, "cannot unpack {} into {}: tar ended with exit code {}: {}", escape_untrusted(payload_name),
-              escape_untrusted(dir), result->exit_code, escape_untrusted(trim(result->output).substr(0, 1000)));
+              escape_untrusted(dir), result.exit_code, escape_untrusted(trim(result.output).substr(0, 1000)));
 }
 
 }  // namespace vmpatch::guest::guestfs

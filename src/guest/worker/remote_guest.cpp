@@ -226,11 +226,17 @@ Result<void> RemoteGuest::finish() {
   return {};
 }
 
-Result<void> RemoteGuest::write(const std::string& path, const std::string& content) {
-  if (content.size() + path.size() > max_blobs_total) {
-    return fail(Errc::failed, "cannot write {} of {} at once; use the payload disk", escape_untrusted(path), format_size(content.size()));
+Result<void> RemoteGuest::put_file(const std::string& path, const FileContent& content, const FileAttributes& attributes) {
+  if (content.bytes.size() + path.size() > max_blobs_total) {
+    return fail(Errc::failed, "cannot write {} of {} at once; use the payload disk", escape_untrusted(path), format_size(content.bytes.size()));
   }
-  return call_void("write", {path, content}, short_call);
+  Frame request;
+  if (attributes.mode) request.header["mode"] = *attributes.mode;
+  if (attributes.uid) request.header["uid"] = *attributes.uid;
+  if (attributes.gid) request.header["gid"] = *attributes.gid;
+  request.blobs = {path, content.bytes, content.payload};
+  VMPATCH_CHECK(call(std::move(request), "put_file", content.payload.empty() ? short_call : long_call));
+  return {};
 }
 
 Result<void> RemoteGuest::make_dirs(const std::string& path) { return call_void("make_dirs", {path}, short_call); }
@@ -259,8 +265,9 @@ Result<void> RemoteGuest::chown(const std::string& path, std::uint32_t uid, std:
   return {};
 }
 
-Result<void> RemoteGuest::unpack_tar(const std::string& payload_name, const std::string& dir) {
-  return call_void("unpack_tar", {payload_name, dir}, long_call + after_command);
+Result<void> RemoteGuest::unpack_tar(const std::string& payload_name, const std::string& dir, const std::vector<std::string>& members) {
+  VMPATCH_TRY(std::string packed, pack(members));
+  return call_void("unpack_tar", {payload_name, dir, std::move(packed)}, 2 * long_call + after_command);
 }
 
 Result<void> RemoteGuest::augeas_edit(const std::string& path, const std::string& lens,

@@ -39,14 +39,14 @@ class RemoteGuest final : public WritableGuest {
   /// Why this adapter was chosen: part of access() from now on.
   void set_reason(std::string_view reason);
 
-  Result<void> write(const std::string& path, const std::string& content) override;
+  Result<void> put_file(const std::string& path, const FileContent& content, const FileAttributes& attributes) override;
   Result<void> make_dirs(const std::string& path) override;
   Result<void> remove(const std::string& path) override;
   Result<void> symlink(const std::string& target, const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> chmod(const std::string& path, unsigned mode) override;
   Result<void> chown(const std::string& path, std::uint32_t uid, std::uint32_t gid) override;
-  Result<void> unpack_tar(const std::string& payload_name, const std::string& dir) override;
+  Result<void> unpack_tar(const std::string& payload_name, const std::string& dir, const std::vector<std::string>& members) override;
   Result<void> augeas_edit(const std::string& path, const std::string& lens, const std::map<std::string, std::string>& set,
                            const std::vector<std::string>& remove) override;
   Result<CommandResult> command(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env,

@@ -95,15 +95,36 @@ Result<Frame> chown(WritableGuest& guest, const Frame& request) {
   return done(guest.chown(request.blob(0), static_cast<std::uint32_t>(uid), static_cast<std::uint32_t>(gid)));
 }
 
+/// An optional number of a header.
+Result<std::optional<unsigned>> wanted(const Json& header, const char* name, std::int64_t high) {
+  if (!header.contains(name)) return std::optional<unsigned>();
+  VMPATCH_TRY(const std::int64_t value, number(header, name, 0, high));
+  return std::optional(static_cast<unsigned>(value));
+}
+
+/// Blobs: path, bytes, name of a payload.
+Result<Frame> put_file(WritableGuest& guest, const Frame& request) {
+  FileAttributes attributes;
+  VMPATCH_TRY(attributes.mode, wanted(request.header, "mode", 07777));
+  VMPATCH_TRY(attributes.uid, wanted(request.header, "uid", UINT32_MAX));
+  VMPATCH_TRY(attributes.gid, wanted(request.header, "gid", UINT32_MAX));
+  return done(guest.put_file(request.blob(0), {request.blob(1), request.blob(2)}, attributes));
+}
+
+Result<Frame> unpack_tar(WritableGuest& guest, const Frame& request) {
+  VMPATCH_TRY(const auto members, unpack(request.blob(2)));
+  return done(guest.unpack_tar(request.blob(0), request.blob(1), members));
+}
+
 Result<Frame> answer_write(const std::string& call, const Frame& request, WritableGuest& guest) {
   const std::string& path = request.blob(0);
-  if (call == "write") return done(guest.write(path, request.blob(1)));
+  if (call == "put_file") return put_file(guest, request);
   if (call == "make_dirs") return done(guest.make_dirs(path));
   if (call == "remove") return done(guest.remove(path));
   if (call == "symlink") return done(guest.symlink(path, request.blob(1)));
   if (call == "rename") return done(guest.rename(path, request.blob(1)));
   if (call == "chown") return chown(guest, request);
-  if (call == "unpack_tar") return done(guest.unpack_tar(path, request.blob(1)));
+  if (call == "unpack_tar") return unpack_tar(guest, request);
   if (call == "augeas_edit") return augeas_edit(guest, request);
   if (call == "command") return command(guest, request);
   if (call == "unmount_payloads") return done(guest.unmount_payloads());

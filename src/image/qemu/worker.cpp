@@ -38,7 +38,7 @@ Command qemu_command(int monitor, bool small) {
                                                    {"MALLOC_TRIM_THRESHOLD_", "33554432"}};
   command.cwd = "/";
   command.descriptors = {{monitor, monitor_fd}};
-  // A forged image may ask for gigabytes (FACTS: qemu-img info on hostile images).
+  // A forged image may ask for gigabytes (a small file may announce tables of any size, and QEMU allocates them).
   command.limits = {{RLIMIT_AS, rlim_t{4} << 30U}, {RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}};
   return command;
 }

@@ -75,7 +75,7 @@ double milliseconds(const timeval& time) {
 Spent run_once(const fs::path& state, const char* operation, const fs::path& xml_file, int expected) {
   const std::string state_text = state.string();
   // In memory, as /run is.
-  const std::string run_text = "/dev/shm/" + state.filename().string();
+  const std::string run_text = "/dev/shm/" + state.parent_path().filename().string();
   const std::vector<const char*> words{VMPATCH_GATE_PROGRAM, "--state-dir", state_text.c_str(), "--run-dir", run_text.c_str(), "--", "web01",
                                        operation, "begin", "-", nullptr};
   posix_spawn_file_actions_t actions;

@@ -63,6 +63,71 @@ TEST(WritableGuest, removing_takes_trees_and_links_and_forgives_what_is_missing)
   EXPECT_EQ(guest().stat("/srv/folder")->kind, FileKind::directory);
 }
 
+TEST(WritableGuest, a_link_of_root_is_followed_inside_the_guest) {
+  EXPECT_TRUE(ok(guest().make_dirs("/opt/real")));
+  EXPECT_TRUE(ok(guest().symlink("/opt/real", "/srv/way")));
+  EXPECT_TRUE(ok(guest().write("/srv/way/file", "x")));
+  EXPECT_EQ(guest().lstat("/opt/real/file")->kind, FileKind::regular);
+  EXPECT_TRUE(ok(guest().make_dirs("/srv/way/a/b")));
+  EXPECT_TRUE(ok(guest().remove("/srv/way/a")));
+  EXPECT_TRUE(ok(guest().remove("/srv/way/file")));
+  EXPECT_TRUE(guest().list("/opt/real")->empty());
+}
+
+TEST(WritableGuest, a_link_in_a_file_s_place_is_replaced_and_its_end_stays) {
+  const auto passwd = guest().lstat("/etc/passwd").value();
+  EXPECT_TRUE(ok(guest().symlink("/etc/passwd", "/srv/planted")));
+  EXPECT_FALSE(guest().chmod("/srv/planted", 0666).has_value());
+  EXPECT_TRUE(ok(guest().chown("/srv/planted", 1000, 1000)));
+  EXPECT_TRUE(ok(guest().put_file("/srv/planted", {"mine", {}}, {0600, 1000, 1000})));
+  const auto made = guest().lstat("/srv/planted").value();
+  EXPECT_EQ(made.kind, FileKind::regular);
+  EXPECT_EQ(made.mode, 0600U);
+  EXPECT_EQ(made.uid, 1000U);
+  EXPECT_EQ(guest().lstat("/etc/passwd").value(), passwd);
+  // Nothing else was left beside it.
+  const auto beside = guest().list("/srv").value();
+  for (const auto& entry : beside) EXPECT_FALSE(entry.name.starts_with(".")) << entry.name;
+}
+
+TEST(WritableGuest, no_change_goes_through_a_link_that_another_account_controls) {
+  EXPECT_TRUE(ok(guest().make_dirs("/home/alice")));
+  EXPECT_TRUE(ok(guest().write("/home/alice/file", "x")));
+  EXPECT_TRUE(ok(guest().chown("/home/alice", 1000, 1000)));
+  EXPECT_TRUE(ok(guest().symlink("/etc", "/home/alice/app")));
+  const auto before = guest().list("/etc").value().size();
+  const std::string there = "/home/alice/app/passwd";
+  const auto expect_refused = [](const auto& result) {
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error().code, Errc::refused) << result.error().message;
+    EXPECT_NE(result.error().message.find("/home/alice/app is a symbolic link"), std::string::npos) << result.error().message;
+  };
+  for (const std::uint32_t owner : {1000U, 0U}) {
+    EXPECT_TRUE(ok(guest().chown("/home/alice/app", owner, owner)));
+    expect_refused(guest().write(there, "x"));
+    expect_refused(guest().make_dirs("/home/alice/app/new"));
+    expect_refused(guest().make_dirs("/home/alice/app"));
+    expect_refused(guest().remove(there));
+    expect_refused(guest().symlink("x", "/home/alice/app/link"));
+    expect_refused(guest().rename("/home/alice/file", there));
+    expect_refused(guest().rename(there, "/home/alice/file"));
+    expect_refused(guest().chmod(there, 0666));
+    expect_refused(guest().chown(there, 1000, 1000));
+    expect_refused(guest().augeas_edit("/home/alice/app/ssh/sshd_config", "sshd", {{"Port", "1"}}, {}));
+    expect_refused(guest().unpack_tar("hotfix.tar", "/home/alice/app", {}));
+    expect_refused(guest().unpack_tar("hotfix.tar", "/home/alice", {"app/version"}));
+  }
+  EXPECT_EQ(guest().list("/etc").value().size(), before);
+  EXPECT_TRUE(ok(guest().remove("/home")));
+}
+
+TEST(WritableGuest, what_cannot_be_removed_is_an_error) {
+  const auto payloads = guest().mount_payloads();
+  ASSERT_TRUE(ok(payloads));
+  EXPECT_FALSE(guest().remove(*payloads).has_value());
+  EXPECT_TRUE(ok(guest().unmount_payloads()));
+}
+
 TEST(WritableCommand, output_of_both_streams_and_the_exit_code_are_kept) {
   const auto result = shell("echo out; echo err >&2; exit 7");
   ASSERT_TRUE(ok(result));
@@ -205,13 +270,30 @@ TEST(WritablePayloads, files_appear_below_the_mount_point_and_it_goes_away) {
   EXPECT_EQ(guest().lstat(*where).error().code, Errc::not_found);
 }
 
+TEST(WritablePayloads, a_file_is_put_from_the_payload_disk) {
+  const std::string name = "libssl3_3.0.11-1~deb12u2_amd64.deb";
+  EXPECT_FALSE(guest().put_file("/srv/early", {{}, name}, {}).has_value());
+  ASSERT_TRUE(ok(guest().mount_payloads()));
+  EXPECT_TRUE(ok(guest().put_file("/srv/put", {{}, name}, {0750, 7, 8})));
+  EXPECT_EQ(guest().read("/srv/put", 100).value(), "deb\n");
+  const auto stat = guest().lstat("/srv/put").value();
+  EXPECT_EQ(stat.mode, 0750U);
+  EXPECT_EQ(stat.uid, 7U);
+  EXPECT_EQ(stat.gid, 8U);
+  EXPECT_FALSE(guest().put_file("/srv/put", {{}, "../etc/passwd"}, {}).has_value());
+  EXPECT_FALSE(guest().put_file("/srv/put", {{}, "missing"}, {}).has_value());
+  EXPECT_EQ(guest().read("/srv/put", 100).value(), "deb\n");
+  EXPECT_TRUE(ok(guest().unmount_payloads()));
+  EXPECT_TRUE(ok(guest().remove("/srv/put")));
+}
+
 TEST(WritablePayloads, tar_file_is_unpacked_with_its_owners) {
   EXPECT_TRUE(ok(guest().make_dirs("/opt")));
-  EXPECT_TRUE(ok(guest().unpack_tar("hotfix.tar", "/")));
+  EXPECT_TRUE(ok(guest().unpack_tar("hotfix.tar", "/", {"opt/app/version"})));
   EXPECT_EQ(guest().read("/opt/app/version", 10).value(), "2\n");
   EXPECT_EQ(guest().lstat("/opt/app/version")->uid, 7U);
-  EXPECT_FALSE(guest().unpack_tar("missing.tar", "/").has_value());
-  EXPECT_FALSE(guest().unpack_tar("../etc/passwd", "/").has_value());
+  EXPECT_FALSE(guest().unpack_tar("missing.tar", "/", {}).has_value());
+  EXPECT_FALSE(guest().unpack_tar("../etc/passwd", "/", {}).has_value());
 }
 
 TEST(WritableGuest, free_space_is_that_of_the_file_system) {

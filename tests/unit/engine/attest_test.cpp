@@ -109,6 +109,18 @@ TEST_F(AttestTest, earlier_recipe_that_another_one_undid_is_dropped_and_says_how
   expect_dropped(before, "package tool is 1.0, wanted 2.0");
 }
 
+TEST_F(AttestTest, script_of_an_earlier_recipe_that_ran_since_counts_as_run) {
+  const std::string script = "#!/bin/sh\n";
+  recipe_.steps.emplace_back(recipe::step::Firstboot{deliver("finish.sh", script).name});
+  recipe_.verify.emplace_back(recipe::check::File{"/etc/none", true, {}, {}, {}, {}, {}});
+  const auto before = Json::array({entry()});
+  expect_dropped(before, "/var/lib/vm-patch/firstboot.d/finish.sh is absent");
+  guest_.add_file("/var/lib/vm-patch/firstboot.d/finish.sh.done", script);
+  EXPECT_THAT(prove(before).kept, SizeIs(1));
+  guest_.add_file("/var/lib/vm-patch/firstboot.d/finish.sh.done", "another");
+  expect_dropped(before, "/var/lib/vm-patch/firstboot.d/finish.sh is absent");
+}
+
 TEST_F(AttestTest, earlier_recipe_that_cannot_be_proved_is_dropped) {
   use_package();
   recipe_.expires = test::at("2027-01-01");

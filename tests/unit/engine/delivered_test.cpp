@@ -447,7 +447,7 @@ TEST_F(DeliveredTest, held_older_package_is_unmet_by_step_and_check) {
   install(old_);
   facts_.packages.front().status = "hold ok installed";
   const auto asked = job();
-  const auto findings = ask_steps_and_checks(asked, payloads_, guest_, facts_);
+  const auto findings = ask_steps_and_checks(asked, payloads_, guest_, facts_, {});
   ASSERT_TRUE(findings) << findings.error().message;
   EXPECT_THAT(findings->unmet, ElementsAre("package tool is held at 1.0, wanted 2.0", HasSubstr("held at 1.0")));
 }

@@ -42,20 +42,25 @@ class ProofTest : public testing::Test {
     return made;
   }
 
-  /// The recipe delivers it, as an upgrade.
-  void offer(const DebSpec& spec) {
-    const auto path = build_deb(dir_, spec);
-    const auto content = read_file(path).value();
-    const recipe::Payload payload{path.filename().string(), sha256(content), content.size()};
+  /// A payload of the recipe, in the store.
+  recipe::Payload deliver(const std::string& name, const std::string& content) {
+    const recipe::Payload payload{name, sha256(content), content.size()};
     std::size_t given = 0;
-    ASSERT_TRUE(payloads_.add(payload, [&](char* to, std::size_t size) -> Result<std::size_t> {
+    EXPECT_TRUE(payloads_.add(payload, [&](char* to, std::size_t size) -> Result<std::size_t> {
       const auto got = content.copy(to, size, given);
       given += got;
       return got;
     }));
+    recipe_.payloads.push_back(payload);
+    return payload;
+  }
+
+  /// The recipe delivers it, as an upgrade.
+  void offer(const DebSpec& spec) {
+    const auto path = build_deb(dir_, spec);
+    const auto payload = deliver(path.filename().string(), read_file(path).value());
     if (recipe_.steps.empty()) recipe_.steps.emplace_back(recipe::step::Packages{});
     std::get<recipe::step::Packages>(recipe_.steps.front()).install.push_back(payload.name);
-    recipe_.payloads.push_back(payload);
     recipe_.applies_to.packages[spec.name] = {recipe::VersionBound::Op::lt, spec.version};
     recipe_.verify.emplace_back(recipe::check::Package{spec.name, {recipe::VersionBound::Op::ge, spec.version}});
   }

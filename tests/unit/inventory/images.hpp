@@ -65,6 +65,11 @@ inline inventory::Inventory one_host(std::vector<inventory::Machine> machines) {
   return result;
 }
 
+inline inventory::Inventory loaded(inventory::Inventory inventory, const inventory::ChainOptions& options = {}) {
+  load_lineage(inventory, options);
+  return inventory;
+}
+
 inline const inventory::Machine& named(const inventory::Inventory& inventory, const std::string& name) {
   for (const auto& host : inventory.hosts) {
     for (const auto& one : host.machines) {

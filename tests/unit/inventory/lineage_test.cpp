@@ -8,17 +8,13 @@ namespace vmpatch::inventory {
 namespace {
 
 using test::Images;
+using test::loaded;
 using test::machine;
 using test::named;
 using test::one_host;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-Inventory loaded(Inventory inventory, const ChainOptions& options = {}) {
-  load_lineage(inventory, options);
-  return inventory;
-}
 
 TEST(Lineage, layers_are_read_top_first) {
   Images images;

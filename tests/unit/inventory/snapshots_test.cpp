@@ -18,9 +18,7 @@ using testing::SizeIs;
 void take(const fs::path& image, const std::string& name) { test::qemu_img({"snapshot", "-c", name, image.string()}); }
 
 Inventory loaded(Machine machine) {
-  Inventory inventory = one_host({std::move(machine)});
-  load_lineage(inventory, {});
-  return inventory;
+  return test::loaded(one_host({std::move(machine)}));
 }
 
 image::InternalSnapshot internal(const std::string& id, const std::string& name, int seconds, std::uint64_t memory = 0) {

@@ -13,7 +13,7 @@ using enum RunState;
 const std::vector<RunState> all{planned,    leased,    staged,   patched,   verified, committing,
                                 committed, attested, discarded, failed,   quarantined};
 
-// Written a second time on purpose, from DESIGN's words and not from the code.
+// Written a second time on purpose, from what the states mean and not from the code.
 const std::map<RunState, std::set<RunState>> expected{
     {planned, {leased, discarded, failed}},   {leased, {staged, discarded, failed}},
     {staged, {patched, discarded, failed}},   {patched, {verified, discarded, failed}},

@@ -149,6 +149,8 @@ TEST(RecipeParser, values_out_of_range_are_refused) {
   expect_changed_untrusted("mode: \"0644\"", "mode: \"10644\"", "20:", "octal");
   expect_changed_untrusted("owner: root", "owner: \"a b\"", "20:", "user or group");
   expect_changed_untrusted("content: \"hello\\n\"", "content: x, absent: true", "20:", "exactly one of");
+  expect_changed_untrusted("content: \"hello\\n\"", "content: x, folder: true", "20:", "it needs absent");
+  expect_changed_untrusted("content: \"hello\\n\"", "absent: true, folder: false", "20:", "folder can only be true");
   expect_changed_untrusted("content: \"hello\\n\", ", "", "20:", "exactly one of");
   expect_changed_untrusted("lens: sshd", "lens: /sshd", "21:", "lens");
   expect_changed_untrusted("PermitRootLogin:", "\"../x\":", "21:", "leads out");
@@ -170,6 +172,7 @@ TEST(RecipeWriter, written_recipe_reads_back_as_the_same) {
   changed.steps.emplace_back(step::File{"/etc/x y", std::nullopt, "migrate.sh", false, 04755U, "1000", std::nullopt});
   changed.steps.emplace_back(step::File{
       .path = "/etc/gone", .content = {}, .payload = {}, .absent = true, .mode = {}, .owner = {}, .group = {}});
+  changed.steps.emplace_back(step::File{"/opt/old", {}, {}, true, {}, {}, {}, true});
   changed.steps.emplace_back(
       step::File{"/etc/big", std::string(5000, 'x') + "\n\ttab \"q\" \\ \xc3\xa4\n", std::nullopt, false, {}, {}, {}});
   changed.steps.emplace_back(
@@ -194,8 +197,8 @@ TEST(RecipeWriter, written_recipe_reads_back_as_the_same) {
       EXPECT_EQ(describe(again->verify[i]), describe(original.verify[i]));
   }
   const auto again = parse_unverified_recipe(write_recipe(changed), "W");
-  EXPECT_EQ(std::get<step::File>(again->steps[9]).content, std::get<step::File>(changed.steps[9]).content);
-  EXPECT_EQ(std::get<step::Run>(again->steps[11]).args, std::get<step::Run>(changed.steps[11]).args);
+  EXPECT_EQ(std::get<step::File>(again->steps[10]).content, std::get<step::File>(changed.steps[10]).content);
+  EXPECT_EQ(std::get<step::Run>(again->steps[12]).args, std::get<step::Run>(changed.steps[12]).args);
   EXPECT_EQ(std::get<check::File>(again->verify[3]).content, "x\n");
 }
 

@@ -1,0 +1,134 @@
+#include "engine/unit_links.hpp"
+
+#include <map>
+
+#include "vmpatch/core/format.hpp"
+
+namespace vmpatch::engine {
+namespace {
+
+using guest::FileKind;
+
+bool is_dependency_folder(const std::string& name) {
+  return name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds");
+}
+
+/// Reads each folder once.
+class Links {
+ public:
+  Links(guest::Guest& guest, const std::string& name) : guest_(guest), names_{name} {}
+
+  Result<UnitLinks> read() {
+    VMPATCH_CHECK(list_all());
+    VMPATCH_CHECK(find_file());
+    VMPATCH_CHECK(find_aliases());
+    for (const auto& [folder, entries] : entries_) {
+      for (const auto& entry : entries) {
+        if (is_dependency_folder(entry.name)) VMPATCH_CHECK(look_into(folder, entry.name));
+      }
+    }
+    return std::move(links_);
+  }
+
+ private:
+  Result<void> list_all() {
+    for (const auto folder : unit_folders) {
+      // With a merged /usr the last two are one.
+      if (folder == unit_folders.back()) {
+        VMPATCH_TRY(const auto lib, look_at(guest_, "/lib"));
+        if (lib && lib->kind == FileKind::symlink) continue;
+      }
+      VMPATCH_TRY(auto entries, entries_of(guest_, std::string(folder)));
+      entries_.emplace_back(std::string(folder), std::move(entries));
+    }
+    return {};
+  }
+
+  /// The first one counts, also where it is /dev/null.
+  Result<void> find_file() {
+    for (const auto& [folder, entries] : entries_) {
+      const auto path = folder + "/" + *names_.begin();
+      VMPATCH_TRY(const auto stat, look_at(guest_, path));
+      if (!stat) continue;
+      VMPATCH_TRY(links_.masked, is_null(guest_, path, *stat));
+      links_.there = true;
+      links_.file = path;
+      return {};
+    }
+    return {};
+  }
+
+  /// Other names that lead to the unit, also by each other.
+  Result<void> find_aliases() {
+    std::map<std::string, std::vector<std::pair<std::string, std::string>>> leads;  // target's name → link, folder
+    for (const auto& [folder, entries] : entries_) {
+      for (const auto& entry : entries) {
+        if (entry.kind != FileKind::symlink) continue;
+        VMPATCH_TRY(const auto target, guest_.readlink(folder + "/" + entry.name));
+        if (base_name(target) != entry.name) leads[base_name(target)].emplace_back(entry.name, folder);
+      }
+    }
+    std::vector<std::string> pending(names_.begin(), names_.end());
+    while (!pending.empty()) {
+      const auto target = std::move(pending.back());
+      pending.pop_back();
+      for (const auto& [link, folder] : leads[target]) {
+        if (of_administrator(folder)) links_.own.push_back(folder + "/" + link);
+        if (names_.insert(link).second) pending.push_back(link);
+      }
+    }
+    return {};
+  }
+
+  /// A link in a folder of higher precedence takes the place of one of the same name, and to /dev/null it takes it away.
+  Result<void> look_into(const std::string& folder, const std::string& dependency) {
+    for (const auto& name : names_) {
+      if (++looked_ > most_looked) return fail(Errc::failed, "{} has too many folders of dependencies, or {} too many other names", folder, *names_.begin());
+      const auto path = folder + "/" + dependency + "/" + name;
+      VMPATCH_TRY(const auto stat, look_at(guest_, path));
+      if (!stat || !decided_.insert(dependency + "/" + name).second) continue;
+      VMPATCH_TRY(const bool taken_away, is_null(guest_, path, *stat));
+      if (!taken_away) (of_administrator(folder) ? links_.own : links_.shipped).push_back(path);
+    }
+    return {};
+  }
+
+  guest::Guest& guest_;
+  std::set<std::string> names_;
+  std::vector<std::pair<std::string, std::vector<guest::DirEntry>>> entries_;
+  std::set<std::string> decided_;
+  static constexpr std::size_t most_looked = 20'000;  ///< a system has some hundred
+  std::size_t looked_ = 0;
+  UnitLinks links_;
+};
+
+}  // namespace
+
+bool of_administrator(std::string_view folder) { return folder.starts_with("/etc/"); }
+
+std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+Result<std::vector<guest::DirEntry>> entries_of(guest::Guest& guest, const std::string& folder) {
+  const auto stat = guest.stat(folder);
+  if (!stat && stat.error().code != Errc::not_found) return stat.error();
+  if (!stat || stat->kind != guest::FileKind::directory) return std::vector<guest::DirEntry>();
+  return guest.list(folder);
+}
+
+Result<std::optional<guest::FileStat>> look_at(guest::Guest& guest, const std::string& path) {
+  auto stat = guest.lstat(path);
+  if (stat) return std::optional(*stat);
+  if (stat.error().code == Errc::not_found) return std::optional<guest::FileStat>();
+  return stat.error();
+}
+
+Result<bool> is_null(guest::Guest& guest, const std::string& path, const guest::FileStat& stat) {
+  if (stat.kind == guest::FileKind::regular) return stat.size == 0;
+  if (stat.kind != guest::FileKind::symlink) return false;
+  VMPATCH_TRY(const auto target, guest.readlink(path));
+  return target == "/dev/null";
+}
+
+Result<UnitLinks> read_links(guest::Guest& guest, const std::string& name) { return Links(guest, name).read(); }
+
+}  // namespace vmpatch::engine
