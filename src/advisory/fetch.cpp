@@ -35,7 +35,7 @@ Result<Command> make_command(const TransferRequest& request, int fd) {
   command.argv = {program.string()};
   command.input = dump_json(to_json(request));
   command.env = environment();
-  command.run_as = worker_credentials();
+  command.run_as = fresh_credentials();
   command.cwd = "/";
   command.descriptors = {{fd, 3}};
   command.limits = {{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 256}, {RLIMIT_FSIZE, 0}};

@@ -241,7 +241,8 @@ void set_limits(const Prepared& p) {
 }
 
 [[noreturn]] void become(Prepared& p) {
-  if (::setpgid(0, 0) != 0) give_up(p.status_fd, Step::group, errno);
+  // A group of its own, to be killed as one, and no terminal: who holds one can type into it (TIOCSTI, ioctl_tty(2)).
+  if (::setsid() < 0) give_up(p.status_fd, Step::group, errno);
   const int program = arrange_descriptors(p);
   if (p.change_user) change_user(p);
   // After the change of user, which clears the setting.

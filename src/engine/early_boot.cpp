@@ -1,6 +1,7 @@
 #include "engine/early_boot.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -20,11 +21,23 @@ Result<bool> is_folder(guest::Guest& guest, const std::string& path) {
   return info && info->kind == guest::FileKind::directory;
 }
 
+/// Which files of conf.d mkinitramfs reads: mkinitramfs(8) passes over the others without a word.
+bool is_read(const std::string& name) {
+  const auto is_letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  return !name.empty() && is_letter(name.front()) && name.find(".dpkg-") == std::string::npos &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || c == '.' || c == '_' || c == '-'; });
+}
+
 Result<std::vector<std::string>> read_initramfs_tools(guest::Guest& guest) {
   std::vector<std::string> files{std::string(initramfs_tools) + "/initramfs.conf"};
-  const std::string folder = std::string(initramfs_tools) + "/conf.d";
-  VMPATCH_TRY(const auto entries, guest.list(folder));
-  for (const auto& entry : entries) files.push_back(fmt::format("{}/{}", folder, entry.name));
+  for (const std::string folder : {"/usr/share/initramfs-tools/conf.d", "/etc/initramfs-tools/conf.d"}) {
+    VMPATCH_TRY(const bool there, is_folder(guest, folder));
+    if (!there) continue;
+    VMPATCH_TRY(const auto entries, guest.list(folder));
+    for (const auto& entry : entries) {
+      if (is_read(entry.name)) files.push_back(fmt::format("{}/{}", folder, entry.name));
+    }
+  }
   std::vector<std::string> texts;
   for (const auto& file : files) {
     // A folder, or a link that leads nowhere: mkinitramfs would pass it over, too.
@@ -46,16 +59,18 @@ bool is_about_boot(const recipe::Recipe& recipe) {
 }  // namespace
 
 bool asks_host(const std::vector<std::string>& configuration) {
-  std::string value = "most";
+  // Which of them comes last is not asked: to build for any computer is never wrong, only larger. So does what is not understood.
   for (const auto& text : configuration) {
     for (auto line : split(text, '\n')) {
       line = trim(line);
-      if (line.starts_with("MODULES=")) value = line.substr(8);
+      if (!line.starts_with("MODULES=")) continue;
+      std::string value(line.substr(8));
+      std::erase_if(value, [](char c) { return c == '"' || c == '\''; });
+      const auto word = trim(value);
+      if (word != "most" && word != "list" && word != "netboot") return true;
     }
   }
-  std::erase_if(value, [](char c) { return c == '"' || c == '\''; });
-  // Anything that is not understood counts: to build for any computer is never wrong, only larger.
-  return trim(value) != "most" && trim(value) != "list" && trim(value) != "netboot";
+  return false;
 }
 
 Result<AnyHost> AnyHost::force(guest::WritableGuest& guest) {

@@ -90,6 +90,18 @@ std::optional<std::string> not_to_remove(const recipe::step::File& step, FileKin
   return fmt::format("{} is {}, and the recipe would remove a folder; the step needs no 'folder: true'", step.path, word(kind));
 }
 
+Result<void> FileQuestions::tell_removal(const recipe::step::File& step, const guest::Place& place) {
+  if (!step.folder || !place.stat || place.stat->kind != FileKind::directory) return {};
+  VMPATCH_TRY(const auto content, count_files(guest_, place.path));
+  findings_.removals.push_back(fmt::format("folder {} with {}", step.path, content));
+  return {};
+}
+
+Result<void> FileQuestions::ask_replaced(const recipe::step::File& step) {
+  VMPATCH_TRY(const auto place, find(step.path, LastLink::keep));
+  return place ? tell_removal(step, *place) : Result<void>();
+}
+
 Result<void> FileQuestions::ask_removed(const recipe::step::File& step) {
   VMPATCH_TRY(const auto place, find(step.path, LastLink::keep));
   if (!place) return {};
@@ -102,10 +114,7 @@ Result<void> FileQuestions::ask_removed(const recipe::step::File& step) {
     return {};
   }
   findings_.note(false, fmt::format("{} is there", step.path));
-  if (!step.folder) return {};
-  VMPATCH_TRY(const auto content, count_files(guest_, place->path));
-  findings_.removals.push_back(fmt::format("folder {} with {}", step.path, content));
-  return {};
+  return tell_removal(step, *place);
 }
 
 Result<void> FileQuestions::ask_there(const recipe::check::File& check, const guest::Place& place) {
@@ -173,6 +182,12 @@ Result<void> FileQuestions::ask_unpacked(const recipe::step::Unarchive& step, co
 
 Result<bool> FileQuestions::is_as_packed(const guest::Place& place, const ArchiveEntry& entry) {
   if (!place.stat) return false;
+  if (entry.kind == ArchiveEntry::Kind::directory && place.stat->kind == FileKind::symlink) {
+    // Root's link to a folder stays, and what it leads to is not the archive's.
+    VMPATCH_TRY(const auto end, find(place.path, LastLink::follow));
+    return end && end->stat && end->stat->kind == FileKind::directory;
+  }
+  if (place.stat->uid != entry.uid || place.stat->gid != entry.gid) return false;
   if (entry.kind != ArchiveEntry::Kind::symlink) {
     const auto kind = entry.kind == ArchiveEntry::Kind::directory ? FileKind::directory : FileKind::regular;
     return place.stat->kind == kind && place.stat->mode == entry.mode;

@@ -18,11 +18,14 @@ class FileQuestions {
   Result<void> ask_written(const recipe::check::File& check);
   /// Nothing at this very path; `findings.removals` tells of a folder that would go.
   Result<void> ask_removed(const recipe::step::File& step);
+  /// What a later step makes again at its place: only `findings.removals` tells.
+  Result<void> ask_replaced(const recipe::step::File& step);
   Result<void> ask_unpacked(const recipe::step::Unarchive& step, const std::vector<ArchiveEntry>& entries);
   /// Nothing where the way there is refused, which is a finding then.
   Result<std::optional<guest::Place>> find(const std::string& path, guest::LastLink last);
 
  private:
+  Result<void> tell_removal(const recipe::step::File& step, const guest::Place& place);
   Result<void> ask_there(const recipe::check::File& check, const guest::Place& place);
   Result<void> ask_content(const recipe::check::File& check, const std::string& real);
   Result<void> ask_attributes(const recipe::check::File& check, const guest::FileStat& stat);

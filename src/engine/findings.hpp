@@ -11,10 +11,11 @@ struct Findings {
   std::vector<std::string> held;
   std::vector<std::string> refused;  ///< of `unmet`: what no step may do; a plan refuses with these
   std::vector<std::string> removals; ///< folders that a step removes, with how many files
+  bool expects_change = false;       ///< while set, an earlier step of the recipe takes away what would be refused
 
   void note(bool holds, std::string text) { (holds ? held : unmet).push_back(std::move(text)); }
   void refuse(std::string text) {
-    refused.push_back(text);
+    if (!expects_change) refused.push_back(text);
     unmet.push_back(std::move(text));
   }
 };

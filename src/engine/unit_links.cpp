@@ -1,5 +1,6 @@
 #include "engine/unit_links.hpp"
 
+#include <filesystem>
 #include <map>
 
 #include "vmpatch/core/format.hpp"
@@ -13,13 +14,22 @@ bool is_dependency_folder(const std::string& name) {
   return name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds");
 }
 
+/// Of "name@instance.service" it is "name@.service"; of others "".
+std::string template_of(const std::string& name) {
+  const auto at = name.find('@');
+  const auto dot = name.find_last_of('.');
+  if (at == std::string::npos || dot == std::string::npos || dot <= at + 1) return {};
+  return name.substr(0, at + 1) + name.substr(dot);
+}
+
 /// Reads each folder once.
 class Links {
  public:
-  Links(guest::Guest& guest, const std::string& name) : guest_(guest), names_{name} {}
+  Links(guest::Guest& guest, const std::string& name) : guest_(guest), name_(name), names_{name} {}
 
   Result<UnitLinks> read() {
     VMPATCH_CHECK(list_all());
+    VMPATCH_CHECK(follow_name());
     VMPATCH_CHECK(find_file());
     VMPATCH_CHECK(find_aliases());
     for (const auto& [folder, entries] : entries_) {
@@ -27,6 +37,7 @@ class Links {
         if (is_dependency_folder(entry.name)) VMPATCH_CHECK(look_into(folder, entry.name));
       }
     }
+    links_.names = std::move(names_);
     return std::move(links_);
   }
 
@@ -44,17 +55,46 @@ class Links {
     return {};
   }
 
+  struct UnitFile {
+    std::string path;
+    guest::FileStat stat;
+  };
+
   /// The first one counts, also where it is /dev/null.
-  Result<void> find_file() {
+  Result<std::optional<UnitFile>> first_file(const std::string& name) {
     for (const auto& [folder, entries] : entries_) {
-      const auto path = folder + "/" + *names_.begin();
+      auto path = folder + "/" + name;
       VMPATCH_TRY(const auto stat, look_at(guest_, path));
-      if (!stat) continue;
-      VMPATCH_TRY(links_.masked, is_null(guest_, path, *stat));
-      links_.there = true;
-      links_.file = path;
-      return {};
+      if (stat) return std::optional(UnitFile{std::move(path), *stat});
     }
+    return std::optional<UnitFile>();
+  }
+
+  /// The name may be an alias itself: of the unit that its link leads to.
+  Result<void> follow_name() {
+    constexpr int most_links = 10;
+    for (int i = 0; i < most_links; ++i) {
+      VMPATCH_TRY(const auto file, first_file(name_));
+      if (!file || file->stat.kind != FileKind::symlink) return {};
+      VMPATCH_TRY(const bool null, is_null(guest_, file->path, file->stat));
+      if (null) return {};
+      VMPATCH_TRY(const auto target, guest_.readlink(file->path));
+      const auto other = base_name(target);
+      if (other.empty() || other == name_ || other == template_of(name_) || !names_.insert(other).second) return {};
+      name_ = other;
+    }
+    return {};
+  }
+
+  Result<void> find_file() {
+    VMPATCH_TRY(auto file, first_file(name_));
+    if (!file && !template_of(name_).empty()) {
+      VMPATCH_TRY(file, first_file(template_of(name_)));
+    }
+    if (!file) return {};
+    VMPATCH_TRY(links_.masked, is_null(guest_, file->path, file->stat));
+    links_.there = true;
+    links_.file = std::move(file->path);
     return {};
   }
 
@@ -83,7 +123,7 @@ class Links {
   /// A link in a folder of higher precedence takes the place of one of the same name, and to /dev/null it takes it away.
   Result<void> look_into(const std::string& folder, const std::string& dependency) {
     for (const auto& name : names_) {
-      if (++looked_ > most_looked) return fail(Errc::failed, "{} has too many folders of dependencies, or {} too many other names", folder, *names_.begin());
+      if (++looked_ > most_looked) return fail(Errc::failed, "{} has too many folders of dependencies, or {} too many other names", folder, name_);
       const auto path = folder + "/" + dependency + "/" + name;
       VMPATCH_TRY(const auto stat, look_at(guest_, path));
       if (!stat || !decided_.insert(dependency + "/" + name).second) continue;
@@ -94,6 +134,7 @@ class Links {
   }
 
   guest::Guest& guest_;
+  std::string name_;  ///< without aliases
   std::set<std::string> names_;
   std::vector<std::pair<std::string, std::vector<guest::DirEntry>>> entries_;
   std::set<std::string> decided_;
@@ -123,10 +164,17 @@ Result<std::optional<guest::FileStat>> look_at(guest::Guest& guest, const std::s
 }
 
 Result<bool> is_null(guest::Guest& guest, const std::string& path, const guest::FileStat& stat) {
-  if (stat.kind == guest::FileKind::regular) return stat.size == 0;
-  if (stat.kind != guest::FileKind::symlink) return false;
+  const auto is_nothing = [](const guest::FileStat& end) {
+    return end.kind == FileKind::character || end.kind == FileKind::block || (end.kind == FileKind::regular && end.size == 0);
+  };
+  if (stat.kind != FileKind::symlink) return is_nothing(stat);
   VMPATCH_TRY(const auto target, guest.readlink(path));
-  return target == "/dev/null";
+  // A guest's own /dev is empty while it is off.
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if ((folder / target).lexically_normal() == "/dev/null") return true;
+  const auto end = guest.stat(path);
+  if (!end && end.error().code != Errc::not_found) return end.error();
+  return end && is_nothing(*end);
 }
 
 Result<UnitLinks> read_links(guest::Guest& guest, const std::string& name) { return Links(guest, name).read(); }

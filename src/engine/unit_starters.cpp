@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t max_preset = 1U << 20U;
 constexpr std::uint64_t max_generator = 16U << 20U;
+constexpr std::uint64_t max_script = 1U << 20U;
 
 /// Files with that ending in folders of falling precedence, by name: one takes the place of those of its name further down.
 Result<std::map<std::string, std::string>> layered_files(guest::Guest& guest, const std::vector<std::string>& folders, std::string_view ending) {
@@ -40,32 +41,84 @@ Result<std::string> content_of(guest::Guest& guest, const std::string& path, std
   return guest.read(path, most);
 }
 
-bool is_start_link(const std::string& entry, const std::string& script) {
+/// The script that a start link is for; "" for other names.
+std::string started_script(const std::string& entry) {
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  return entry.size() == script.size() + 3 && entry[0] == 'S' && digit(entry[1]) && digit(entry[2]) && entry.ends_with(script);
+  return entry.size() > 3 && entry[0] == 'S' && digit(entry[1]) && digit(entry[2]) ? entry.substr(3) : std::string();
+}
+
+std::string without_ending(std::string name, std::string_view ending) {
+  if (name.ends_with(ending)) name.resize(name.size() - ending.size());
+  return name;
+}
+
+/// The names, without ".service", that a script of SysV init has for systemd, the first one that of its unit.
+Result<std::vector<std::string>> names_of_script(guest::Guest& guest, const std::string& link, const std::string& script) {
+  std::vector<std::string> names{without_ending(script, ".sh")};
+  VMPATCH_TRY(const auto text, content_of(guest, link, max_script));
+  for (auto& name : provided_by(text)) names.push_back(without_ending(std::move(name), ".sh"));
+  return names;
+}
+
+/// A generator names the template of an instance.
+std::string without_instance(const std::string& name) {
+  const auto at = name.find('@');
+  return at == std::string::npos ? name : name.substr(0, at + 1);
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> legacy_starters(guest::Guest& guest, const guest::Facts& facts, const std::string& name, bool has_unit) {
+std::vector<std::string> provided_by(std::string_view script) {
+  std::vector<std::string> names;
+  bool header = false;
+  for (auto line : split(script, '\n')) {
+    line = trim(line);
+    if (line == "### BEGIN INIT INFO") header = true;
+    if (line == "### END INIT INFO") return names;
+    constexpr std::string_view key = "# Provides:";
+    if (!header || !line.starts_with(key)) continue;
+    for (const auto word : split(line.substr(key.size()), ' ')) {
+      if (!trim(word).empty()) names.emplace_back(trim(word));
+    }
+  }
+  return names;
+}
+
+Result<std::vector<std::string>> sysv_starters(guest::Guest& guest, const std::set<std::string>& names, bool by_systemd) {
   std::vector<std::string> starters;
-  if (!name.ends_with(".service")) return starters;
-  const auto script = name.substr(0, name.size() - std::string_view(".service").size());
-  const bool by_systemd = facts.init == "systemd";
-  if (by_systemd && has_unit) return starters;
+  std::map<std::string, std::vector<std::string>> scripts;  // by their own name
   for (const char level : {'S', '1', '2', '3', '4', '5'}) {
     const auto folder = fmt::format("/etc/rc{}.d", level);
     VMPATCH_TRY(const auto entries, entries_of(guest, folder));
     for (const auto& entry : entries) {
-      if (is_start_link(entry.name, script)) starters.push_back(escape_untrusted(folder + "/" + entry.name));
+      const auto script = started_script(entry.name);
+      if (script.empty()) continue;
+      const auto link = folder + "/" + entry.name;
+      if (!scripts.contains(script)) {
+        VMPATCH_TRY(scripts[script], names_of_script(guest, link, script));
+      }
+      const auto& provided = scripts[script];
+      const bool is_it = std::any_of(provided.begin(), provided.end(), [&](const std::string& name) { return names.contains(name + ".service"); });
+      if (!is_it) continue;
+      if (by_systemd) {
+        VMPATCH_TRY(const auto native, read_links(guest, provided.front() + ".service"));
+        if (native.there) continue;  // takes the script's place
+      }
+      starters.push_back(escape_untrusted(link));
     }
   }
-  if (by_systemd) return starters;
+  return starters;
+}
+
+Result<std::vector<std::string>> openrc_starters(guest::Guest& guest, const std::set<std::string>& names) {
+  std::vector<std::string> starters;
   VMPATCH_TRY(const auto levels, entries_of(guest, "/etc/runlevels"));
   for (const auto& level : levels) {
-    const auto path = "/etc/runlevels/" + level.name + "/" + script;
-    VMPATCH_TRY(const auto there, look_at(guest, path));
-    if (there) starters.push_back(escape_untrusted(path));
+    for (const auto& name : names) {
+      const auto path = "/etc/runlevels/" + level.name + "/" + without_ending(name, ".service");
+      VMPATCH_TRY(const auto there, look_at(guest, path));
+      if (there) starters.push_back(escape_untrusted(path));
+    }
   }
   return starters;
 }
@@ -105,14 +158,25 @@ Result<std::vector<std::string>> preset_starters(guest::Guest& guest, const gues
   return starters;
 }
 
-Result<std::vector<std::string>> generators_that_name(guest::Guest& guest, const std::string& name) {
+bool names_unit(std::string_view program, std::string_view name) {
+  const auto is_script = program.starts_with("#!");
+  for (auto at = program.find(name); at != std::string_view::npos; at = program.find(name, at + 1)) {
+    const auto behind = program.substr(at + name.size());
+    if (behind.starts_with(".d") || behind.starts_with(".wants") || behind.starts_with(".requires") || behind.starts_with(".upholds")) continue;
+    const auto line = program.substr(0, at).find_last_of('\n') + 1;  // npos + 1 is 0
+    if (is_script && trim(program.substr(line, at - line)).starts_with("#")) continue;
+    return true;
+  }
+  return false;
+}
+
+Result<std::vector<std::string>> generators_that_name(guest::Guest& guest, const std::set<std::string>& names) {
   std::vector<std::string> found;
-  const auto at = name.find('@');
-  const auto searched = at == std::string::npos ? name : name.substr(0, at + 1);
   VMPATCH_TRY(const auto paths, layered_files(guest, below("system-generators"), ""));
   for (const auto& [unused, path] : paths) {
     VMPATCH_TRY(const auto program, content_of(guest, path, max_generator));
-    if (program.find(searched) != std::string::npos) found.push_back(escape_untrusted(path));
+    const bool named = std::any_of(names.begin(), names.end(), [&](const std::string& name) { return names_unit(program, without_instance(name)); });
+    if (named) found.push_back(escape_untrusted(path));
   }
   return found;
 }

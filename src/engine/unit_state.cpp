@@ -13,15 +13,18 @@ void append(std::vector<std::string>& all, std::vector<std::string> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+constexpr std::string_view service = ".service";
+
 /// Units that start NAME.service unless their files say otherwise: systemd.socket(5), systemd.timer(5), systemd.path(5).
-Result<std::vector<std::string>> triggers_of(guest::Guest& guest, const std::string& name) {
+Result<std::vector<std::string>> triggers_of(guest::Guest& guest, const std::set<std::string>& names) {
   std::vector<std::string> found;
-  constexpr std::string_view suffix = ".service";
-  if (!name.ends_with(suffix)) return found;
-  for (const char* kind : {".socket", ".timer", ".path"}) {
-    const auto trigger = name.substr(0, name.size() - suffix.size()) + kind;
-    VMPATCH_TRY(const auto links, read_links(guest, trigger));
-    if (links.there && !links.masked && !(links.own.empty() && links.shipped.empty())) found.push_back(trigger);
+  for (const auto& name : names) {
+    if (!name.ends_with(service)) continue;
+    for (const char* kind : {".socket", ".timer", ".path"}) {
+      const auto trigger = name.substr(0, name.size() - service.size()) + kind;
+      VMPATCH_TRY(const auto links, read_links(guest, trigger));
+      if (links.there && !links.masked && !(links.own.empty() && links.shipped.empty())) found.push_back(escape_untrusted(trigger));
+    }
   }
   return found;
 }
@@ -36,19 +39,26 @@ std::string by(std::string_view how, const std::vector<std::string>& what) {
 
 Result<UnitFacts> read_unit(guest::Guest& guest, const guest::Facts& facts, const std::string& name) {
   UnitFacts unit;
+  unit.init = facts.init;
+  const bool by_systemd = facts.init == "systemd";
   VMPATCH_TRY(const auto links, read_links(guest, name));
-  unit.masked = links.masked;
+  unit.there = links.there;
+  unit.masked = links.masked && by_systemd;
   unit.enabled = !links.own.empty();
   for (const auto& path : links.own) unit.starters.push_back(escape_untrusted(path));
-  for (const auto& path : links.shipped) unit.starters.push_back(escape_untrusted(path));
-  VMPATCH_TRY(auto legacy, legacy_starters(guest, facts, name, links.there));
-  append(unit.starters, std::move(legacy));
-  VMPATCH_TRY(auto triggers, triggers_of(guest, name));
-  append(unit.starters, std::move(triggers));
+  for (const auto& path : links.shipped) unit.others.push_back(escape_untrusted(path));
+  VMPATCH_TRY(auto scripts, sysv_starters(guest, links.names, by_systemd));
+  append(unit.starters, std::move(scripts));
+  if (!by_systemd) {
+    VMPATCH_TRY(auto levels, openrc_starters(guest, links.names));
+    append(unit.others, std::move(levels));
+  }
+  VMPATCH_TRY(auto triggers, triggers_of(guest, links.names));
+  append(unit.others, std::move(triggers));
   VMPATCH_TRY(auto presets, preset_starters(guest, facts, name, links.file));
-  append(unit.starters, std::move(presets));
-  VMPATCH_TRY(unit.unknown, generators_that_name(guest, name));
-  if (facts.init != "systemd" && facts.init != "sysvinit" && facts.init != "openrc") {
+  append(unit.others, std::move(presets));
+  VMPATCH_TRY(unit.unknown, generators_that_name(guest, links.names));
+  if (!by_systemd && facts.init != "sysvinit" && facts.init != "openrc") {
     unit.unknown.push_back(facts.init.empty() ? "an unknown init system" : "the init system " + escape_untrusted(facts.init));
   }
   return unit;
@@ -56,18 +66,31 @@ Result<UnitFacts> read_unit(guest::Guest& guest, const guest::Facts& facts, cons
 
 std::optional<std::string> not_in_state(const UnitFacts& unit, recipe::step::UnitState wanted) {
   using State = recipe::step::UnitState;
+  const bool by_systemd = unit.init == "systemd";
+  if (!by_systemd && (wanted == State::enabled || wanted == State::masked)) {
+    return fmt::format("{} starts this machine, and only systemd's services can be {}", unit.init.empty() ? "an unknown init system" : escape_untrusted(unit.init), word(wanted));
+  }
   switch (wanted) {
     case State::enabled:
       if (unit.masked) return "it is masked";
+      if (!unit.there) return "it has no unit file";
       return unit.enabled ? std::nullopt : std::optional<std::string>("no link of its administrator wants it");
     case State::disabled:
-      if (unit.enabled || (!unit.starters.empty() && !unit.masked)) return by("it is started", unit.starters);
-      if (!unit.unknown.empty() && !unit.masked) return by("it may be started", unit.unknown) + ", which nobody can tell; mask it to be sure";
+      if (unit.masked) return std::nullopt;
+      if (!unit.starters.empty()) return by("it is started", unit.starters);
+      if (!unit.others.empty()) return by("it is started", unit.others) + (by_systemd ? "; mask it to be sure" : "");
+      if (!unit.unknown.empty()) return by("it may be started", unit.unknown) + ", which nobody can tell" + (by_systemd ? "; mask it to be sure" : "");
       return std::nullopt;
     case State::masked: return unit.masked ? std::nullopt : std::optional<std::string>("it has its unit file");
     case State::unmasked: return unit.masked ? std::optional<std::string>("it is masked") : std::nullopt;
   }
   return "its state is unknown";
+}
+
+bool is_out_of_reach(const UnitFacts& unit, recipe::step::UnitState wanted) {
+  using State = recipe::step::UnitState;
+  if (unit.init != "systemd") return not_in_state(unit, wanted).has_value();
+  return wanted == State::disabled && !unit.masked && !(unit.others.empty() && unit.unknown.empty());
 }
 
 std::string_view word(recipe::step::UnitState state) {

@@ -9,11 +9,15 @@
 namespace vmpatch::engine {
 
 struct UnitFacts {
-  bool masked = false;   ///< the first unit file of that name leads to /dev/null, or is empty
+  std::string init;      ///< as Facts::init
+  bool there = false;    ///< a unit file of it
+  bool masked = false;   ///< the first unit file of that name leads to /dev/null, or is empty, and systemd starts the machine
   bool enabled = false;  ///< a *.wants, *.requires, *.upholds or alias link that an administrator or `systemctl enable` made
-  /// What starts it besides, though no such link is there: the distribution's own links, an enabled socket, timer or path of its name,
-  /// start links of SysV init or OpenRC, the presets of a first boot. One line each, safe for a terminal.
+  /// What starts it and `systemctl disable` takes away: these links, and start links of SysV init. One line each, safe for a terminal.
   std::vector<std::string> starters;
+  /// What starts it besides: the distribution's own links, an enabled socket, timer or path of one of its names, OpenRC, the presets of a
+  /// first boot.
+  std::vector<std::string> others;
   /// What may start it, and nobody can tell from files: generators that name it.
   std::vector<std::string> unknown;
 };
@@ -22,6 +26,8 @@ Result<UnitFacts> read_unit(guest::Guest& guest, const guest::Facts& facts, cons
 
 /// Why the unit is not in that state, in words; nothing where it is. A unit that is masked does not start, whatever else is there.
 std::optional<std::string> not_in_state(const UnitFacts& unit, recipe::step::UnitState wanted);
+/// No `service` step of that state can bring the unit into it.
+[[nodiscard]] bool is_out_of_reach(const UnitFacts& unit, recipe::step::UnitState wanted);
 [[nodiscard]] std::string_view word(recipe::step::UnitState state);
 
 }  // namespace vmpatch::engine

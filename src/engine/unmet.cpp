@@ -1,6 +1,10 @@
 #include "engine/unmet.hpp"
 
+#include <algorithm>
+#include <map>
+
 #include "engine/file_questions.hpp"
+#include "engine/step_order.hpp"
 #include "engine/unit_state.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -23,6 +27,7 @@ class Questioner {
   Result<Findings> ask() {
     for (const auto& step : recipe_.steps) {
       auto asked = std::visit([&](const auto& s) { return ask_step(s); }, step);
+      findings_.expects_change = false;
       if (!asked) return asked.error().in(fmt::format("step '{}'", recipe::summarize(step)));
     }
     for (const auto& check : recipe_.verify) {
@@ -51,24 +56,33 @@ class Questioner {
     return {};
   }
 
-  /// What a later step changes again is that step's to answer.
-  template <class Step>
-  [[nodiscard]] bool later_step_on(const recipe::step::File& step) const {
-    bool behind = false;
-    for (const auto& other : recipe_.steps) {
-      const auto* same_kind = std::get_if<Step>(&other);
-      if (behind && same_kind != nullptr && same_kind->path == step.path) return true;
-      behind = behind || std::get_if<recipe::step::File>(&other) == &step;
-    }
-    return false;
+  /// A member of the archive comes to that path, or below it.
+  Result<bool> is_packed(const recipe::step::Unarchive& step, const std::string& path) {
+    if (!is_at_or_below(step.into, path) && !is_at_or_below(path, step.into)) return false;
+    VMPATCH_TRY(const auto* entries, entries_of(step));
+    return std::any_of(entries->begin(), entries->end(), [&](const ArchiveEntry& entry) {
+      return is_at_or_below((step.into == "/" ? "" : step.into) + "/" + entry.path, path);
+    });
+  }
+
+  Result<const std::vector<ArchiveEntry>*> entries_of(const recipe::step::Unarchive& step) {
+    if (const auto known = archives_.find(step.payload); known != archives_.end()) return &known->second;
+    VMPATCH_TRY(const auto fd, payloads_.open_verified(*recipe_.find_payload(step.payload)));
+    VMPATCH_TRY(auto entries, list_archive(fd.get(), step.payload));
+    return &archives_.emplace(step.payload, std::move(entries)).first->second;
   }
 
   Result<void> ask_step(const recipe::step::File& step) {
-    if (later_step_on<recipe::step::File>(step)) return {};
+    findings_.expects_change = is_removed_before(recipe_, &step, step.path);
+    if (step.absent) {
+      VMPATCH_TRY(const bool again, is_made_again(recipe_, step, [this](const auto& unarchive, const auto& path) { return is_packed(unarchive, path); }));
+      if (again) return files_.ask_replaced(step);
+    }
+    if (is_written_later(recipe_, step)) return {};
     if (step.absent) return files_.ask_removed(step);
     recipe::check::File check{step.path, false, std::nullopt, step.mode, step.owner, step.group, step.content};
     if (step.payload) check.sha256 = recipe_.find_payload(*step.payload)->sha256;
-    if (later_step_on<recipe::step::Edit>(step)) {
+    if (is_edited_later(recipe_, step)) {
       check.content.reset();
       check.sha256.reset();
     }
@@ -76,6 +90,7 @@ class Questioner {
   }
 
   Result<void> ask_step(const recipe::step::Edit& step) {
+    findings_.expects_change = is_removed_before(recipe_, &step, step.path);
     VMPATCH_TRY(const auto place, files_.find(step.path, guest::LastLink::follow));
     if (!place) return {};
     if (!place->stat) {
@@ -97,19 +112,34 @@ class Questioner {
   }
 
   Result<void> ask_step(const recipe::step::Service& step) {
-    return ask_check(recipe::check::Service{step.name, step.state});
+    VMPATCH_TRY(const auto unit, read_unit(guest_, facts_, step.name));
+    const auto why = not_in_state(unit, step.state);
+    auto text = unit_text(step.name, step.state, why);
+    // What only earlier steps could make true may be true by then.
+    if (why && is_out_of_reach(unit, step.state) && decides_itself(recipe_, step)) findings_.refuse(std::move(text));
+    else note(!why, std::move(text));
+    return {};
+  }
+
+  static std::string unit_text(const std::string& name, recipe::step::UnitState state, const std::optional<std::string>& why) {
+    return why ? fmt::format("unit {} is not {}: {}", name, word(state), *why) : fmt::format("unit {} is {}", name, word(state));
   }
 
   Result<void> ask_step(const recipe::step::Unarchive& step) {
-    VMPATCH_TRY(const auto fd, payloads_.open_verified(*recipe_.find_payload(step.payload)));
-    VMPATCH_TRY(const auto entries, list_archive(fd.get(), step.payload));
-    return files_.ask_unpacked(step, entries);
+    findings_.expects_change = is_removed_before(recipe_, &step, step.into);
+    VMPATCH_TRY(const auto* entries, entries_of(step));
+    return files_.ask_unpacked(step, *entries);
   }
 
   // What a script did can only be told by the recipe's own checks, which the parser demands.
   Result<void> ask_step(const recipe::step::Run&) { return {}; }
 
   Result<void> ask_step(const recipe::step::Firstboot& step) {
+    if (facts_.init != "systemd") {
+      findings_.refuse(fmt::format("{} starts this machine, and a firstboot script needs systemd",
+                                   facts_.init.empty() ? "an unknown init system" : escape_untrusted(facts_.init)));
+      return {};
+    }
     recipe::check::File check;
     check.path = firstboot_script(step);
     check.sha256 = recipe_.find_payload(step.payload)->sha256;
@@ -147,8 +177,7 @@ class Questioner {
   Result<void> ask_check(const recipe::check::Service& check) {
     VMPATCH_TRY(const auto unit, read_unit(guest_, facts_, check.name));
     const auto why = not_in_state(unit, check.state);
-    note(!why, why ? fmt::format("unit {} is not {}: {}", check.name, word(check.state), *why)
-                   : fmt::format("unit {} is {}", check.name, word(check.state)));
+    note(!why, unit_text(check.name, check.state, why));
     return {};
   }
 
@@ -160,6 +189,7 @@ class Questioner {
   guest::Guest& guest_;
   const guest::Facts& facts_;
   const PlacedScripts& placed_;
+  std::map<std::string, std::vector<ArchiveEntry>> archives_;  ///< by payload
   Findings findings_;
   FileQuestions files_{guest_, findings_};
 };

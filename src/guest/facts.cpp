@@ -44,7 +44,13 @@ Result<std::string> read_arch(Guest& guest) {
 Result<std::string> read_init(Guest& guest) {
   for (const char* path : {"/sbin/init", "/usr/sbin/init"}) {
     auto target = guest.readlink(path);
-    if (!target) continue;  // not a link, or not there
+    if (!target) {
+      // Where init is a program of its own, systemd may be there all the same.
+      const auto own = guest.lstat(path);
+      VMPATCH_TRY(const bool table, exists(guest, "/etc/inittab"));
+      if (own && own->kind == FileKind::regular && table) return std::string("sysvinit");
+      continue;  // not a link, or not there
+    }
     for (const char* name : {"systemd", "busybox", "openrc", "runit", "upstart", "dinit"}) {
       if (target->find(name) != std::string::npos) return std::string(name);
     }

@@ -73,10 +73,13 @@ disk_do "$disk?offset=$root" "mkdir /home/alice" "write $WORK/profile /home/alic
   "write $WORK/selinux /etc/selinux/config"
 disk_do "$disk?offset=$root" "write $WORK/obsolete /home/alice/given" "mkdir /opt/app" "write $WORK/obsolete /opt/app/start" \
   "ea_set -f $WORK/acl /opt/app/start system.posix_acl_access" "ea_set -f $WORK/acl /home/alice/given system.posix_acl_access"
-for path in /home/alice /home/alice/.profile /home/alice/.profile.vm-patch-new /home/alice/app /home/alice/given; do
+disk_do "$disk?offset=$root" "mkdir /home/alice/deep" "ea_set -f $WORK/acl /home/alice/deep system.posix_acl_default" \
+  "write $WORK/obsolete /home/alice/grouped"
+for path in /home/alice /home/alice/deep /home/alice/grouped /home/alice/.profile /home/alice/.profile.vm-patch-new /home/alice/app /home/alice/given; do
   disk_do "$disk?offset=$root" "set_inode_field $path uid 1000" "set_inode_field $path gid 1000"
 done
-disk_do "$disk?offset=$root" "set_inode_field /home/alice/.profile mode 0100600" "set_inode_field /home/alice/given mode 0104777"
+disk_do "$disk?offset=$root" "set_inode_field /home/alice/.profile mode 0100600" "set_inode_field /home/alice/given mode 0104777" \
+  "set_inode_field /home/alice/grouped mode 0102755"
 shadow=$(attributes /etc/shadow)
 # attribute PATH NAME: an extended attribute in hex.
 attribute() { debugfs -R "ea_get -x $1 $2" "$disk?offset=$root" 2>/dev/null; }
@@ -131,6 +134,9 @@ steps:
   - file: {path: /opt/old, absent: true, folder: true}
   - file: {path: /usr/local/bin/capped, payload: tool}
   - file: {path: /home/alice/given, payload: tool, owner: root}
+  - file: {path: /home/alice/grouped, payload: tool, group: adm}
+  - file: {path: /home/alice/deep/key, content: "key\n", owner: root, mode: "0640"}
+  - file: {path: /home/alice/deep/new/key, content: "key\n", owner: root, mode: "0640"}
   - edit: {path: /etc/ssh/sshd_config, lens: sshd, set: {PermitRootLogin: "no", MaxAuthTries: "3"}, remove: [X11Forwarding, ListenAddress]}
   - edit: {path: /etc/sysctl.d/50-app.conf, lens: sysctl, set: {kernel.panic: "10"}}
   - service: {name: ssh.socket, state: masked}
@@ -232,6 +238,11 @@ expect_same label "$had_label" "$(attribute $capped security.selinux)"
 expect_same "label of an edited file" "$had_label" "$(attribute /etc/ssh/sshd_config security.selinux)"
 expect_same "what an account's file becomes as root's" "regular 0755 0 1000" "$(attributes /home/alice/given)"
 expect_same "the account's own word on it" "" "$(attribute /home/alice/given system.posix_acl_access)"
+expect_same "what an account's file becomes as another group's" "regular 0755 1000 4" "$(attributes /home/alice/grouped)"
+for path in /home/alice/deep/key /home/alice/deep/new /home/alice/deep/new/key; do
+  for name in system.posix_acl_access system.posix_acl_default; do expect_same "$name of $path" "" "$(attribute $path $name)"; done
+done
+expect_same "what is made in an account's folder" "regular 0640 0 0" "$(attributes /home/alice/deep/key)"
 [ -n "$(attribute /opt/app/start system.posix_acl_access)" ] || failed "a file of an archive lost its ACL"
 expect_same "request for labels" "regular 0644 0 0" "$(attributes /.autorelabel)"
 
@@ -311,7 +322,7 @@ printf '#!/bin/sh\n' >"$WORK/script"
 disk_do "$disk?offset=$root" "write $WORK/script /etc/init.d/oldie" "symlink /etc/rc2.d/S01oldie ../init.d/oldie"
 started oldie.service 'it is started by /etc/rc2.d/S01oldie$'
 started systemd-journald.service 'it is started by .*/sysinit.target.wants/systemd-journald.service'
-started apt-daily-upgrade.service 'it is started by apt-daily-upgrade.timer$'
+started apt-daily-upgrade.service 'it is started by apt-daily-upgrade.timer; mask it'
 disk_do "$disk?offset=$root" "symlink $units/oldie.service /dev/null"
 expect_exit 0 vm-patch verify -a "$disk" --format raw -r "$WORK/steps-oldie.service.vmpatch"
 

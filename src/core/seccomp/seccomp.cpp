@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +30,10 @@ constexpr std::uint32_t deny = SCMP_ACT_ERRNO(EPERM);
 /// clone().
 Result<void> deny_ways_out(const Filter& filter) {
   VMPATCH_CHECK(add(filter, SCMP_ACT_ERRNO(ENOSYS), {SCMP_SYS(clone3)}));
+  // Typing into a terminal. Of the request the kernel takes the lower half.
+  for (const scmp_datum_t request : {TIOCSTI, TIOCLINUX}) {
+    VMPATCH_CHECK(add_if(filter, deny, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFFFFFFFFU, request)));
+  }
   return add(filter, deny,
                     {SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
                      SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root),

@@ -106,6 +106,8 @@ Result<std::vector<ArchiveEntry>> list_archive(int fd, const std::string& name) 
     entry.path = path;
     VMPATCH_TRY(entry.kind, kind_of(raw, name, path));
     entry.mode = static_cast<unsigned>(archive_entry_perm(raw));
+    entry.uid = static_cast<std::uint32_t>(archive_entry_uid(raw));
+    entry.gid = static_cast<std::uint32_t>(archive_entry_gid(raw));
     if (const char* target = archive_entry_symlink(raw)) entry.target = target;
     Sha256 hash;
     VMPATCH_CHECK(each_block(reader, name, [&](std::string_view bytes) -> Result<void> {

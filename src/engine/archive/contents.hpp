@@ -1,6 +1,7 @@
 #pragma once
 // What an archive payload (any format that libarchive reads) would put into a guest.
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct ArchiveEntry {
   Digest sha256;       ///< regular
   std::string target;  ///< symlink
   unsigned mode = 0;
+  std::uint32_t uid = 0, gid = 0;
 };
 
 /// Entries with digests. Refused: absolute names, "..", devices, fifos, more than 1,000,000 entries or 16 GiB.

@@ -26,6 +26,8 @@ Result<void> apply_firstboot(const StepContext& context, const recipe::step::Fir
   const auto& script = context.job.recipe.get().find_payload(step.payload)->sha256;
   VMPATCH_TRY(const bool done, firstboot_has_run(context.guest, step, script));
   if (done && context.placed.contains(script)) return {};
+  // No run of this machine has left that mark: the script runs once more, and marks itself.
+  if (done) VMPATCH_CHECK(context.guest.remove(firstboot_script(step) + ".done"));
   const std::string units = "/etc/systemd/system";
   VMPATCH_CHECK(context.guest.make_dirs("/var/lib/vm-patch/firstboot.d"));
   VMPATCH_CHECK(context.guest.put_file(firstboot_script(step), {{}, step.payload}, {0755, 0, 0}));

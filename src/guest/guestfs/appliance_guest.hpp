@@ -21,7 +21,15 @@ struct Mount {
 using ExtendedAttributes = std::map<std::string, std::string>;
 struct Owned {
   std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
   ExtendedAttributes attributes;
+  [[nodiscard]] bool is_others(std::uint32_t new_uid, std::uint32_t new_gid) const { return uid != new_uid || gid != new_gid; }
+};
+
+/// What lies where the members of an archive come.
+struct MembersBefore {
+  std::map<std::string, Owned> files;  ///< regular ones that have extended attributes, by path
+  std::vector<std::string> missing;
 };
 
 class ApplianceGuest final : public WritableGuest {
@@ -86,11 +94,15 @@ class ApplianceGuest final : public WritableGuest {
   Result<Place> place_of(const std::string& path, LastLink last = LastLink::keep);
   /// `path` has no links in it. Those of the path itself, without the ones that sign content; none where the file system has none.
   Result<ExtendedAttributes> extended_attributes(const std::string& path);
+  /// Also without the ACL that it may have from its folder, where none is among them.
   Result<void> set_extended_attributes(const std::string& path, const ExtendedAttributes& attributes);
+  /// What others than root set for new files of a folder: acl(5), "OBJECT CREATION AND DEFAULT ACLs".
+  Result<void> drop_inherited_acl(const std::string& path);
   /// What a file had, for the one at `path` that took its place and has its owner. The mode comes last: an ACL brings bits of its own.
-  Result<void> pass_on(const Owned& old, const std::string& path, std::uint32_t uid, unsigned mode);
-  /// Of the members that are there as regular files, by path.
-  Result<std::map<std::string, Owned>> attributes_of(const std::string& dir, const std::vector<std::string>& members);
+  Result<void> pass_on(const Owned& old, const std::string& path, std::uint32_t uid, std::uint32_t gid, unsigned mode);
+  Result<MembersBefore> attributes_of(const std::string& dir, const std::vector<std::string>& members);
+  /// Whether new files in one of these folders, or in those above that are there, would get an ACL.
+  Result<bool> is_acl_inherited(const std::string& dir, const std::vector<std::string>& members);
   Result<void> run_tar(const std::string& payload_name, const std::string& dir);
   Result<void> fill(const std::string& fresh, const FileContent& content);
   Result<void> fill_with_bytes(const std::string& fresh, const std::string& bytes);

@@ -63,6 +63,8 @@ Result<CommandResult> ApplianceGuest::command(const std::vector<std::string>& ar
   VMPATCH_TRY(const std::string answer, in_appliance(g(), make_outer_script(file, timeout, output_file, max_output + 1), fmt::format("run {} in the guest", name)));
   const auto ending = parse_ending(answer);
   if (!ending) return fail(Errc::failed, "cannot run {} in the guest: the appliance's shell gave no exit code", name);
+  // A program of the guest that left its root could have written any number.
+  if (ending->output > max_output + 1) return fail(Errc::failed, "cannot run {} in the guest: {} bytes of output where at most {} were kept", name, ending->output, max_output);
   CommandResult result;
   result.exit_code = ending->exit_code;
   VMPATCH_TRY(result.output, read_output(ending->output));

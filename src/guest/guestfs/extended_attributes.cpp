@@ -35,8 +35,18 @@ Result<ExtendedAttributes> ApplianceGuest::extended_attributes(const std::string
   return attributes;
 }
 
+Result<void> ApplianceGuest::drop_inherited_acl(const std::string& path) {
+  for (const char* name : {"system.posix_acl_access", "system.posix_acl_default"}) {
+    if (guestfs_lremovexattr(g(), name, path.c_str()) == 0) continue;
+    const int error = guestfs_last_errno(g());
+    if (error != ENODATA && error != ENOTSUP) return last_error(g(), "take away the ACL of", path);
+  }
+  return {};
+}
+
 /// libguestfs hands values over as text, which ends at the first zero; setfattr(1) of the appliance takes them in hex.
 Result<void> ApplianceGuest::set_extended_attributes(const std::string& path, const ExtendedAttributes& attributes) {
+  if (!attributes.contains("system.posix_acl_access")) VMPATCH_CHECK(drop_inherited_acl(path));
   for (const auto& [name, value] : attributes) {
     if (value.size() > most_of_value) return fail(Errc::failed, "{} of {} is too large to be kept", escape_untrusted(name), escape_untrusted(path));
     const std::string hex = value.empty() ? "''" : "0x" + to_hex({value.data(), value.size()});
@@ -52,24 +62,26 @@ Result<void> ApplianceGuest::set_extended_attributes(const std::string& path, co
   return {};
 }
 
-Result<void> ApplianceGuest::pass_on(const Owned& old, const std::string& path, std::uint32_t uid, unsigned mode) {
+Result<void> ApplianceGuest::pass_on(const Owned& old, const std::string& path, std::uint32_t uid, std::uint32_t gid,
+                                     unsigned mode) {
   auto attributes = old.attributes;
   // Its old owner could give itself a way in by an ACL.
-  if (old.uid != uid) std::erase_if(attributes, [](const auto& attribute) { return attribute.first != "security.selinux"; });
+  if (old.is_others(uid, gid)) std::erase_if(attributes, [](const auto& attribute) { return attribute.first != "security.selinux"; });
   VMPATCH_CHECK(set_extended_attributes(path, attributes));
   return check(g(), guestfs_chmod(g(), static_cast<int>(mode), path.c_str()), "change the mode of", path);
 }
 
-Result<std::map<std::string, Owned>> ApplianceGuest::attributes_of(const std::string& dir, const std::vector<std::string>& members) {
-  std::map<std::string, Owned> all;
+Result<MembersBefore> ApplianceGuest::attributes_of(const std::string& dir, const std::vector<std::string>& members) {
+  MembersBefore before;
   Places places(*this);
   for (const std::string& member : members) {
     VMPATCH_TRY(const Place place, places.find(dir + "/" + member));
+    if (!place.stat) before.missing.push_back(place.path);
     if (!place.stat || place.stat->kind != FileKind::regular) continue;
     VMPATCH_TRY(auto attributes, extended_attributes(place.path));
-    if (!attributes.empty()) all[place.path] = {place.stat->uid, std::move(attributes)};
+    if (!attributes.empty()) before.files[place.path] = {place.stat->uid, place.stat->gid, std::move(attributes)};
   }
-  return all;
+  return before;
 }
 
 }  // namespace vmpatch::guest::guestfs

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "guest/guestfs/bounded_qemu.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -25,6 +26,11 @@ Result<void> configure(guestfs_h* g, const ApplianceOptions& options) {
   VMPATCH_CHECK(check(g, guestfs_set_backend(g, "direct"), "choose libguestfs' direct backend"));
   if (options.accelerator == Accelerator::tcg) {
     VMPATCH_CHECK(check(g, guestfs_set_backend_setting(g, "force_tcg", "1"), "choose emulation"));
+    const CString qemu(guestfs_get_hv(g));
+    if (!qemu) return last_error(g, "find QEMU");
+    VMPATCH_TRY(const auto bounded, make_bounded_qemu(options.tmp, qemu.get()));
+    // Without a root folder of its own this may lie where no program may be started: then nothing is bounded.
+    if (::access(bounded.c_str(), X_OK) == 0) VMPATCH_CHECK(check(g, guestfs_set_hv(g, bounded.c_str()), "bound QEMU"));
   }
   VMPATCH_CHECK(check(g, guestfs_set_network(g, 0), "keep the appliance off the network"));
   VMPATCH_CHECK(check(g, guestfs_set_memsize(g, memory_mib), "set the appliance's memory"));

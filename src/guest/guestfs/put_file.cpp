@@ -13,7 +13,7 @@ namespace vmpatch::guest::guestfs {
 namespace {
 
 constexpr std::size_t max_in_one_message = 2U << 20U;  ///< see read.cpp
-constexpr unsigned harmless = 0755;  ///< of a mode, where the file gets another owner
+constexpr unsigned harmless = 0755;  ///< of a mode, where the file gets another owner or group
 
 /// Takes a file away again unless it reached its place.
 class Fresh {
@@ -62,13 +62,13 @@ Result<void> ApplianceGuest::dress(const std::string& fresh, const Place& old, c
   if (replaces) wanted = *old.stat;
   const auto uid = attributes.uid.value_or(wanted.uid);
   const auto gid = attributes.gid.value_or(wanted.gid);
-  if (replaces && uid != wanted.uid) wanted.mode &= harmless;
+  Owned had{wanted.uid, wanted.gid, {}};
+  if (replaces && had.is_others(uid, gid)) wanted.mode &= harmless;
   VMPATCH_CHECK(check(g(), guestfs_lchown(g(), static_cast<int>(uid), static_cast<int>(gid), fresh.c_str()), "change the owner of", fresh));
-  Owned had{wanted.uid, {}};
   if (replaces) {
     VMPATCH_TRY(had.attributes, extended_attributes(old.path));
   }
-  return pass_on(had, fresh, uid, attributes.mode.value_or(wanted.mode));
+  return pass_on(had, fresh, uid, gid, attributes.mode.value_or(wanted.mode));
 }
 
 Result<void> ApplianceGuest::put_file(const std::string& path, const FileContent& content, const FileAttributes& attributes) {

@@ -1,6 +1,3 @@
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,9 +50,6 @@ FileStat to_stat(const struct guestfs_statns& info) {
   stat.mtime = info.st_mtime_sec;
   return stat;
 }
-
-/// Names a memory file for libguestfs, which copies to and from names only.
-std::string name_of(const UniqueFd& fd) { return fmt::format("/proc/self/fd/{}", fd.get()); }
 
 }  // namespace
 

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "guest/guestfs/appliance_guest.hpp"
 #include "guest/guestfs/payload_name.hpp"
 #include "guest/guestfs/scratch.hpp"
@@ -14,7 +16,21 @@ Result<Place> ApplianceGuest::place_of(const std::string& path, LastLink last) {
 
 Result<void> ApplianceGuest::make_dirs(const std::string& path) {
   VMPATCH_TRY(const Place place, place_of(path, LastLink::follow));
-  return check(g(), guestfs_mkdir_p(g(), place.path.c_str()), "make folder", path);
+  std::vector<std::string> fresh;
+  for (auto folder = place.path; folder != "/"; folder = parent_folder(folder)) {
+    const auto there = lstat(folder);
+    if (there) break;
+    if (there.error().code != Errc::not_found) return there.error();
+    fresh.push_back(folder);
+  }
+  VMPATCH_CHECK(check(g(), guestfs_mkdir_p(g(), place.path.c_str()), "make folder", path));
+  // Group, bits and ACL would be those that the folder above has for new ones.
+  for (const auto& folder : fresh) {
+    VMPATCH_CHECK(check(g(), guestfs_lchown(g(), 0, 0, folder.c_str()), "change the owner of", folder));
+    VMPATCH_CHECK(drop_inherited_acl(folder));
+    VMPATCH_CHECK(check(g(), guestfs_chmod(g(), 0755, folder.c_str()), "change the mode of", folder));
+  }
+  return {};
 }
 
 Result<void> ApplianceGuest::remove(const std::string& path) {
@@ -54,25 +70,46 @@ Result<void> ApplianceGuest::chown(const std::string& path, std::uint32_t uid, s
   return check(g(), guestfs_lchown(g(), static_cast<int>(uid), static_cast<int>(gid), place.path.c_str()), "change the owner of", path);
 }
 
+Result<bool> ApplianceGuest::is_acl_inherited(const std::string& dir, const std::vector<std::string>& members) {
+  std::set<std::string> folders;
+  for (const std::string& member : members) folders.insert(parent_folder(dir + "/" + member));
+  for (const std::string& folder : folders) {
+    const auto there = stat(folder);
+    if (!there && there.error().code == Errc::not_found) continue;
+    if (!there) return there.error();
+    VMPATCH_TRY(const Place place, place_of(folder, LastLink::follow));
+    VMPATCH_TRY(const auto attributes, extended_attributes(place.path));
+    if (attributes.contains("system.posix_acl_default")) return true;
+  }
+  return false;
+}
+
 Result<void> ApplianceGuest::unpack_tar(const std::string& payload_name, const std::string& dir, const std::vector<std::string>& members) {
   VMPATCH_CHECK(check_payload_name(payload_name));
   VMPATCH_TRY(const Place place, place_of(dir, LastLink::follow));
-  VMPATCH_TRY(const auto attributes, attributes_of(place.path, members));
-  const bool before = payloads_mounted_;
+  VMPATCH_TRY(const auto before, attributes_of(place.path, members));
+  VMPATCH_TRY(const bool acl_inherited, is_acl_inherited(place.path, members));
+  const bool mounted = payloads_mounted_;
   VMPATCH_CHECK(mount_payloads());
   VMPATCH_CHECK(run_tar(payload_name, place.path));
-  if (!before) VMPATCH_CHECK(unmount_payloads());
-  for (const auto& [path, kept] : attributes) {
+  if (!mounted) VMPATCH_CHECK(unmount_payloads());
+  for (const auto& [path, kept] : before.files) {
     const auto now = lstat(path);
-    if (now && now->kind == FileKind::regular) VMPATCH_CHECK(pass_on(kept, path, now->uid, now->mode));
+    if (now && now->kind == FileKind::regular) VMPATCH_CHECK(pass_on(kept, path, now->uid, now->gid, now->mode));
+  }
+  if (!acl_inherited) return {};
+  for (const std::string& path : before.missing) {
+    const auto now = lstat(path);
+    if (now && now->kind != FileKind::symlink) VMPATCH_CHECK(pass_on({now->uid, now->gid, {}}, path, now->uid, now->gid, now->mode));
   }
   return {};
 }
 
 Result<void> ApplianceGuest::run_tar(const std::string& payload_name, const std::string& dir) {
-  // The guest's own tar, in the guest's root: the appliance's would follow the guest's absolute links into the appliance.
+  // The guest's own tar, in the guest's root: the appliance's would follow the guest's absolute links into the appliance. Root's link to
+  // a folder (/lib -> usr/lib) is that folder; by default tar would put a new one in its place.
   const auto file = std::string(payload_folder) + "/" + payload_name;
-  VMPATCH_TRY(const auto result, command({"tar", "--numeric-owner", "-xpf", file, "-C", dir}, {}, Seconds(1800)));
+  VMPATCH_TRY(const auto result, command({"tar", "--numeric-owner", "--keep-directory-symlink", "-xpf", file, "-C", dir}, {}, Seconds(1800)));
   if (result.exit_code == 0) return {};
   return fail(Errc::failed, "cannot unpack {} into {}: tar ended with exit code {}: {}", escape_untrusted(payload_name),
               escape_untrusted(dir), result.exit_code, escape_untrusted(trim(result.output).substr(0, 1000)));

@@ -102,6 +102,15 @@ Result<void> build(const fs::path& cache_dir, const fs::path& folder, const fs::
   return removed;
 }
 
+/// Who may write there could lead a change of owner or mode astray.
+Result<void> check_own(const fs::path& cache_dir) {
+  struct stat info {};
+  if (::stat(cache_dir.c_str(), &info) != 0) return errno_error(errno, cache_dir.string());
+  if (info.st_uid == ::geteuid() && (info.st_mode & 0022U) == 0) return {};
+  return fail(Errc::refused, "the cache folder {} can be written by others (it belongs to user {}, mode {:04o}): make it yours alone, or set VM_PATCH_CACHE to another",
+              cache_dir.string(), info.st_uid, info.st_mode & 07777U);
+}
+
 Result<UniqueFd> wait_for_lock(const fs::path& path) {
   const auto end = std::chrono::steady_clock::now() + build_limit;
   for (;;) {
@@ -124,6 +133,7 @@ void sweep(const fs::path& cache_dir, const fs::path& current) {
 Result<fs::path> ready_appliance(const fs::path& cache_dir) {
   VMPATCH_TRY(const auto description, find_description());
   VMPATCH_CHECK(make_dirs(cache_dir, 0755));
+  VMPATCH_CHECK(check_own(cache_dir));
   const std::string key = make_key(description);
   // By its key: a process that starts one of before finds it whole until somebody builds again.
   const auto folder = fs::absolute(cache_dir) / ("appliance-" + key.substr(0, 16));

@@ -78,13 +78,37 @@ Result<bool> enter_root(Setup& setup, Missing& missing) {
   return false;
 }
 
-[[noreturn]] void wait_for_worker(pid_t pid, int socket) {
-  // Only the worker may hold descriptors: the parent sees its end by them.
-  ::close(socket);
+/// Ends as the process does; meanwhile takes in those that have lost their parent.
+[[noreturn]] void wait_for(pid_t pid) {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  for (;;) {
+    const pid_t ended = ::waitpid(-1, &status, 0);
+    if (ended == pid || (ended < 0 && errno != EINTR)) break;
   }
   ::_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/// The worker in a namespace of processes whose first one is not the worker: when that one dies with us, the kernel ends all others, whatever
+/// the worker has done to outlive us. Returns in the worker; the end of the pipe that is left tells it whether we live.
+Result<int> fork_worker(int socket) {
+  std::array<int, 2> life{-1, -1};
+  if (::pipe2(life.data(), O_CLOEXEC) != 0) return errno_error(errno, "guest worker: cannot make a pipe");
+  const auto fork_from = [&](bool first) -> Result<bool> {
+    const pid_t pid = ::fork();
+    if (pid < 0) return errno_error(errno, "guest worker: cannot fork");
+    if (pid == 0) return true;
+    // Only the worker may hold descriptors: the parent sees its end by them.
+    ::close(socket);
+    if (first) ::close(life[0]);
+    wait_for(pid);
+  };
+  VMPATCH_CHECK(fork_from(true));
+  ::close(life[1]);
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno_error(errno, "guest worker: cannot bind its life to its parent's");
+  pollfd watched{life[0], POLLIN, 0};
+  if (::poll(&watched, 1, 0) != 0) return fail(Errc::failed, "guest worker: the parent is gone");
+  VMPATCH_CHECK(fork_from(false));
+  return life[0];
 }
 
 Result<void> give_up_privileges(const Setup& setup) {
@@ -134,18 +158,12 @@ Result<Missing> confine(Setup& setup, int socket) {
   }
   // Nothing comes between: the parent of spawn() is still the parent, and its end closes the socket.
   int alive = socket;
-  std::array<int, 2> life{-1, -1};
   if (may_unshare) {
     enter(CLONE_NEWNET, "a network without anything", missing);
     enter(CLONE_NEWIPC, "IPC of its own", missing);
     VMPATCH_TRY(own_mounts, enter_root(setup, missing));
     if (enter(CLONE_NEWPID, "processes of its own", missing)) {
-      if (::pipe2(life.data(), O_CLOEXEC) != 0) return errno_error(errno, "guest worker: cannot make a pipe");
-      const pid_t pid = ::fork();
-      if (pid < 0) return errno_error(errno, "guest worker: cannot fork");
-      if (pid > 0) wait_for_worker(pid, socket);
-      ::close(life[1]);
-      alive = life[0];
+      VMPATCH_TRY(alive, fork_worker(socket));
       // Where the host has masked its own /proc, the kernel permits no other.
       if (own_mounts && ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
         missing.push_back(fmt::format("a /proc of its own ({})", std::strerror(errno)));

@@ -16,7 +16,7 @@ namespace {
 
 /// What lies in /tmp is memory: of a writing worker what the appliance changes on its own disk, which is nothing much; of a reading one
 /// also the journals that are replayed over disks that are only read.
-constexpr std::uint64_t written_memory = 256ULL << 20U;
+constexpr std::uint64_t written_memory = 128ULL << 20U;
 constexpr std::uint64_t read_memory = 512ULL << 20U;
 
 constexpr const char* base = "/tmp";  ///< every host has it; the new root is mounted over it

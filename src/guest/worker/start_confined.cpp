@@ -48,7 +48,7 @@ Result<StartedWorker> start_confined(const std::string& program, int log_fd) {
   command.argv = {path.string()};
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/bin:/bin"}, {"LANG", "C.UTF-8"}};
   command.cwd = "/";
-  command.run_as = worker_credentials();
+  command.run_as = fresh_credentials();
   command.limits = limits(program);
   command.descriptors = {{theirs.get(), 3}};
   VMPATCH_TRY(command.filter, filter());

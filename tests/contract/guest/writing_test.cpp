@@ -90,6 +90,31 @@ TEST(WritableGuest, a_link_in_a_file_s_place_is_replaced_and_its_end_stays) {
   for (const auto& entry : beside) EXPECT_FALSE(entry.name.starts_with(".")) << entry.name;
 }
 
+TEST(WritableGuest, a_file_that_gets_another_owner_or_group_loses_what_it_gave_away) {
+  EXPECT_TRUE(ok(guest().put_file("/srv/given", {"x", {}}, {06775, 1000, 1000})));
+  EXPECT_TRUE(ok(guest().put_file("/srv/given", {"y", {}}, {{}, {}, {}})));
+  EXPECT_EQ(guest().lstat("/srv/given")->mode, 06775U);
+  EXPECT_TRUE(ok(guest().put_file("/srv/given", {"z", {}}, {{}, {}, 0})));
+  EXPECT_EQ(guest().lstat("/srv/given")->mode, 0755U);
+  EXPECT_TRUE(ok(guest().put_file("/srv/given", {"z", {}}, {04755, 1000, {}})));
+  EXPECT_TRUE(ok(guest().put_file("/srv/given", {"z", {}}, {{}, 0, {}})));
+  EXPECT_EQ(guest().lstat("/srv/given")->mode, 0755U);
+  EXPECT_TRUE(ok(guest().remove("/srv/given")));
+}
+
+TEST(WritableGuest, made_folders_are_root_s_whatever_the_folder_above_gives) {
+  EXPECT_TRUE(ok(guest().make_dirs("/srv/shared")));
+  EXPECT_TRUE(ok(guest().chown("/srv/shared", 0, 1000)));
+  EXPECT_TRUE(ok(guest().chmod("/srv/shared", 02775)));
+  EXPECT_TRUE(ok(guest().make_dirs("/srv/shared/a/b")));
+  for (const char* path : {"/srv/shared/a", "/srv/shared/a/b"}) {
+    EXPECT_EQ(guest().lstat(path)->mode, 0755U);
+    EXPECT_EQ(guest().lstat(path)->gid, 0U);
+  }
+  EXPECT_EQ(guest().lstat("/srv/shared")->mode, 02775U);
+  EXPECT_TRUE(ok(guest().remove("/srv/shared")));
+}
+
 TEST(WritableGuest, no_change_goes_through_a_link_that_another_account_controls) {
   EXPECT_TRUE(ok(guest().make_dirs("/home/alice")));
   EXPECT_TRUE(ok(guest().write("/home/alice/file", "x")));
@@ -294,6 +319,16 @@ TEST(WritablePayloads, tar_file_is_unpacked_with_its_owners) {
   EXPECT_EQ(guest().lstat("/opt/app/version")->uid, 7U);
   EXPECT_FALSE(guest().unpack_tar("missing.tar", "/", {}).has_value());
   EXPECT_FALSE(guest().unpack_tar("../etc/passwd", "/", {}).has_value());
+}
+
+TEST(WritablePayloads, root_s_link_to_a_folder_stays_where_an_archive_has_that_folder) {
+  EXPECT_TRUE(ok(guest().make_dirs("/srv/usr/opt")));
+  EXPECT_TRUE(ok(guest().symlink("usr/opt", "/srv/opt")));
+  EXPECT_TRUE(ok(guest().unpack_tar("hotfix.tar", "/srv", {"opt", "opt/app", "opt/app/version"})));
+  EXPECT_EQ(guest().readlink("/srv/opt").value(), "usr/opt");
+  EXPECT_EQ(guest().read("/srv/usr/opt/app/version", 10).value(), "2\n");
+  EXPECT_TRUE(ok(guest().remove("/srv/opt")));
+  EXPECT_TRUE(ok(guest().remove("/srv/usr")));
 }
 
 TEST(WritableGuest, free_space_is_that_of_the_file_system) {

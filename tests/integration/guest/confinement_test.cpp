@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 
 #include "guest/worker/confine.hpp"
@@ -196,6 +198,37 @@ TEST(TakenOverWorker, of_an_ordinary_user_reaches_nothing_either_where_it_may_ma
     GTEST_SKIP() << told.missing;
   }
   EXPECT_EQ(told.found, "");
+}
+
+TEST(TakenOverWorker, dies_with_who_started_it_whatever_it_undoes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const Host host(fresh_credentials());
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  int sockets[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+  const pid_t worker = ::fork();
+  if (worker == 0) {
+    worker::Setup inside = host.setup;
+    if (!confine(inside, sockets[1])) ::_exit(1);
+    ::prctl(PR_SET_PDEATHSIG, 0);
+    ::setsid();
+    std::signal(SIGTERM, SIG_IGN);
+    static_cast<void>(::write(ends[1], "r", 1) == 1);
+    for (;;) ::pause();
+  }
+  ::close(ends[1]);
+  ::close(sockets[1]);
+  char ready = 0;
+  ASSERT_EQ(::read(ends[0], &ready, 1), 1);
+  ASSERT_EQ(::kill(worker, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(worker, nullptr, 0), worker);
+  // Its end of the pipe is closed when it is gone. The limit only bounds a failure.
+  pollfd watched{ends[0], POLLIN, 0};
+  EXPECT_EQ(::poll(&watched, 1, 60'000), 1);
+  EXPECT_EQ(::read(ends[0], &ready, 1), 0);
+  ::close(ends[0]);
+  ::close(sockets[0]);
 }
 
 TEST(Account, of_a_run_is_its_own) {

@@ -7,6 +7,7 @@
 #include "guest/guestfs/file_systems.hpp"
 #include "guest/guestfs/find_root.hpp"
 #include "guest/guestfs/launch.hpp"
+#include "guest/worker/appliance_folder.hpp"
 
 namespace vmpatch::guest::test {
 namespace {
@@ -41,9 +42,9 @@ class DiskOrder : public testing::Test {
     options_.disks.push_back({ServedGuest::take(served_.server->export_overlay(*chain_, *overlay_, "disk1", true)), false});
     options_.payload = served_.write.payload_disk;
     options_.tmp = served_.dir / "tmp";
-    options_.cache = served_.read.cache_dir;
+    options_.appliance = ServedGuest::take(worker::ready_appliance(served_.read.cache_dir));
     options_.write = true;
-    for (const fs::path& folder : {options_.tmp, options_.cache}) fs::create_directories(folder);
+    fs::create_directories(options_.tmp);
     ::setenv("LIBGUESTFS_HV", qemu.c_str(), 1);
     handle_ = ServedGuest::take(guestfs::launch(options_));
     ::unsetenv("LIBGUESTFS_HV");

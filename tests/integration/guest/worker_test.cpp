@@ -121,6 +121,8 @@ TEST(Worker, is_unprivileged_without_network_and_everything_dies_with_its_killed
   const auto qemu = qemu_below(worker);
   ASSERT_TRUE(qemu.has_value());
   EXPECT_NE(qemu->uid, 0U);
+  const std::string arguments = read_file("/proc/" + std::to_string(qemu->pid) + "/cmdline").value();
+  EXPECT_TRUE(arguments.find("tb-size=") != std::string::npos || arguments.find("accel=kvm") != std::string::npos) << "nothing bounds translated code";
   if (::geteuid() == 0) {
     EXPECT_NE(link_of(qemu->pid, "ns/net"), link_of(::getpid(), "ns/net"));
     EXPECT_NE(link_of(qemu->pid, "ns/pid"), link_of(::getpid(), "ns/pid"));
@@ -180,7 +182,9 @@ TEST(Appliance, hashes_large_files_in_pieces_a_full_host_is_an_error_of_what_wri
   ASSERT_TRUE(made.has_value() && made->exit_code == 0) << (made ? made->output : made.error().message);
   const rlimit limit{32U << 20U, 32U << 20U};
   for (const Process& process : family((*guest)->worker_pid())) {
-    if (process.name.starts_with("vm-patch")) ASSERT_EQ(::prlimit(process.pid, RLIMIT_FSIZE, &limit, nullptr), 0);
+    if (process.name.starts_with("vm-patch")) {
+      ASSERT_EQ(::prlimit(process.pid, RLIMIT_FSIZE, &limit, nullptr), 0);
+    }
   }
   const auto digests = (*guest)->digests({"/srv/hole"});
   ASSERT_TRUE(digests.has_value()) << digests.error().message;

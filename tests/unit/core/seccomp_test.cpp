@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -113,6 +114,12 @@ TEST(DenyProcesses, other_processes_are_out_of_reach) {
   EXPECT_EQ(without_processes([] { return refused(::prctl(PR_SET_PDEATHSIG, 0)); }), 0);
   EXPECT_EQ(without_processes([] { return refused(::syscall(SYS_prctl, (1UL << 32U) | PR_SET_PDEATHSIG, 0)); }), 0);
   EXPECT_EQ(without_processes([] { return ::kill(::getpid(), 0); }), 0);
+}
+
+TEST(DenyProcesses, no_terminal_can_be_typed_into) {
+  const char c = 'x';
+  EXPECT_EQ(without_processes([&] { return refused(::ioctl(STDIN_FILENO, TIOCSTI, &c)); }), 0);
+  EXPECT_EQ(without_processes([&] { return refused(static_cast<int>(::syscall(SYS_ioctl, STDIN_FILENO, (1UL << 32U) | TIOCSTI, &c))); }), 0);
 }
 
 TEST(DenyProcesses, threads_network_and_names_work) {

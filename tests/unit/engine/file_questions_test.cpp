@@ -90,6 +90,62 @@ TEST_F(FileQuestionsTest, members_of_an_archive_are_not_looked_for_behind_such_a
   EXPECT_THAT(findings.unmet.back(), HasSubstr("not /srv/www/other"));
 }
 
+TEST_F(FileQuestionsTest, owners_in_an_archive_are_compared_and_root_s_link_to_a_folder_is_that_folder) {
+  ArchiveEntry member{"tool", ArchiveEntry::Kind::regular, sha256("good"), "", 0755, 7, 8};
+  ASSERT_TRUE(questions.ask_unpacked({"app.tar", "/usr/local"}, {member}));
+  EXPECT_THAT(findings.unmet, ElementsAre(HasSubstr("not /usr/local/tool")));
+  const ArchiveEntry folder{"www", ArchiveEntry::Kind::directory, {}, "", 0700, 7, 8};
+  ASSERT_TRUE(questions.ask_unpacked({"app.tar", "/srv"}, {folder}));
+  EXPECT_THAT(findings.held, ElementsAre("/srv: 1 of 1 members of app.tar are in place"));
+  const ArchiveEntry hers{"app", ArchiveEntry::Kind::directory, {}, "", 0755, 0, 0};
+  ASSERT_TRUE(questions.ask_unpacked({"app.tar", "/home/alice"}, {hers}));
+  EXPECT_THAT(findings.refused, ElementsAre(HasSubstr("/home/alice/app is a symbolic link")));
+}
+
+class StepOrderTest : public test::ProofTest {
+ protected:
+  StepOrderTest() { recipe_.verify.emplace_back(recipe::check::File{"/etc/none", true, {}, {}, {}, {}, {}}); }
+  void write(const std::string& path) { recipe_.steps.emplace_back(recipe::step::File{path, "x", {}, false, {}, {}, {}, false}); }
+  void remove(const std::string& path, bool folder = false) { recipe_.steps.emplace_back(recipe::step::File{path, {}, {}, true, {}, {}, {}, folder}); }
+  Findings ask() {
+    const auto asked = ask_steps_and_checks(job(), payloads_, guest_, facts_, {});
+    EXPECT_TRUE(asked) << asked.error().message;
+    return asked ? *asked : Findings();
+  }
+};
+
+TEST_F(StepOrderTest, what_an_earlier_step_takes_away_is_no_refusal_and_is_told) {
+  guest_.add_file("/srv/tree/old", "1");
+  remove("/srv/tree", true);
+  write("/srv/tree");
+  guest_.add_dir("/home/alice", 0755, alice);
+  guest_.add_link("/home/alice/way", "/etc", alice);
+  remove("/home/alice/way");
+  write("/home/alice/way/conf");
+  const auto found = ask();
+  EXPECT_THAT(found.refused, IsEmpty());
+  EXPECT_THAT(found.removals, ElementsAre("folder /srv/tree with 1 file in 1 folder"));
+  EXPECT_FALSE(found.unmet.empty());
+}
+
+TEST_F(StepOrderTest, without_an_earlier_step_it_is_a_refusal) {
+  guest_.add_file("/srv/tree/old", "1");
+  write("/srv/tree");
+  remove("/srv/tree", true);
+  write("/srv/other");
+  EXPECT_THAT(ask().refused, IsEmpty());  // the last step on that path is the one that removes it
+  recipe_.steps.clear();
+  write("/srv/tree");
+  EXPECT_THAT(ask().refused, SizeIs(1));
+}
+
+TEST_F(StepOrderTest, a_folder_that_is_replaced_holds_when_its_new_content_is_there) {
+  remove("/srv/tree", true);
+  write("/srv/tree/new");
+  guest_.add_file("/srv/tree/new", "x");
+  EXPECT_THAT(ask().unmet, IsEmpty());
+}
+
 class FirstbootTest : public test::ProofTest {};
 
 TEST_F(FirstbootTest, a_script_that_others_marked_as_run_does_not_count) {
@@ -97,6 +153,7 @@ TEST_F(FirstbootTest, a_script_that_others_marked_as_run_does_not_count) {
   const auto payload = deliver("finish.sh", script);
   recipe_.steps.emplace_back(recipe::step::Firstboot{payload.name});
   recipe_.verify.emplace_back(recipe::check::File{"/etc/none", true, {}, {}, {}, {}, {}});
+  facts_.init = "systemd";
   guest_.add_file("/var/lib/vm-patch/firstboot.d/finish.sh.done", script);
   const auto asked = job();
   const std::set<Digest> nothing;

@@ -45,14 +45,14 @@ TEST_F(UnitStateTest, an_alias_counts_and_what_wants_the_alias_too) {
   guest.add_link("/usr/lib/systemd/system/third.service", "/usr/lib/systemd/system/other.service");
   EXPECT_EQ(why_not("app.service", State::disabled), "it is");
   guest.add_link("/usr/lib/systemd/system/sysinit.target.wants/third.service", "../third.service");
-  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by /usr/lib/systemd/system/sysinit.target.wants/third.service");
+  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by /usr/lib/systemd/system/sysinit.target.wants/third.service; mask it to be sure");
   guest.add_link("/etc/systemd/system/mine.service", "/lib/systemd/system/app.service");
   EXPECT_EQ(why_not("app.service", State::enabled), "it is");
 }
 
 TEST_F(UnitStateTest, a_link_of_the_distribution_starts_it_unless_it_is_taken_away) {
   guest.add_link("/usr/lib/systemd/system/multi-user.target.wants/app.service", "../app.service");
-  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by /usr/lib/systemd/system/multi-user.target.wants/app.service");
+  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by /usr/lib/systemd/system/multi-user.target.wants/app.service; mask it to be sure");
   EXPECT_EQ(why_not("app.service", State::enabled), "no link of its administrator wants it");
   guest.add_link("/etc/systemd/system/multi-user.target.wants/app.service", "/dev/null");
   EXPECT_EQ(why_not("app.service", State::disabled), "it is");
@@ -69,9 +69,87 @@ TEST_F(UnitStateTest, the_first_unit_file_decides_whether_it_is_masked) {
   EXPECT_NE(why_not("app.service", State::disabled), "it is");
 }
 
-TEST_F(UnitStateTest, an_empty_unit_file_masks) {
+TEST_F(UnitStateTest, whatever_systemd_takes_for_a_mask_is_one) {
   guest.add_file("/etc/systemd/system/app.service", "");
   EXPECT_EQ(why_not("app.service", State::masked), "it is");
+  guest.add_link("/etc/systemd/system/one.service", "../../../dev/null");
+  EXPECT_EQ(why_not("one.service", State::masked), "it is");
+  guest.add_file("/etc/empty", "");
+  guest.add_link("/etc/systemd/system/two.service", "/etc/empty");
+  EXPECT_EQ(why_not("two.service", State::masked), "it is");
+  guest.add_link("/etc/systemd/system/three.service", "/etc/hosts");
+  guest.add_file("/etc/hosts", "[Unit]\n");
+  EXPECT_EQ(why_not("three.service", State::unmasked), "it is");
+}
+
+TEST_F(UnitStateTest, a_masked_unit_does_not_start_though_something_wants_it) {
+  guest.add_link("/etc/systemd/system/multi-user.target.wants/app.service", "/lib/systemd/system/app.service");
+  guest.add_link("/etc/systemd/system/app.service", "/dev/null");
+  EXPECT_EQ(why_not("app.service", State::disabled), "it is");
+}
+
+TEST_F(UnitStateTest, a_mask_counts_only_where_systemd_starts_the_machine) {
+  guest.add_link("/etc/systemd/system/app.service", "/dev/null");
+  guest.add_link("/etc/rc2.d/S01app", "../init.d/app");
+  for (const char* init : {"sysvinit", "openrc", "runit"}) {
+    facts.init = init;
+    EXPECT_EQ(why_not("app.service", State::masked), std::string(init) + " starts this machine, and only systemd's services can be masked");
+    EXPECT_EQ(why_not("app.service", State::disabled), "it is started by /etc/rc2.d/S01app");
+  }
+  EXPECT_EQ(why_not("app.service", State::enabled), "runit starts this machine, and only systemd's services can be enabled");
+}
+
+TEST_F(UnitStateTest, a_link_to_a_unit_that_is_gone_enables_nothing) {
+  guest.add_link("/etc/systemd/system/multi-user.target.wants/gone.service", "/lib/systemd/system/gone.service");
+  EXPECT_EQ(why_not("gone.service", State::enabled), "it has no unit file");
+  guest.add_link("/etc/systemd/system/multi-user.target.wants/app@one.service", "/lib/systemd/system/app@.service");
+  EXPECT_EQ(why_not("app@one.service", State::enabled), "it has no unit file");
+  guest.add_file("/usr/lib/systemd/system/app@.service", "[Service]\n");
+  EXPECT_EQ(why_not("app@one.service", State::enabled), "it is");
+}
+
+TEST_F(UnitStateTest, asked_for_by_an_alias_it_is_the_unit_that_counts) {
+  guest.add_link("/etc/systemd/system/web.service", "/lib/systemd/system/app.service");
+  guest.add_link("/etc/systemd/system/multi-user.target.wants/app.service", "/lib/systemd/system/app.service");
+  EXPECT_NE(why_not("web.service", State::disabled).find("/etc/systemd/system/multi-user.target.wants/app.service"), std::string::npos);
+  EXPECT_EQ(why_not("web.service", State::enabled), "it is");
+  guest.add_link("/etc/systemd/system/loop.service", "other.service");
+  guest.add_link("/etc/systemd/system/other.service", "loop.service");
+  EXPECT_NE(why_not("loop.service", State::masked), "it is");
+}
+
+TEST_F(UnitStateTest, a_socket_of_an_alias_starts_it) {
+  guest.add_link("/usr/lib/systemd/system/web.service", "app.service");
+  guest.add_file("/usr/lib/systemd/system/web.socket", "[Socket]\n");
+  guest.add_link("/etc/systemd/system/sockets.target.wants/web.socket", "/lib/systemd/system/web.socket");
+  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by web.socket; mask it to be sure");
+}
+
+TEST_F(UnitStateTest, a_script_of_sysv_counts_under_every_name_that_systemd_gives_it) {
+  guest.add_link("/etc/rc2.d/S01tomcat.sh", "../init.d/tomcat.sh");
+  EXPECT_EQ(why_not("tomcat.service", State::disabled), "it is started by /etc/rc2.d/S01tomcat.sh");
+  guest.add_file("/etc/init.d/oldnet", "#!/bin/sh\n### BEGIN INIT INFO\n# Provides:  oldnet telnetd\n### END INIT INFO\n");
+  guest.add_link("/etc/rc2.d/S02oldnet", "../init.d/oldnet");
+  EXPECT_EQ(why_not("telnetd.service", State::disabled), "it is started by /etc/rc2.d/S02oldnet");
+  guest.add_file("/usr/lib/systemd/system/oldnet.service", "[Service]\n");
+  EXPECT_EQ(why_not("telnetd.service", State::disabled), "it is");
+}
+
+TEST(Generators, remarks_and_folders_are_no_names) {
+  EXPECT_TRUE(names_unit(std::string_view("\x7f" "ELF\0app.service\0", 17), "app.service"));
+  EXPECT_TRUE(names_unit("#!/bin/sh\nln -s /lib/app.service $1\n", "app.service"));
+  EXPECT_FALSE(names_unit("#!/bin/sh\n# starts app.service\nmkdir app.service.wants app.service.d\n", "app.service"));
+}
+
+TEST_F(UnitStateTest, what_systemctl_cannot_disable_is_out_of_reach) {
+  const auto reach = [&](const char* name, State state) { return is_out_of_reach(*read_unit(guest, facts, name), state); };
+  guest.add_link("/etc/systemd/system/multi-user.target.wants/app.service", "/lib/systemd/system/app.service");
+  EXPECT_FALSE(reach("app.service", State::disabled));
+  guest.add_link("/usr/lib/systemd/system/sysinit.target.wants/app.service", "../app.service");
+  EXPECT_TRUE(reach("app.service", State::disabled));
+  EXPECT_FALSE(reach("app.service", State::masked));
+  facts.init = "openrc";
+  EXPECT_TRUE(reach("app.service", State::masked));
 }
 
 TEST_F(UnitStateTest, start_links_of_sysv_count_where_no_unit_takes_their_place) {
@@ -85,7 +163,9 @@ TEST_F(UnitStateTest, start_links_of_sysv_count_where_no_unit_takes_their_place)
   EXPECT_EQ(why_not("app.service", State::disabled), "it is started by /etc/rc2.d/S01app");
   facts.init = "openrc";
   guest.add_link("/etc/runlevels/default/app", "/etc/init.d/app");
-  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by /etc/rc2.d/S01app, /etc/runlevels/default/app");
+  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by /etc/rc2.d/S01app");
+  guest.add_link("/etc/runlevels/default/web", "/etc/init.d/web");
+  EXPECT_EQ(why_not("web.service", State::disabled), "it is started by /etc/runlevels/default/web");
   facts.init = "runit";
   EXPECT_NE(why_not("new.service", State::disabled).find("it may be started by the init system runit"), std::string::npos);
 }
@@ -94,7 +174,7 @@ TEST_F(UnitStateTest, an_enabled_socket_timer_or_path_of_its_name_starts_it) {
   guest.add_file("/usr/lib/systemd/system/app.socket", "[Socket]\n");
   EXPECT_EQ(why_not("app.service", State::disabled), "it is");
   guest.add_link("/etc/systemd/system/sockets.target.wants/app.socket", "/lib/systemd/system/app.socket");
-  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by app.socket");
+  EXPECT_EQ(why_not("app.service", State::disabled), "it is started by app.socket; mask it to be sure");
   guest.add_link("/etc/systemd/system/app.socket", "/dev/null");
   EXPECT_EQ(why_not("app.service", State::disabled), "it is");
 }
@@ -113,7 +193,7 @@ TEST_F(UnitStateTest, presets_count_where_the_next_start_is_the_first) {
   EXPECT_EQ(why_not("app.service", State::disabled), "it is");
   for (const auto id : {guest::MachineId::missing, guest::MachineId::uninitialized}) {
     facts.identity.machine_id = id;
-    EXPECT_EQ(why_not("app.service", State::disabled), "it is started by the presets of its first boot, as it has no machine-id");
+    EXPECT_EQ(why_not("app.service", State::disabled), "it is started by the presets of its first boot, as it has no machine-id; mask it to be sure");
   }
   guest.add_file("/usr/lib/systemd/system/static.service", "[Service]\nExecStart=/bin/app\n");
   EXPECT_EQ(why_not("static.service", State::disabled), "it is");

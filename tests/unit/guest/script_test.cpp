@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "guest/guestfs/bounded_qemu.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/process.hpp"
 
@@ -20,6 +21,14 @@ TEST(ShellQuote, every_byte_comes_back) {
   for (int c = 1; c < 256; ++c) all += static_cast<char>(c);
   EXPECT_EQ(in_shell("printf %s " + quote(all)), all);
   EXPECT_EQ(in_shell("printf '<%s>' " + quote("")), "<>");
+}
+
+TEST(BoundedQemu, emulation_gets_its_bound_and_every_other_argument_passes) {
+  const std::string script = bounded_qemu_script("/bin/echo");
+  EXPECT_EQ(in_shell("set -- -S -machine pc,accel=tcg,graphics=off -append 'a  b accel=tcg'\n" + script),
+            "-S -machine pc,usb=off,graphics=off -append a  b accel=tcg -accel tcg,tb-size=192\n");
+  EXPECT_EQ(in_shell("set -- -machine accel=tcg\n" + script), "-machine usb=off -accel tcg,tb-size=192\n");
+  EXPECT_EQ(in_shell("set -- -machine accel=kvm -help\n" + script), "-machine accel=kvm -help\n");
 }
 
 TEST(GuestScript, what_a_shell_cannot_hold_is_failed) {

@@ -69,7 +69,7 @@ TEST(OwnImage, another_size_or_a_hostile_header_is_refused_on_opening) {
 }
 
 TEST(NbdExport, uri_escapes_what_is_special) {
-  const NbdExport disk{"/run/a b/nbd.sock", "vda?x", 0, false};
+  const NbdExport disk{"/run/a b/nbd.sock", "vda?x", 0, false, {}};
   EXPECT_EQ(disk.uri(), "nbd+unix:///vda%3Fx?socket=/run/a%20b/nbd.sock");
 }
 
