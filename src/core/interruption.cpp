@@ -1,7 +1,9 @@
 #include "vmpatch/core/interruption.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -47,7 +49,8 @@ SignalHold::SignalHold() {
 
 SignalHold::~SignalHold() {
   const std::lock_guard lock(hold_mutex);
-  if (--holds > 0) return;
+  // Where one was noted, the end is near and in order: another one must not come before the last word is said.
+  if (--holds > 0 || noted_signal != 0) return;
   for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &before[i], nullptr);
 }
 
@@ -57,9 +60,27 @@ Result<void> check_interruption() {
   return {};
 }
 
+namespace {
+
+/// Who reads may have stopped reading and not gone. While somebody asks for the end, nothing is waited for.
+bool may_write() {
+  constexpr int look_again = 200;  // milliseconds
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  for (;;) {
+    const int ready = ::poll(&out, 1, noted_signal != 0 ? 0 : look_again);
+    if (ready > 0) return true;
+    if ((ready == 0 || errno == EINTR) && noted_signal == 0) continue;
+    return false;
+  }
+}
+
+}  // namespace
+
 void write_diagnostics(std::string_view text) {
+  constexpr std::size_t most = 4096;  // so much a pipe takes at once, or none: pipe(7)
   while (!text.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (!may_write()) return;
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), std::min(text.size(), most));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno == EPIPE) reader_gone = true;
     if (written <= 0) return;

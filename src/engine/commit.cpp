@@ -1,5 +1,6 @@
 #include "engine/commit.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +54,14 @@ class Exports {
 Result<void> sync_image(const image::OwnImage& image) {
   if (::fsync(image.read_write.get()) != 0) return errno_error(errno, image.path.string());
   return fsync_dir(image.path.parent_path());
+}
+
+/// What was written before and never reached the disk, because its flush failed or nobody was left to ask for it, may stand in the host's memory
+/// as if it had: from here on reads are of the disk. Linux drops pages that are clean, and keeps what a failed write has made so.
+Result<void> forget_cached(int fd, const fs::path& path) {
+  if (::fsync(fd) != 0) return errno_error(errno, escape_untrusted(path.string()));
+  if (const int error = ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); error != 0) return errno_error(error, escape_untrusted(path.string()));
+  return {};
 }
 
 /// "web.undo.qcow2.lost", "….lost.2", …: what is there already stays, whoever made it and however far it came.
@@ -190,13 +199,14 @@ Result<std::uint64_t> CommitProtocol::write_new(const StagedDisk& staged, const 
 }
 
 Result<std::uint64_t> CommitProtocol::write_old(const StagedDisk& staged, const Extents& extents) {
+  VMPATCH_TRY(const auto writable, staged.disk.chain.open_top_writable());
+  VMPATCH_CHECK(forget_cached(writable.get(), staged.disk.chain.top().path));
   Exports exports(server_, staged.disk);
   VMPATCH_TRY(const auto now, exports.chain());
   VMPATCH_TRY(const auto before, exports.over(*staged.undo));
   VMPATCH_TRY(const auto written, image::differing_extents(now, before, extents));
   VMPATCH_CHECK(exports.close());
   if (written.empty()) return std::uint64_t{0};
-  VMPATCH_TRY(const auto writable, staged.disk.chain.open_top_writable());
   // Not over the chain, which must not be exported twice while it is written: it holds everything that is asked for.
   VMPATCH_TRY(const auto from, server_.export_own(*staged.undo, "old", false));
   VMPATCH_TRY(const auto to, server_.export_writable(staged.disk.chain, writable.get(), "base"));

@@ -45,6 +45,15 @@ Json all_dropped(const ledger::Run& run, const Attestable& may) {
   return all;
 }
 
+/// Its leftovers go, too.
+Result<void> attest_committed(const Environment& environment, RunRecord& record, const Identities& after, const Json& satisfied) {
+  const auto& run = record.run();
+  VMPATCH_TRY(const auto attestation, make_attestation(environment, run.machine_uuid, run.machine_name, run.id, after, satisfied));
+  VMPATCH_CHECK(record.attest(attestation));
+  clean_up(environment, record.run(), false);
+  return {};
+}
+
 std::string not_attested(const Attestable& may) {
   std::string text;
   for (const auto& dropped : may.dropped) {
@@ -72,13 +81,21 @@ Result<void> note_failed(const Environment& environment, RunRecord& record, cons
   return record.advance(RunState::failed, Json::object(), error.message);
 }
 
-Result<void> attest_committed(const Environment& environment, RunRecord& record, const Identities& after) {
-  const auto& run = record.run();
-  VMPATCH_TRY(const auto attestation, make_attestation(environment, run.machine_uuid, run.machine_name, run.id, after,
-                                                       run.detail.value("satisfied", Json::array())));
-  VMPATCH_CHECK(record.attest(attestation));
-  clean_up(environment, record.run(), false);
-  return {};
+Result<Ended> attest_late(const Environment& environment, RunRecord& record) {
+  const auto recorded = record.run().detail.find("after");
+  if (recorded == record.run().detail.end()) return fail(Errc::failed, "run {}: the ledger has no identities after it", record.run().id);
+  VMPATCH_TRY(const auto after, identities_from_json(*recorded));
+  // Since then a key may have been revoked, a newer version seen, or a disk written.
+  VMPATCH_TRY(auto unfinished, Unfinished::open(environment, record.run(), Unfinished::Logs::none));
+  VMPATCH_TRY(auto may, prove_written(environment, record.run(), unfinished));
+  VMPATCH_TRY(const auto now, unfinished.finish());
+  if (const auto difference = first_difference(after, now); !difference.empty()) {
+    Earlier earlier;
+    earlier.satisfied = record.run().detail.value("satisfied", Json::array());
+    may = nothing_attestable(earlier, "after the commit " + difference);
+  }
+  VMPATCH_CHECK(attest_committed(environment, record, after, may.satisfied));
+  return Ended{"attested", "the finished commit was attested" + not_attested(may)};
 }
 
 Result<Ended> end_written(const Environment& environment, RunRecord& record, Unfinished& unfinished, Direction direction,
@@ -93,7 +110,7 @@ Result<Ended> end_written(const Environment& environment, RunRecord& record, Unf
   Json detail{{"after", to_json(after)}, {"satisfied", may.satisfied}};
   if (!may.dropped.empty()) detail["report"] = {{"dropped", all_dropped(record.run(), may)}};
   VMPATCH_CHECK(record.advance_keeping_undo(RunState::committed, detail, {}, undo_size(unfinished.recorded())));
-  VMPATCH_CHECK(attest_committed(environment, record, after));
+  VMPATCH_CHECK(attest_committed(environment, record, after, may.satisfied));
   return Ended{"redone", fmt::format("the interrupted commit was done again ({}){}", format_size(bytes), not_attested(may))};
 }
 

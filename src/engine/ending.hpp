@@ -23,7 +23,7 @@ Result<void> note_failed(const Environment& environment, RunRecord& record, cons
 Result<void> take_back(const Environment& environment, RunRecord& record, std::vector<StagedDisk>& disks,
                        const image::BlockServerOptions& server, const image::Progress& progress, const CommitProtocol::Alone& alone);
 
-/// A commit that is finished and recorded is attested, and its leftovers go.
-Result<void> attest_committed(const Environment& environment, RunRecord& record, const Identities& after);
+/// A commit that is finished and recorded is attested: of what it had proved, what a direct reader proves once more. Its leftovers go.
+Result<Ended> attest_late(const Environment& environment, RunRecord& record);
 
 }  // namespace vmpatch::engine

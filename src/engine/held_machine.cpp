@@ -100,12 +100,36 @@ Result<void> check_unchanged(const Environment& environment, const inventory::Ma
   }
 }
 
+Result<void> check_ended(const inventory::Machine& machine, const std::vector<ledger::Run>& runs) {
+  for (const auto& run : runs) {
+    if (run.state == ledger::RunState::planned) continue;
+    if (ledger::is_alive(run.holder)) {
+      return fail(Errc::busy, "machine {}: run {} works on it or on a disk below it (process {}); wait for it to end", shown(machine), run.id,
+                  run.holder.pid);
+    }
+    return fail(Errc::recovery_needed, "machine {}: run {} was interrupted while {}; run 'vm-patch recover'", shown(machine), run.id,
+                ledger::to_string(run.state));
+  }
+  return {};
+}
+
+Result<void> check_no_run_on(const Environment& environment, const inventory::Machine& machine, const std::vector<std::string>& keys) {
+  if (keys.empty()) return {};
+  ledger::RunFilter of_disks;
+  of_disks.disks = keys;
+  of_disks.unfinished_only = true;
+  VMPATCH_TRY(const auto runs, environment.store.runs(of_disks));
+  return check_ended(machine, runs);
+}
+
 Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
                                       const Identities& expected) {
   HeldMachine held;
   VMPATCH_TRY(held.disks_, open_disks(machine, environment.allowed_dirs));
   VMPATCH_TRY(const auto before, identify(held.disks_));
   VMPATCH_CHECK(record.lease(disk_keys(before)));
+  // The lease is for what is written. What is read below it must not be between old and new.
+  VMPATCH_CHECK(check_no_run_on(environment, machine, backing_keys(before)));
   VMPATCH_TRY(held.locks_, lock_disks(held.disks_, image::Sharing::nobody));
   // Whatever it was while planning: from here on nobody can start it or write its disks without noticing us.
   VMPATCH_CHECK(check_unchanged(environment, machine, held.disks_));

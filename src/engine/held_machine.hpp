@@ -48,6 +48,12 @@ class HeldMachine {
   std::vector<std::string> remarks_;
 };
 
+/// None of these runs is still at work, or was interrupted where its disks may be between old and new: nothing true can be said of them
+/// then. Errors: busy, recovery_needed.
+Result<void> check_ended(const inventory::Machine& machine, const std::vector<ledger::Run>& runs);
+/// The same for all runs that have one of these disks (image::file_id).
+Result<void> check_no_run_on(const Environment& environment, const inventory::Machine& machine, const std::vector<std::string>& keys);
+
 /// Under locks: reads the machine again from its source. Errors: refused (with every obstacle: it is not dormant any more, say), busy (its
 /// disks are no longer the locked ones). A start that the locks forbid is given HeldMachine::after_writing to fail.
 Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked);

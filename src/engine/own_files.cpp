@@ -45,15 +45,18 @@ Result<OwnFiles> OwnFiles::keep(guest::Guest& guest) {
 }
 
 Result<void> OwnFiles::put_back_one(guest::WritableGuest& guest, const std::string& path) const {
-  VMPATCH_CHECK(guest.remove(path));
   const auto kept = files_.find(path);
   if (kept == files_.end()) {
+    VMPATCH_CHECK(guest.remove(path));
     // A host key came with its public half.
     const std::string public_half = path + ".pub";
     const bool is_key = path.starts_with(ssh_folder) && !ssh_.contains(public_half.substr(public_half.rfind('/') + 1));
     return is_key ? guest.remove(public_half) : Result<void>();
   }
   const auto& [info, content] = kept->second;
+  // A file in a file's place keeps its label and its ACL; a folder there goes.
+  const auto now = guest.lstat(path);
+  if (now && now->kind == guest::FileKind::directory) VMPATCH_CHECK(guest.remove(path));
   if (info.kind == guest::FileKind::symlink) return guest.symlink(content, path);
   return guest.put_file(path, {content, {}}, {info.mode, info.uid, info.gid});
 }

@@ -5,13 +5,18 @@
 namespace vmpatch::engine {
 namespace {
 
-/// Digests, in hex, of the recipes of these runs.
+bool ended_well(const ledger::Run& run) { return run.state == ledger::RunState::committed || run.state == ledger::RunState::attested; }
+
+/// Digests, in hex, of the recipes of these runs, without those that were rolled back.
 Result<std::set<std::string>> recipes_of(const Environment& environment, const ledger::RunFilter& filter) {
   std::set<std::string> recipes;
   VMPATCH_TRY(const auto runs, environment.store.runs(filter));
+  std::set<std::string> taken_back;
   for (const auto& run : runs) {
-    const bool ended_well = run.state == ledger::RunState::committed || run.state == ledger::RunState::attested;
-    if (ended_well && run.kind == "apply") recipes.insert(run.recipe_digest);
+    if (run.kind == "rollback" && ended_well(run)) taken_back.insert(run.detail.value("of", std::string()));
+  }
+  for (const auto& run : runs) {
+    if (run.kind == "apply" && ended_well(run) && !taken_back.contains(run.id)) recipes.insert(run.recipe_digest);
   }
   return recipes;
 }

@@ -45,10 +45,12 @@ class Recovery {
       message_ = fmt::format("quarantined: {}; 'vm-patch recover {}' shows the ways out", run().error, run().id);
       return "quarantined";
     }
+    const bool writes = run().state == RunState::committing || run().state == RunState::quarantined;
+    // What a newer version has recorded is not ours to move.
+    if (writes) VMPATCH_CHECK(recorded_disks(run()));
     VMPATCH_TRY(const auto holder, ledger::this_holder());
     VMPATCH_CHECK(environment_.store.adopt(run().id, holder));
     if (run().state == RunState::committed) return attest();
-    const bool writes = run().state == RunState::committing || run().state == RunState::quarantined;
     return writes ? end_commit() : discard();
   }
 
@@ -60,7 +62,17 @@ class Recovery {
     return "discarded";
   }
 
+  /// A log that is gone is a verdict; a folder that is not mounted is not.
+  Result<void> check_folders() const {
+    for (const auto& folder : {environment_.places.runs, environment_.places.undo}) {
+      std::error_code error;
+      if (!fs::is_directory(folder, error)) return fail(Errc::not_found, "{} is not there, where the logs of run {} are; mount it", folder.string(), run().id);
+    }
+    return {};
+  }
+
   Result<std::string> end_commit() {
+    VMPATCH_CHECK(check_folders());
     // A choice is gone on with: it took what was remarked then, and one log may have been all that it had.
     const bool chosen = run().detail.contains("way_out");
     auto unfinished = Unfinished::open(environment_, run(), chosen ? Unfinished::Logs::either : Unfinished::Logs::both);
@@ -122,12 +134,9 @@ class Recovery {
   }
 
   Result<std::string> attest() {
-    const auto recorded = run().detail.find("after");
-    if (recorded == run().detail.end()) return fail(Errc::failed, "run {}: the ledger has no identities after it", run().id);
-    VMPATCH_TRY(const auto after, identities_from_json(*recorded));
-    VMPATCH_CHECK(attest_committed(environment_, record_, after));
-    message_ = "the finished commit was attested";
-    return "attested";
+    VMPATCH_TRY(const auto ended, attest_late(environment_, record_));
+    message_ = ended.message;
+    return ended.action;
   }
 
   const Environment& environment_;

@@ -152,6 +152,14 @@ std::vector<std::string> disk_keys(const Identities& identities) {
   return keys;
 }
 
+std::vector<std::string> backing_keys(const Identities& identities) {
+  std::vector<std::string> keys;
+  for (const auto& [target, layers] : identities) {
+    for (std::size_t i = 1; i < layers.size(); ++i) keys.push_back(image::file_id(layers[i]));
+  }
+  return keys;
+}
+
 Result<void> RunRecord::transition(ledger::RunState to, const std::function<Result<void>()>& act) {
   const auto name = ledger::to_string(to);
   if (environment_.on_transition) VMPATCH_CHECK(environment_.on_transition("before", name));

@@ -62,6 +62,8 @@ Result<bool> host_went_down(const ledger::Run& run);
 
 /// Durable names of the top layers: the disks that a lease is for.
 std::vector<std::string> disk_keys(const Identities& identities);
+/// The same of the layers below, which are read, not written.
+std::vector<std::string> backing_keys(const Identities& identities);
 
 class RunRecord {
  public:

@@ -1,5 +1,8 @@
 #include "engine/selinux.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::engine {
@@ -15,12 +18,15 @@ Result<bool> makes_new_files(guest::Guest& guest, const recipe::Step& step) {
 }
 
 bool is_on(std::string_view config) {
-  std::string_view mode;
   for (const auto line : split(config, '\n')) {
     constexpr std::string_view key = "SELINUX=";
-    if (trim(line).starts_with(key)) mode = trim(trim(line).substr(key.size()));
+    if (!line.starts_with(key)) continue;
+    std::string value(trim(line.substr(key.size())));
+    std::transform(value.begin(), value.end(), value.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (value.starts_with("enforcing") || value.starts_with("permissive")) return true;
+    if (value.starts_with("disabled")) return false;
   }
-  return mode == "enforcing" || mode == "permissive";
+  return false;
 }
 
 Result<bool> leave_relabelling(guest::WritableGuest& guest) {

@@ -11,7 +11,8 @@ namespace vmpatch::engine {
 Result<bool> makes_new_files(guest::Guest& guest, const recipe::Step& step);
 /// Leaves /.autorelabel where SELinux is on: enforcing or permissive in /etc/selinux/config, selinux(8). Whether it did.
 Result<bool> leave_relabelling(guest::WritableGuest& guest);
-/// SELINUX= of /etc/selinux/config says enforcing or permissive. Pure.
+/// The first line of /etc/selinux/config that libselinux and systemd understand says enforcing or permissive: a word after SELINUX=, in any
+/// case, whatever follows it. Pure.
 bool is_on(std::string_view config);
 
 }  // namespace vmpatch::engine

@@ -1,5 +1,11 @@
 #include "engine/step_order.hpp"
 
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "engine/archive/contents.hpp"
+
 namespace vmpatch::engine {
 namespace {
 
@@ -47,10 +53,28 @@ Result<bool> is_made_again(const recipe::Recipe& recipe, const recipe::step::Fil
   return false;
 }
 
+IsPacked packed_in(const recipe::Recipe& recipe, const recipe::PayloadStore& payloads) {
+  return [&recipe, &payloads, known = std::make_shared<std::map<std::string, std::vector<ArchiveEntry>>>()](
+             const recipe::step::Unarchive& step, const std::string& path) -> Result<bool> {
+    if (!is_at_or_below(step.into, path) && !is_at_or_below(path, step.into)) return false;
+    if (!known->contains(step.payload)) {
+      VMPATCH_TRY(const auto fd, payloads.open_verified(*recipe.find_payload(step.payload)));
+      VMPATCH_TRY((*known)[step.payload], list_archive(fd.get(), step.payload));
+    }
+    const auto& entries = (*known)[step.payload];
+    return std::any_of(entries.begin(), entries.end(), [&](const ArchiveEntry& entry) {
+      return is_at_or_below((step.into == "/" ? "" : step.into) + "/" + entry.path, path);
+    });
+  };
+}
+
 bool decides_itself(const recipe::Recipe& recipe, const recipe::step::Service& step) {
+  bool behind = false;
   for (const auto& other : recipe.steps) {
-    if (std::get_if<recipe::step::Service>(&other) == &step) return true;
-    if (!std::holds_alternative<recipe::step::Edit>(other)) return false;
+    const auto* service = std::get_if<recipe::step::Service>(&other);
+    if (service == &step) behind = true;
+    else if (service != nullptr && service->name == step.name && service->state == recipe::step::UnitState::masked) return false;
+    if (!behind && service == nullptr && !std::holds_alternative<recipe::step::Edit>(other)) return false;
   }
   return true;
 }

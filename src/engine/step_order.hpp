@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "vmpatch/recipe/bundle.hpp"
 #include "vmpatch/recipe/recipe.hpp"
 
 namespace vmpatch::engine {
@@ -19,10 +20,12 @@ namespace vmpatch::engine {
 
 /// A member of the archive comes to that path, or below it.
 using IsPacked = std::function<Result<bool>(const recipe::step::Unarchive&, const std::string& path)>;
+/// Both outlive the value; archives are read once.
+IsPacked packed_in(const recipe::Recipe& recipe, const recipe::PayloadStore& payloads);
 /// A later step puts something at the step's path again, or below it.
 Result<bool> is_made_again(const recipe::Recipe& recipe, const recipe::step::File& step, const IsPacked& is_packed);
 
-/// No earlier step can change what starts a service.
+/// No other step can change what starts the service: none before it that can do anything, and none that masks it.
 [[nodiscard]] bool decides_itself(const recipe::Recipe& recipe, const recipe::step::Service& step);
 
 }  // namespace vmpatch::engine

@@ -59,7 +59,8 @@ Result<Unfinished> Unfinished::open(const Environment& environment, const ledger
   Unfinished all(std::move(scratch), std::move(log), std::move(recorded), std::move(held));
   VMPATCH_TRY(all.writes_may_be_lost_, host_went_down(run));
   all.staged_ = std::make_unique<std::vector<StagedDisk>>();
-  VMPATCH_CHECK(all.stage(run, needed));
+  if (needed == Logs::none) all.has_redo_ = all.has_undo_ = false;
+  else VMPATCH_CHECK(all.stage(run, needed));
   VMPATCH_TRY(auto server, image::BlockServer::start({all.scratch_.path() / "nbd", all.log_.get()}));
   all.server_ = std::make_unique<image::BlockServer>(std::move(server));
   auto alone = [&environment, run, recorded = all.recorded_, &still = all.held_] { return still.check_alone(environment, run, recorded); };

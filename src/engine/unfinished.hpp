@@ -8,8 +8,8 @@ namespace vmpatch::engine {
 /// Locked disks, both logs of each, and a server over them: all that ending a commit takes.
 class Unfinished {
  public:
-  /// `either`: where the redo log or the undo image is gone, the other one stands for both; see has_log_to().
-  enum class Logs { both, either };
+  /// `either`: where the redo log or the undo image is gone, the other one stands for both; see has_log_to(). `none`: for reading only.
+  enum class Logs { none, both, either };
   /// The run is adopted. Errors: those of HeldMachine::take_again(), and refused where a log is gone that is needed.
   static Result<Unfinished> open(const Environment& environment, const ledger::Run& run, Logs needed);
 

@@ -1,5 +1,6 @@
 #include "engine/unit_links.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -20,6 +21,14 @@ std::string template_of(const std::string& name) {
   const auto dot = name.find_last_of('.');
   if (at == std::string::npos || dot == std::string::npos || dot <= at + 1) return {};
   return name.substr(0, at + 1) + name.substr(dot);
+}
+
+/// The unit that a link in a unit folder is another name of: one of such a folder. A link that leads elsewhere is a unit of its own name.
+std::string alias_target(const std::string& link, const std::string& target) {
+  const auto end = (std::filesystem::path(link).parent_path() / target).lexically_normal();
+  auto folder = end.parent_path().string();
+  const bool is_unit = std::find(unit_folders.begin(), unit_folders.end(), folder) != unit_folders.end();
+  return is_unit ? end.filename().string() : std::string();
 }
 
 /// Reads each folder once.
@@ -79,7 +88,7 @@ class Links {
       VMPATCH_TRY(const bool null, is_null(guest_, file->path, file->stat));
       if (null) return {};
       VMPATCH_TRY(const auto target, guest_.readlink(file->path));
-      const auto other = base_name(target);
+      const auto other = alias_target(file->path, target);
       if (other.empty() || other == name_ || other == template_of(name_) || !names_.insert(other).second) return {};
       name_ = other;
     }
@@ -104,8 +113,12 @@ class Links {
     for (const auto& [folder, entries] : entries_) {
       for (const auto& entry : entries) {
         if (entry.kind != FileKind::symlink) continue;
-        VMPATCH_TRY(const auto target, guest_.readlink(folder + "/" + entry.name));
-        if (base_name(target) != entry.name) leads[base_name(target)].emplace_back(entry.name, folder);
+        const auto path = folder + "/" + entry.name;
+        VMPATCH_TRY(const auto target, guest_.readlink(path));
+        const auto unit = alias_target(path, target);
+        if (unit.empty() || unit == entry.name) continue;
+        VMPATCH_TRY(const auto first, first_file(entry.name));
+        if (first && first->path == path) leads[unit].emplace_back(entry.name, folder);
       }
     }
     std::vector<std::string> pending(names_.begin(), names_.end());

@@ -1,9 +1,11 @@
 #include "engine/unit_starters.hpp"
 
 #include <fnmatch.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -13,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t max_preset = 1U << 20U;
 constexpr std::uint64_t max_generator = 16U << 20U;
-constexpr std::uint64_t max_script = 1U << 20U;
+constexpr std::uint64_t max_header = 64U << 10U;  ///< of an init script
 
 /// Files with that ending in folders of falling precedence, by name: one takes the place of those of its name further down.
 Result<std::map<std::string, std::string>> layered_files(guest::Guest& guest, const std::vector<std::string>& folders, std::string_view ending) {
@@ -55,7 +57,10 @@ std::string without_ending(std::string name, std::string_view ending) {
 /// The names, without ".service", that a script of SysV init has for systemd, the first one that of its unit.
 Result<std::vector<std::string>> names_of_script(guest::Guest& guest, const std::string& link, const std::string& script) {
   std::vector<std::string> names{without_ending(script, ".sh")};
-  VMPATCH_TRY(const auto text, content_of(guest, link, max_script));
+  const auto stat = guest.stat(link);
+  if (!stat && stat.error().code != Errc::not_found) return stat.error();
+  if (!stat || stat->kind != guest::FileKind::regular) return names;
+  VMPATCH_TRY(const auto text, guest.read_range(link, 0, std::min(stat->size, max_header)));
   for (auto& name : provided_by(text)) names.push_back(without_ending(std::move(name), ".sh"));
   return names;
 }
@@ -75,11 +80,12 @@ std::vector<std::string> provided_by(std::string_view script) {
     line = trim(line);
     if (line == "### BEGIN INIT INFO") header = true;
     if (line == "### END INIT INFO") return names;
-    constexpr std::string_view key = "# Provides:";
-    if (!header || !line.starts_with(key)) continue;
-    for (const auto word : split(line.substr(key.size()), ' ')) {
-      if (!trim(word).empty()) names.emplace_back(trim(word));
-    }
+    if (!header || !line.starts_with('#')) continue;
+    constexpr std::string_view key = "provides:";
+    const auto said = trim(line.substr(1));
+    if (said.size() < key.size() || ::strncasecmp(said.data(), key.data(), key.size()) != 0) continue;
+    std::istringstream words{std::string(said.substr(key.size()))};
+    for (std::string word; words >> word;) names.push_back(std::move(word));
   }
   return names;
 }

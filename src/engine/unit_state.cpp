@@ -46,17 +46,16 @@ Result<UnitFacts> read_unit(guest::Guest& guest, const guest::Facts& facts, cons
   unit.masked = links.masked && by_systemd;
   unit.enabled = !links.own.empty();
   for (const auto& path : links.own) unit.starters.push_back(escape_untrusted(path));
-  for (const auto& path : links.shipped) unit.others.push_back(escape_untrusted(path));
+  for (const auto& path : links.shipped) unit.fixed.push_back(escape_untrusted(path));
   VMPATCH_TRY(auto scripts, sysv_starters(guest, links.names, by_systemd));
   append(unit.starters, std::move(scripts));
   if (!by_systemd) {
     VMPATCH_TRY(auto levels, openrc_starters(guest, links.names));
-    append(unit.others, std::move(levels));
+    append(unit.fixed, std::move(levels));
   }
-  VMPATCH_TRY(auto triggers, triggers_of(guest, links.names));
-  append(unit.others, std::move(triggers));
+  VMPATCH_TRY(unit.triggers, triggers_of(guest, links.names));
   VMPATCH_TRY(auto presets, preset_starters(guest, facts, name, links.file));
-  append(unit.others, std::move(presets));
+  append(unit.fixed, std::move(presets));
   VMPATCH_TRY(unit.unknown, generators_that_name(guest, links.names));
   if (!by_systemd && facts.init != "sysvinit" && facts.init != "openrc") {
     unit.unknown.push_back(facts.init.empty() ? "an unknown init system" : "the init system " + escape_untrusted(facts.init));
@@ -78,7 +77,9 @@ std::optional<std::string> not_in_state(const UnitFacts& unit, recipe::step::Uni
     case State::disabled:
       if (unit.masked) return std::nullopt;
       if (!unit.starters.empty()) return by("it is started", unit.starters);
-      if (!unit.others.empty()) return by("it is started", unit.others) + (by_systemd ? "; mask it to be sure" : "");
+      for (const auto* others : {&unit.fixed, &unit.triggers}) {
+        if (!others->empty()) return by("it is started", *others) + (by_systemd ? "; mask it to be sure" : "");
+      }
       if (!unit.unknown.empty()) return by("it may be started", unit.unknown) + ", which nobody can tell" + (by_systemd ? "; mask it to be sure" : "");
       return std::nullopt;
     case State::masked: return unit.masked ? std::nullopt : std::optional<std::string>("it has its unit file");
@@ -90,7 +91,7 @@ std::optional<std::string> not_in_state(const UnitFacts& unit, recipe::step::Uni
 bool is_out_of_reach(const UnitFacts& unit, recipe::step::UnitState wanted) {
   using State = recipe::step::UnitState;
   if (unit.init != "systemd") return not_in_state(unit, wanted).has_value();
-  return wanted == State::disabled && !unit.masked && !(unit.others.empty() && unit.unknown.empty());
+  return wanted == State::disabled && !unit.masked && !(unit.fixed.empty() && unit.unknown.empty());
 }
 
 std::string_view word(recipe::step::UnitState state) {

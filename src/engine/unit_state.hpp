@@ -15,9 +15,9 @@ struct UnitFacts {
   bool enabled = false;  ///< a *.wants, *.requires, *.upholds or alias link that an administrator or `systemctl enable` made
   /// What starts it and `systemctl disable` takes away: these links, and start links of SysV init. One line each, safe for a terminal.
   std::vector<std::string> starters;
-  /// What starts it besides: the distribution's own links, an enabled socket, timer or path of one of its names, OpenRC, the presets of a
-  /// first boot.
-  std::vector<std::string> others;
+  std::vector<std::string> triggers;  ///< enabled sockets, timers and paths of one of its names; another step may disable them
+  /// What starts it besides, and no step but a mask changes: the distribution's own links, OpenRC, the presets of a first boot.
+  std::vector<std::string> fixed;
   /// What may start it, and nobody can tell from files: generators that name it.
   std::vector<std::string> unknown;
 };

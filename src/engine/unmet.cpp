@@ -1,10 +1,8 @@
 #include "engine/unmet.hpp"
 
-#include <algorithm>
-#include <map>
-
 #include "engine/file_questions.hpp"
 #include "engine/step_order.hpp"
+#include "engine/unit_links.hpp"
 #include "engine/unit_state.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -56,26 +54,10 @@ class Questioner {
     return {};
   }
 
-  /// A member of the archive comes to that path, or below it.
-  Result<bool> is_packed(const recipe::step::Unarchive& step, const std::string& path) {
-    if (!is_at_or_below(step.into, path) && !is_at_or_below(path, step.into)) return false;
-    VMPATCH_TRY(const auto* entries, entries_of(step));
-    return std::any_of(entries->begin(), entries->end(), [&](const ArchiveEntry& entry) {
-      return is_at_or_below((step.into == "/" ? "" : step.into) + "/" + entry.path, path);
-    });
-  }
-
-  Result<const std::vector<ArchiveEntry>*> entries_of(const recipe::step::Unarchive& step) {
-    if (const auto known = archives_.find(step.payload); known != archives_.end()) return &known->second;
-    VMPATCH_TRY(const auto fd, payloads_.open_verified(*recipe_.find_payload(step.payload)));
-    VMPATCH_TRY(auto entries, list_archive(fd.get(), step.payload));
-    return &archives_.emplace(step.payload, std::move(entries)).first->second;
-  }
-
   Result<void> ask_step(const recipe::step::File& step) {
     findings_.expects_change = is_removed_before(recipe_, &step, step.path);
     if (step.absent) {
-      VMPATCH_TRY(const bool again, is_made_again(recipe_, step, [this](const auto& unarchive, const auto& path) { return is_packed(unarchive, path); }));
+      VMPATCH_TRY(const bool again, is_made_again(recipe_, step, is_packed_));
       if (again) return files_.ask_replaced(step);
     }
     if (is_written_later(recipe_, step)) return {};
@@ -127,8 +109,9 @@ class Questioner {
 
   Result<void> ask_step(const recipe::step::Unarchive& step) {
     findings_.expects_change = is_removed_before(recipe_, &step, step.into);
-    VMPATCH_TRY(const auto* entries, entries_of(step));
-    return files_.ask_unpacked(step, *entries);
+    VMPATCH_TRY(const auto fd, payloads_.open_verified(*recipe_.find_payload(step.payload)));
+    VMPATCH_TRY(const auto entries, list_archive(fd.get(), step.payload));
+    return files_.ask_unpacked(step, entries);
   }
 
   // What a script did can only be told by the recipe's own checks, which the parser demands.
@@ -150,11 +133,15 @@ class Questioner {
       return {};
     }
     if (done) note(false, fmt::format("{}.done was left by no run of this machine, and does not count", check.path));
+    check.mode = 0755;
+    check.owner = "0";
+    check.group = "0";
     VMPATCH_CHECK(files_.ask_written(check));
     recipe::check::File unit;  // there is enough: a later version of this program may word it differently
     unit.path = firstboot_unit_path;
     VMPATCH_CHECK(ask_check(unit));
-    return ask_check(recipe::check::Service{firstboot_unit, recipe::step::UnitState::enabled});
+    VMPATCH_TRY(const auto there, look_at(guest_, firstboot_unit_path));
+    return there ? ask_check(recipe::check::Service{firstboot_unit, recipe::step::UnitState::enabled}) : Result<void>();
   }
 
   Result<void> ask_check(const recipe::check::Package& check) {
@@ -189,7 +176,7 @@ class Questioner {
   guest::Guest& guest_;
   const guest::Facts& facts_;
   const PlacedScripts& placed_;
-  std::map<std::string, std::vector<ArchiveEntry>> archives_;  ///< by payload
+  IsPacked is_packed_ = packed_in(recipe_, payloads_);
   Findings findings_;
   FileQuestions files_{guest_, findings_};
 };

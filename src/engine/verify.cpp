@@ -7,30 +7,18 @@
 namespace vmpatch::engine {
 namespace {
 
-/// An interrupted run may have left its disks between old and new: nothing true can be said of them.
+/// A run that has its disks, by whatever name it knows the machine.
 Result<void> check_no_run(const Environment& environment, const inventory::Machine& machine) {
   ledger::RunFilter of_machine;
   of_machine.machine_uuid = machine.uuid;
   of_machine.unfinished_only = true;
-  VMPATCH_TRY(auto runs, environment.store.runs(of_machine));
-  // It may be known by another UUID there.
+  VMPATCH_TRY(const auto runs, environment.store.runs(of_machine));
+  VMPATCH_CHECK(check_ended(machine, runs));
   VMPATCH_TRY(const auto disks, open_disks(machine, environment.allowed_dirs));
   VMPATCH_TRY(const auto identities, identify(disks));
-  ledger::RunFilter of_disks;
-  of_disks.disks = disk_keys(identities);
-  of_disks.unfinished_only = true;
-  VMPATCH_TRY(auto others, environment.store.runs(of_disks));
-  runs.insert(runs.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
-  for (const auto& run : runs) {
-    if (run.state == ledger::RunState::planned) continue;
-    if (ledger::is_alive(run.holder)) {
-      return fail(Errc::busy, "machine {}: run {} works on it (process {}); wait for it to end", escape_untrusted(machine.name),
-                  run.id, run.holder.pid);
-    }
-    return fail(Errc::recovery_needed, "machine {}: run {} was interrupted while {}; run 'vm-patch recover'",
-                escape_untrusted(machine.name), run.id, ledger::to_string(run.state));
-  }
-  return {};
+  auto layers = disk_keys(identities);
+  for (auto& key : backing_keys(identities)) layers.push_back(std::move(key));
+  return check_no_run_on(environment, machine, layers);
 }
 
 /// The recipe's answer, for people; nothing is asked of a guest that is not fit.

@@ -112,8 +112,7 @@ std::optional<Verdict> check_unknown(const Input& input) {
 }
 
 Verdict decide_start(const Input& input) {
-  if (auto busy = check_run(input)) return *busy;
-  if (auto unknown = check_unknown(input)) return *unknown;
+  if (auto forbidden = forbidden_by_run(input)) return *forbidden;
   if (input.facts.policy.is_null()) return allow("no-policy", "no policy was published");
   const Json group = find_group(input.facts.policy, input.machine);
   if (is_baseline_empty(group)) {
@@ -127,6 +126,11 @@ Verdict decide_start(const Input& input) {
 }
 
 }  // namespace
+
+std::optional<Verdict> forbidden_by_run(const Input& input) {
+  auto busy = check_run(input);
+  return busy ? busy : check_unknown(input);
+}
 
 Verdict records_tampered(const Error& error) {
   return {Answer::deny, "records-tampered", error.message, "find out who changed them before anything starts", {}, {}};

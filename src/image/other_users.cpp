@@ -57,14 +57,38 @@ bool has_open(const fs::path& process, const struct stat& device, Access access)
   return false;
 }
 
-/// The file that a bound loop device stands on. The name in sysfs may be one of another mount namespace, or end in " (deleted)".
-std::optional<std::pair<std::uint64_t, std::uint64_t>> file_under(const fs::path& loop, const std::string& backing) {
+/// Of a partition that of the disk that it is of; else the same (sysfs: a partition's folder lies in its disk's).
+dev_t whole_disk(dev_t number) {
+  const auto folder = fs::path("/sys/dev/block") / fmt::format("{}:{}", major(number), minor(number));
+  std::error_code error;
+  if (!fs::exists(folder / "partition", error)) return number;
+  const auto text = first_line(fs::canonical(folder, error).parent_path() / "dev");
+  const auto colon = text.find(':');
+  if (error || colon == std::string::npos) return number;
+  return makedev(static_cast<unsigned>(std::strtoul(text.c_str(), nullptr, 10)), static_cast<unsigned>(std::strtoul(text.c_str() + colon + 1, nullptr, 10)));
+}
+
+/// The same, or one is a partition of the other.
+bool shares_blocks(dev_t one, dev_t other) { return one == other || whole_disk(one) == other || one == whole_disk(other); }
+
+/// What a bound loop device stands on: a file by where it lies, a device by its number, whatever node names it.
+struct Backing {
+  std::uint64_t device = 0;  ///< that the file lies on
+  std::uint64_t inode = 0;
+  std::uint64_t number = 0;  ///< of a device; 0 = a file
+  [[nodiscard]] bool is(const struct stat& info) const {
+    return S_ISBLK(info.st_mode) ? number != 0 && shares_blocks(number, info.st_rdev) : number == 0 && device == info.st_dev && inode == info.st_ino;
+  }
+};
+
+/// The name in sysfs may be one of another mount namespace, or end in " (deleted)".
+std::optional<Backing> backing_of(const fs::path& loop, const std::string& name) {
   const UniqueFd fd(::open(("/dev" / loop.filename()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   loop_info64 status{};
-  if (fd && ::ioctl(fd.get(), LOOP_GET_STATUS64, &status) == 0) return std::pair{status.lo_device, status.lo_inode};
+  if (fd && ::ioctl(fd.get(), LOOP_GET_STATUS64, &status) == 0) return Backing{status.lo_device, status.lo_inode, status.lo_rdevice};
   struct stat info {};
-  if (::stat(backing.c_str(), &info) != 0) return std::nullopt;
-  return std::pair<std::uint64_t, std::uint64_t>{info.st_dev, info.st_ino};
+  if (::stat(name.c_str(), &info) != 0) return std::nullopt;
+  return Backing{info.st_dev, info.st_ino, S_ISBLK(info.st_mode) ? info.st_rdev : 0};
 }
 
 }  // namespace
@@ -83,9 +107,8 @@ std::string loop_device_on(const struct stat& info) {
     if (!device.filename().native().starts_with("loop")) continue;
     const auto backing = first_line(device / "loop/backing_file");
     if (backing.empty()) continue;
-    if (file_under(device, backing) == std::pair<std::uint64_t, std::uint64_t>{info.st_dev, info.st_ino}) {
-      return "/dev/" + device.filename().string();
-    }
+    const auto under = backing_of(device, backing);
+    if (under && under->is(info)) return "/dev/" + device.filename().string();
   }
   return {};
 }
@@ -93,16 +116,18 @@ std::string loop_device_on(const struct stat& info) {
 Result<void> check_no_other_user(int fd, const fs::path& path, Access access) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) return errno_error(errno, "stat image " + shown(path));
-  if (S_ISBLK(info.st_mode)) {
+  const bool is_device = S_ISBLK(info.st_mode);
+  if (is_device) {
     const auto user = user_of_other_node(info, access);
-    if (user.empty()) return {};
-    return fail(Errc::busy, "device {} is in use by {}, by another node than this one (a running machine?); stop it first", shown(path), user);
+    if (!user.empty()) {
+      return fail(Errc::busy, "device {} is in use by {}, by another node than this one (a running machine?); stop it first", shown(path), user);
+    }
   }
   if (access != Access::any) return {};
   const auto loop = loop_device_on(info);
   if (loop.empty()) return {};
-  return fail(Errc::busy, "image {} is attached to this host as {}; unmount what is on it ('lsblk {}'), then 'losetup --detach {}'", shown(path),
-              loop, loop, loop);
+  return fail(Errc::busy, "{} {} is attached to this host as {}; unmount what is on it ('lsblk {}'), then 'losetup --detach {}'",
+              is_device ? "device" : "image", shown(path), loop, loop, loop);
 }
 
 Result<UniqueFd> claim_device(int fd, const fs::path& path) {

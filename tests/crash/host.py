@@ -332,6 +332,23 @@ def a_state_folder_that_fills_up_ends_the_run_and_its_overlay_is_gone():
                 unmount(stage)
 
 
+def nothing_is_said_of_a_machine_that_stands_on_a_torn_disk():
+    with ready("qcow2") as stage:
+        disk = stage.disks[0]
+        path, clone = disk.path, os.path.join(stage.images, "clone.qcow2")
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        s.must_when_free("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", path, clone)
+        disk.path = clone
+        stage.define(uuid=s.UUID + "2", name="web02")
+        for verb, more in (("verify", ()), ("apply", ("--yes",))):
+            says(stage.run(verb, "-d", "web02", "-r", stage.path("patch1.vmpatch"), *more, code=7), "was interrupted while committing", "vm-patch recover")
+        os.unlink(clone)
+        disk.path = path
+        stage.define()
+        stage.run("recover")
+        stage.sound()
+
+
 def a_killed_run_is_recovered_in_a_full_state_folder():
     with ready("qcow2") as stage:
         state_file_system(stage)
@@ -346,6 +363,8 @@ def a_killed_run_is_recovered_in_a_full_state_folder():
             stage.apply()
         finally:
             unmount(stage)
+
+
 def recover_after_a_crash_of_the_host(stage, code):
     """The same host, with another boot id."""
     boot = stage.path("boot_id")

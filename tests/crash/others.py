@@ -107,6 +107,17 @@ def an_image_that_is_attached_to_the_host_is_not_written():
             s.expect("content", stage.old, stage.digests())
 
 
+def a_device_that_is_attached_to_the_host_as_another_is_not_written():
+    with ready("device") as stage:
+        with looped(stage.disks[0].loop) as loop:
+            refuses(stage, f"attached to this host as {loop}", f"losetup --detach {loop}", verbs=("apply",))
+        stage.apply()
+        with looped(stage.disks[0].loop) as loop:
+            refuses(stage, f"attached to this host as {loop}", verbs=("rollback",))
+        stage.rollback()
+        s.expect("content", stage.old, stage.digests())
+
+
 def an_image_that_is_attached_by_a_name_that_is_gone_is_not_written():
     with ready() as stage:
         other = stage.path("other-name")

@@ -168,13 +168,18 @@ sql custody.sqlite 'UPDATE custody SET unbroken = 1 - unbroken'
 tampered "record custody/$uuid was changed by something else than vm-patch"
 back good
 
-title 'an attestation that is signed by nobody is named, also when a newer one follows'
+title 'an attestation that nobody signed is named, also when a newer one follows, and accepting it opens nothing'
 sql ledger.sqlite "UPDATE attestations SET satisfied = '[]' WHERE sequence = 1"
 expect_exit 5 vm-patch audit verify
 expect_text "$ERR" "record attestation/$uuid/0*1 was changed"
-expect_exit 0 vm-patch audit accept --yes --reason 'to see whether signatures are checked by themselves'
-expect_exit 5 vm-patch audit verify
 expect_text "$ERR" 'the ledger says something else than what was signed'
+back good
+sql ledger.sqlite "INSERT INTO attestations (machine_uuid, machine_name, run_id, time, identities, satisfied, envelope) SELECT machine_uuid, machine_name, run_id, time + 1, identities, satisfied, envelope FROM attestations ORDER BY sequence DESC LIMIT 1"
+tampered "record attestation/$uuid/[0-9]+ was put in by something else than vm-patch"
+expect_exit 0 vm-patch audit accept --yes --reason 'somebody tried something'
+expect_exit 0 vm-patch audit verify
+expect_exit 20 gate prepare
+expect_text "$ERR" 'denied: [a-z-]*attest[a-z-]*: '
 back good
 
 title 'added triggers and views are named'

@@ -52,6 +52,9 @@ struct Input {
   std::vector<std::string> unknown_disks = {};
 };
 
+/// What a run forbids, whatever policy and custody say; nullopt = nothing. Asks neither of the two.
+std::optional<Verdict> forbidden_by_run(const Input& input);
+
 /// Never fails; a disk that `identities` lacks has its reason in machine.disks[].problem; a policy that cannot be read or identities that are missing give `unassessable`, which counts as the group's
 /// on_error says.
 Verdict decide(const Input& input);

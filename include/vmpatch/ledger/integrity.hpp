@@ -21,6 +21,10 @@ struct Examined {
   /// Rows of accept_records(), oldest first. What was before the last of them is not looked at: somebody has answered for it.
   std::vector<AuditRow> accepted;
   std::vector<std::string> problems;  ///< a sentence each; empty = everything holds
+  /// Keys of records that something else than vm-patch wrote, changed, or took away.
+  std::vector<std::string> broken = {};
+  /// False: what seals the records does not hold itself, so that none of them can be told from a forged one.
+  bool sealed = true;
   std::vector<std::string> warnings;  ///< what does not make the records worse, and somebody should see to
   /// There is nothing that could be believed: the file is gone or cannot be read. Only forgetting it leads on, or a backup.
   bool lost = false;

@@ -21,7 +21,7 @@ void add_audit_verbs(CLI::App& app, Chosen& chosen) {
       ->type_name("CHAIN")->check(CLI::IsMember({"ledger", "gate"}))->allow_extra_args(false);
   accept->add_flag("-y,--yes", accepting->yes, "do not ask");
   accept->footer("Shows what differs, asks, records who accepted it and why, and anchors the chains anew. Until then vm-patch writes nothing "
-                 "and the gate denies every start. Overrides of before are void from then on, and the policy of the configuration is published.\n\nRecords "
+                 "and the gate denies every start. Overrides of before are void from then on, so are the attestations of machines one of which something else than vm-patch has written, and the policy of the configuration is published.\n\nRecords "
                  "that are gone or cannot be read cannot be believed: restore a backup, or say --forget, which tells what is lost. Folders of runs "
                  "that nobody would know of any more have to be moved away first.\n\nExample:\n  vm-patch audit accept --reason 'host restored from the backup of Monday'");
   accept->callback([&chosen, accepting] {

@@ -1,5 +1,6 @@
 #include "engine/file_questions.hpp"
 #include "engine/guest_names.hpp"
+#include "engine/step_order.hpp"
 #include "engine/steps/step.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/guest/place.hpp"
@@ -22,6 +23,12 @@ Result<guest::FileAttributes> wanted_attributes(const StepContext& context, cons
 Result<void> remove_asked(const StepContext& context, const recipe::step::File& step) {
   VMPATCH_TRY(const auto place, guest::find_place(context.guest, step.path));
   if (!place.stat) return {};
+  if (place.stat->kind == guest::FileKind::directory && !step.folder) {
+    // What a later step makes below a path that is to be no link or file any more may be there already.
+    const auto& recipe = context.job.recipe.get();
+    VMPATCH_TRY(const bool again, is_made_again(recipe, step, packed_in(recipe, context.payloads)));
+    if (again) return {};
+  }
   if (const auto why = not_to_remove(step, place.stat->kind)) return fail(Errc::refused, "{}", *why);
   return context.guest.remove(step.path);
 }

@@ -70,26 +70,41 @@ Group load_group(const Json& policy, const inventory::Machine& machine) {
   }
 }
 
-/// What is decided is what one snapshot of the ledger says, disks included.
-Reply decide_and_write(Scene& scene, ledger::GateReader& reader, const Group& early, DiskLook& look) {
+/// What is decided is what one snapshot of the ledger says, disks included. A fault of ours opens nothing before the ledger was asked, and
+/// nothing that a run forbids.
+Reply decide_and_write(Scene& scene, ledger::GateReader& reader, DiskLook& look, const SetLateCode& set_late_code) {
   DiskFacts disks = look.finish(scene.machine);
   scene.identities = std::move(disks.identities);
   auto read = reader.facts(scene.machine.uuid, disks.keys, scene.now);
-  if (!read) return finish(scene.call, unassessable("ledger-unreadable", read.error()), early);
+  if (!read) return denial(scene.call, unassessable("ledger-unreadable", read.error()));
   ledger::GateFacts& facts = *read;
   const Group group = load_group(facts.policy, scene.machine);
-  if (auto dropped = drop_used_overrides(scene, facts); !dropped) {
-    return finish(scene.call, unassessable("custody-unreadable", dropped.error()), group);
-  }
-  const auto saved = load_saved(scene);
-  if (!saved) return finish(scene.call, unassessable("custody-unreadable", saved.error()), group);
+  std::optional<ledger::SavedMemory> saved;  // filled below, as scene.custody is: what a run forbids needs neither
   const Input input{.operation = scene.call.operation, .machine = scene.machine, .facts = facts, .identities = scene.identities,
-                    .custody = scene.custody, .saved = *saved, .now = scene.now, .boot_id = scene.boot_id,
-                    .holder_alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder),
-                    .running = scene.says.running(), .reverting = scene.call.operation == Operation::started, .restore = scene.restore,
-                    .unknown_disks = std::move(disks.unknown)};
+              .custody = scene.custody, .saved = saved, .now = scene.now, .boot_id = scene.boot_id,
+              .holder_alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder),
+              .running = scene.says.running(), .reverting = scene.call.operation == Operation::started, .restore = scene.restore,
+              .unknown_disks = std::move(disks.unknown)};
+  // A disk that a run writes, or left between old and new, is no matter of policy, and no fault of ours opens it.
+  const auto forbidden = forbidden_by_run(input);
+  // Without the custody nobody knows whether the disks moved since memory was saved: a wrong restore destroys them.
+  const bool may_open = !forbidden && scene.call.operation != Operation::restore;
+  if (may_open && group.open()) set_late_code(0);
+  const auto without_custody = [&](const Error& error) {
+    if (forbidden) return denial(scene.call, *forbidden);
+    const Verdict verdict = unassessable("custody-unreadable", error);
+    return may_open ? finish(scene.call, verdict, group) : denial(scene.call, verdict);
+  };
+  const auto loaded = load_custody(scene);
+  if (!loaded) return without_custody(loaded.error());
+  if (auto dropped = drop_used_overrides(scene, facts); !dropped) return without_custody(dropped.error());
+  auto found = load_saved(scene);
+  if (!found) return without_custody(found.error());
+  saved = std::move(*found);
   const Verdict verdict = decide(input);
   const bool pass = passes(verdict, group);
+  // From here on it is known: who waits for the record of a denial must not get a permission.
+  if (!pass) set_late_code(denied_exit_code);
   const Result<void> written = pass ? write_permission(scene, input, verdict) : write_denial(scene, verdict);
   if (!pass) return denial(scene.call, verdict);
   if (written) return {};
@@ -104,11 +119,7 @@ Reply decide_call(Scene& scene, const SetLateCode& set_late_code) {
   const auto reader = ledger::GateReader::open(scene.call.state_dir / "ledger.sqlite");
   const auto policy = reader ? (*reader)->policy() : Result<Json>(reader.error());
   if (!policy) return finish(scene.call, unassessable("ledger-unreadable", policy.error()), {});
-  const Group group = load_group(*policy, scene.machine);
-  if (group.open()) set_late_code(0);
-  const auto loaded = load_custody(scene);
-  if (!loaded) return finish(scene.call, unassessable("custody-unreadable", loaded.error()), group);
-  return decide_and_write(scene, **reader, group, look);
+  return decide_and_write(scene, **reader, look, set_late_code);
 }
 
 /// The mark of this start. One that opened no custody has one, too: the `release` that follows must end no other.

@@ -29,7 +29,7 @@ struct Owned {
 /// What lies where the members of an archive come.
 struct MembersBefore {
   std::map<std::string, Owned> files;  ///< regular ones that have extended attributes, by path
-  std::vector<std::string> missing;
+  std::vector<std::string> plain;   ///< the same without any, and what is not there
 };
 
 class ApplianceGuest final : public WritableGuest {

@@ -76,10 +76,11 @@ Result<MembersBefore> ApplianceGuest::attributes_of(const std::string& dir, cons
   Places places(*this);
   for (const std::string& member : members) {
     VMPATCH_TRY(const Place place, places.find(dir + "/" + member));
-    if (!place.stat) before.missing.push_back(place.path);
+    if (!place.stat) before.plain.push_back(place.path);
     if (!place.stat || place.stat->kind != FileKind::regular) continue;
     VMPATCH_TRY(auto attributes, extended_attributes(place.path));
-    if (!attributes.empty()) before.files[place.path] = {place.stat->uid, place.stat->gid, std::move(attributes)};
+    if (attributes.empty()) before.plain.push_back(place.path);
+    else before.files[place.path] = {place.stat->uid, place.stat->gid, std::move(attributes)};
   }
   return before;
 }

@@ -12,7 +12,8 @@
 namespace vmpatch::guest::guestfs {
 namespace {
 
-constexpr int memory_mib = 1024;  ///< dpkg and initramfs tools in the guest need more than the default
+constexpr int writing_mib = 1024;  ///< dpkg and initramfs tools in the guest need more than the default
+constexpr int reading_mib = 768;
 constexpr int max_cpus = 2;
 
 void write_log(guestfs_h*, void* opaque, std::uint64_t, int, int, const char* text, std::size_t size, const std::uint64_t*,
@@ -33,7 +34,7 @@ Result<void> configure(guestfs_h* g, const ApplianceOptions& options) {
     if (::access(bounded.c_str(), X_OK) == 0) VMPATCH_CHECK(check(g, guestfs_set_hv(g, bounded.c_str()), "bound QEMU"));
   }
   VMPATCH_CHECK(check(g, guestfs_set_network(g, 0), "keep the appliance off the network"));
-  VMPATCH_CHECK(check(g, guestfs_set_memsize(g, memory_mib), "set the appliance's memory"));
+  VMPATCH_CHECK(check(g, guestfs_set_memsize(g, options.write ? writing_mib : reading_mib), "set the appliance's memory"));
   // A disk without room is an error of what writes there. By default QEMU would stop the appliance until somebody makes room: it waits
   // for ever.
   for (const char* setting : {"scsi-hd.werror=report", "scsi-hd.rerror=report"}) {

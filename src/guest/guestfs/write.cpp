@@ -98,7 +98,7 @@ Result<void> ApplianceGuest::unpack_tar(const std::string& payload_name, const s
     if (now && now->kind == FileKind::regular) VMPATCH_CHECK(pass_on(kept, path, now->uid, now->gid, now->mode));
   }
   if (!acl_inherited) return {};
-  for (const std::string& path : before.missing) {
+  for (const std::string& path : before.plain) {
     const auto now = lstat(path);
     if (now && now->kind != FileKind::symlink) VMPATCH_CHECK(pass_on({now->uid, now->gid, {}}, path, now->uid, now->gid, now->mode));
   }

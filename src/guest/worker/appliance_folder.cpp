@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include "vmpatch/core/digest.hpp"
@@ -102,13 +103,26 @@ Result<void> build(const fs::path& cache_dir, const fs::path& folder, const fs::
   return removed;
 }
 
-/// Who may write there could lead a change of owner or mode astray.
+/// Of the folder or one above it: who may rename in there could lead a change of owner or mode astray.
+bool is_ours(const struct stat& info) {
+  const bool owned = info.st_uid == ::geteuid() || info.st_uid == 0;
+  return owned && ((info.st_mode & 0022U) == 0 || (info.st_mode & S_ISVTX) != 0);
+}
+
 Result<void> check_own(const fs::path& cache_dir) {
-  struct stat info {};
-  if (::stat(cache_dir.c_str(), &info) != 0) return errno_error(errno, cache_dir.string());
-  if (info.st_uid == ::geteuid() && (info.st_mode & 0022U) == 0) return {};
-  return fail(Errc::refused, "the cache folder {} can be written by others (it belongs to user {}, mode {:04o}): make it yours alone, or set VM_PATCH_CACHE to another",
-              cache_dir.string(), info.st_uid, info.st_mode & 07777U);
+  std::error_code error;
+  const auto real = fs::canonical(cache_dir, error);
+  if (error) return fail(Errc::failed, "{}: {}", cache_dir.string(), error.message());
+  for (auto folder = real;; folder = folder.parent_path()) {
+    struct stat info {};
+    if (::stat(folder.c_str(), &info) != 0) return errno_error(errno, folder.string());
+    const bool own = folder != real || (info.st_uid == ::geteuid() && (info.st_mode & 0022U) == 0);
+    if (!own || !is_ours(info)) {
+      return fail(Errc::refused, "the cache folder {} can be changed by others: {} belongs to user {} and has mode {:04o}; set VM_PATCH_CACHE to a folder that is yours alone",
+                  cache_dir.string(), folder.string(), info.st_uid, info.st_mode & 07777U);
+    }
+    if (folder == folder.parent_path()) return {};
+  }
 }
 
 Result<UniqueFd> wait_for_lock(const fs::path& path) {
@@ -120,11 +134,16 @@ Result<UniqueFd> wait_for_lock(const fs::path& path) {
   }
 }
 
-/// Of a process that was killed while it built, under the lock.
+/// Of a process that was killed while it built, and of packages before an upgrade, under the lock. A run that began before may still be
+/// about to start from one.
 void sweep(const fs::path& cache_dir, const fs::path& current) {
+  constexpr std::time_t day = 24 * 60 * 60;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(cache_dir, error)) {
-    if (entry.path().filename().string().starts_with("appliance-") && entry.path() != current) static_cast<void>(remove_tree(entry.path()).has_value());
+    struct stat info {};
+    if (!entry.path().filename().string().starts_with("appliance-") || entry.path() == current) continue;
+    if (::lstat(entry.path().c_str(), &info) != 0 || info.st_ctime > std::time(nullptr) - day) continue;
+    static_cast<void>(remove_tree(entry.path()).has_value());
   }
 }
 
@@ -139,7 +158,12 @@ Result<fs::path> ready_appliance(const fs::path& cache_dir) {
   const auto folder = fs::absolute(cache_dir) / ("appliance-" + key.substr(0, 16));
   if (check_appliance(folder, key) == ApplianceState::good) return folder;
   VMPATCH_TRY(const auto lock, wait_for_lock(cache_dir / "appliance.lock"));
-  if (check_appliance(folder, key) == ApplianceState::good) return folder;
+  const auto state = check_appliance(folder, key);
+  if (state == ApplianceState::good) return folder;
+  if (state == ApplianceState::touched) {
+    VMPATCH_CHECK(seal_appliance(folder, key));
+    return folder;
+  }
   sweep(cache_dir, folder);
   VMPATCH_CHECK(build(fs::absolute(cache_dir), folder, description, key));
   return folder;

@@ -14,7 +14,8 @@ namespace vmpatch::guest::worker {
 /// may ask at once: one builds. Errors: not_found (no supermin or no appliance description: install libguestfs), failed, timeout.
 Result<std::filesystem::path> ready_appliance(const std::filesystem::path& cache_dir);
 
-enum class ApplianceState { good, missing, outdated, changed };
+/// touched: good, and its record does not know the files by their times any more, so that each look reads them whole.
+enum class ApplianceState { good, touched, missing, outdated, changed };
 /// Whether a folder holds what was built for `key`. Files that were not touched since are believed; others are compared by digest.
 ApplianceState check_appliance(const std::filesystem::path& folder, const std::string& key);
 /// Of a folder with kernel, initrd and root: they become read-only, and a record of them is written.

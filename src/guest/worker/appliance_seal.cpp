@@ -41,12 +41,12 @@ Json touched(const struct stat& info) {
   return {{"inode", info.st_ino}, {"size", info.st_size}, {"mtime", nanoseconds(info.st_mtim)}, {"ctime", nanoseconds(info.st_ctim)}};
 }
 
-bool is_as_recorded(const fs::path& path, const Json& record) {
+ApplianceState compare(const fs::path& path, const Json& record) {
   const auto file = open_own(path);
-  if (!file || !record.is_object()) return false;
-  if (record.value("touched", Json()) == touched(file->info)) return true;
+  if (!file || !record.is_object()) return ApplianceState::changed;
+  if (record.value("touched", Json()) == touched(file->info)) return ApplianceState::good;
   const auto digest = sha256_fd(file->fd.get(), largest);
-  return digest && record.value("sha256", Json()) == digest->hex();
+  return digest && record.value("sha256", Json()) == digest->hex() ? ApplianceState::touched : ApplianceState::changed;
 }
 
 Result<void> make_own(const fs::path& path, mode_t mode) {
@@ -67,10 +67,13 @@ ApplianceState check_appliance(const fs::path& folder, const std::string& key) {
   if (!record || !record->is_object()) return ApplianceState::changed;
   if (record->value("key", Json()) != key) return ApplianceState::outdated;
   const Json recorded = record->value("files", Json::object());
+  auto found = open_own(folder / marker) ? ApplianceState::good : ApplianceState::changed;
   for (const char* file : files) {
-    if (!is_as_recorded(folder / file, recorded.is_object() ? recorded.value(file, Json()) : Json())) return ApplianceState::changed;
+    const auto state = compare(folder / file, recorded.is_object() ? recorded.value(file, Json()) : Json());
+    if (state == ApplianceState::changed) return state;
+    if (state == ApplianceState::touched && found == ApplianceState::good) found = state;
   }
-  return open_own(folder / marker) ? ApplianceState::good : ApplianceState::changed;
+  return found;
 }
 
 Result<void> seal_appliance(const fs::path& folder, const std::string& key) {

@@ -54,6 +54,11 @@ class Examiner {
     if (!done) problem(done.error().message);
   }
 
+  void broken(const std::string& key, std::string_view how) {
+    problem(fmt::format("record {} {}", escape_untrusted(key), how));
+    examined_.broken.push_back(key);
+  }
+
   void examine_anchor(const Result<std::vector<Head>>& anchored) {
     if (!anchored && anchored.error().code == Errc::not_found) return problem(fmt::format("its anchor {} is missing", anchor_name()));
     if (!anchored) return problem(anchored.error().message);
@@ -113,6 +118,7 @@ class Examiner {
       problem(fmt::format("it is older than its anchor {}: it ends at audit row {}, and the anchor knows row {} of {}", anchor_name(),
                           examined_.newest.sequence, anchored.sequence, format_time(anchored.time)));
     } else if (at_anchor != anchored.digest) {
+      examined_.sealed = false;
       problem(fmt::format("audit row {} is not the one that the anchor {} knows: the chain was computed anew", anchored.sequence, anchor_name()));
     }
   }
@@ -120,11 +126,13 @@ class Examiner {
   void examine_records() {
     const bool told = newest_ && newest_->records;
     if (newest_ && !told) problem(fmt::format("audit row {} has no digest over the records", newest_->sequence));
-    problem(sealed_.check_seals(told ? *newest_->records : SealTree::empty()));
+    const auto seals = sealed_.check_seals(told ? *newest_->records : SealTree::empty());
+    problem(seals);
     auto missing = sealed_.stored_seals();
+    examined_.sealed = examined_.sealed && told && seals && missing;
     if (!missing) return problem(missing.error().message);
     for (const RecordKind* kind : sealed_.schema().kinds()) examine_kind(*kind, *missing);
-    for (const auto& [key, digest] : *missing) problem(fmt::format("record {} is missing", escape_untrusted(key)));
+    for (const auto& [key, digest] : *missing) broken(key, "is missing");
   }
 
   /// Takes the seals of the records that are there out of `seals`.
@@ -133,15 +141,14 @@ class Examiner {
     const auto all = sealed_.records(kind, {"1"}, &twice);
     if (!all) return problem(all.error().message);
     for (const std::string& key : twice) {
-      problem(fmt::format("record {} is there twice, and something else than vm-patch wrote one of them", escape_untrusted(key)));
+      broken(key, "is there twice, and something else than vm-patch wrote one of them");
     }
     for (const Record& record : *all) {
       const auto seal = seals.find(record.key);
-      const std::string name = escape_untrusted(record.key);
       if (seal == seals.end()) {
-        problem(fmt::format("record {} was put in by something else than vm-patch", name));
+        broken(record.key, "was put in by something else than vm-patch");
       } else {
-        if (seal->second != record.digest) problem(fmt::format("record {} was changed by something else than vm-patch", name));
+        if (seal->second != record.digest) broken(record.key, "was changed by something else than vm-patch");
         seals.erase(seal);
       }
     }

@@ -53,7 +53,7 @@ Result<Examined> examine_one(const fs::path& state_dir, const Place& place) {
   auto sealed = SealedDatabase::open_unchecked(file, place.schema(), {.mode = Database::Mode::read_only});
   if (!sealed) {
     return Examined{.chain = std::string(place.schema().chain), .file = file, .rows = 0, .newest = {}, .anchored = {}, .accepted = {},
-                    .problems = {sealed.error().message}, .warnings = {}, .lost = is_lost(file, place)};
+                    .problems = {sealed.error().message}, .broken = {}, .sealed = false, .warnings = {}, .lost = is_lost(file, place)};
   }
   VMPATCH_TRY(Examined examined, examine(*sealed));
   if (examined.problems.empty() && examined.chain == ledger_schema().chain) VMPATCH_CHECK(look_for_policy(sealed->database(), examined));
@@ -134,6 +134,27 @@ Result<void> set_aside(const fs::path& file) {
 /// What tells of the use of an override may be gone with what was accepted.
 constexpr const char* void_overrides = "DELETE FROM overrides";
 
+/// What nobody of ours has written must not open anything by being accepted: the attestations of such a machine, and such a policy, are gone.
+Result<void> void_broken(Database& database, const Examined& before, Time now) {
+  const auto lose_policy = [&]() -> Result<void> {
+    VMPATCH_TRY(Statement update, database.prepare("UPDATE policy SET policy = ?, origin = '{}', time = ?"));
+    return update.bind(lost_policy, now).run();
+  };
+  if (!before.sealed) {
+    VMPATCH_CHECK(database.execute("DELETE FROM attestations"));
+    return lose_policy();
+  }
+  constexpr std::string_view of_attestation = "attestation/";
+  for (const std::string& key : before.broken) {
+    if (key == "policy") VMPATCH_CHECK(lose_policy());
+    if (!key.starts_with(of_attestation)) continue;
+    const auto machine = key.substr(of_attestation.size(), key.rfind('/') - of_attestation.size());
+    VMPATCH_TRY(Statement remove, database.prepare("DELETE FROM attestations WHERE machine_uuid = ?"));
+    VMPATCH_CHECK(remove.bind(machine).run());
+  }
+  return {};
+}
+
 Result<Head> accept_one(const fs::path& file, const Task& task, const Acceptance& acceptance, Time now) {
   if (task.forget) VMPATCH_CHECK(set_aside(file));
   VMPATCH_TRY(SealedDatabase sealed, SealedDatabase::open_unchecked(file, task.place.schema(), {}));
@@ -142,6 +163,7 @@ Result<Head> accept_one(const fs::path& file, const Task& task, const Acceptance
   return sealed.accept(now, data, [&]() -> Result<void> {
     if (!task.is_ledger()) return {};
     VMPATCH_CHECK(sealed.database().execute(void_overrides));
+    if (!task.forget) VMPATCH_CHECK(void_broken(sealed.database(), task.before, now));
     VMPATCH_TRY(Statement insert, sealed.database().prepare("INSERT OR IGNORE INTO policy (id, policy, origin, time) VALUES (1, ?, '{}', ?)"));
     return insert.bind(lost_policy, now).run();
   });

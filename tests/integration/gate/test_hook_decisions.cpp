@@ -106,6 +106,20 @@ TEST_F(HookDecisionTest, machine_under_a_living_run_is_denied_whatever_its_group
   EXPECT_EQ(gate("prepare"), 0) << last_error_;
 }
 
+TEST_F(HookDecisionTest, a_run_forbids_the_start_whatever_is_wrong_with_the_custody_and_whatever_the_group_says) {
+  store();
+  ledger::Run run;
+  run.id = random_uuid();
+  run.machine_uuid = uuid_;
+  run.holder = *ledger::this_holder();
+  ASSERT_TRUE(store()->create_run(run));
+  ASSERT_TRUE(store()->lease(run.id, run.holder, {}));
+  ASSERT_TRUE(write_file_atomic(state_ / "custody.sqlite", std::string(4096, 'x'), 0600));
+  EXPECT_TRUE(denied(gate("prepare"), "run-unfinished"));
+  publish("    on_error: open\n");
+  EXPECT_TRUE(denied(gate("prepare"), "run-unfinished"));
+}
+
 TEST_F(HookDecisionTest, dead_run_denies_only_from_committing_on) {
   using enum ledger::RunState;
   store();

@@ -29,6 +29,7 @@ class ProofTest : public testing::Test {
     recipe_.applies_to.os_id = "debian";
     facts_.os.id = "debian";
     facts_.package_manager = "dpkg";
+    facts_.init = "systemd";
   }
 
   static DebSpec spec(const std::string& name, const std::string& version, std::map<std::string, std::string> files,

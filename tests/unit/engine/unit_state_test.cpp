@@ -118,6 +118,17 @@ TEST_F(UnitStateTest, asked_for_by_an_alias_it_is_the_unit_that_counts) {
   EXPECT_NE(why_not("loop.service", State::masked), "it is");
 }
 
+TEST_F(UnitStateTest, a_link_out_of_the_unit_folders_is_a_unit_of_its_own_and_an_overridden_alias_is_none) {
+  guest.add_file("/opt/v/other.service", "[Service]\n");
+  guest.add_link("/etc/systemd/system/foo.service", "/opt/v/other.service");
+  guest.add_link("/etc/systemd/system/multi-user.target.wants/foo.service", "/opt/v/other.service");
+  EXPECT_EQ(why_not("foo.service", State::enabled), "it is");
+  guest.add_link("/usr/lib/systemd/system/web.service", "app.service");
+  guest.add_link("/usr/lib/systemd/system/sysinit.target.wants/web.service", "../web.service");
+  guest.add_file("/etc/systemd/system/web.service", "[Service]\n");
+  EXPECT_EQ(why_not("app.service", State::disabled), "it is");
+}
+
 TEST_F(UnitStateTest, a_socket_of_an_alias_starts_it) {
   guest.add_link("/usr/lib/systemd/system/web.service", "app.service");
   guest.add_file("/usr/lib/systemd/system/web.socket", "[Socket]\n");
@@ -128,8 +139,8 @@ TEST_F(UnitStateTest, a_socket_of_an_alias_starts_it) {
 TEST_F(UnitStateTest, a_script_of_sysv_counts_under_every_name_that_systemd_gives_it) {
   guest.add_link("/etc/rc2.d/S01tomcat.sh", "../init.d/tomcat.sh");
   EXPECT_EQ(why_not("tomcat.service", State::disabled), "it is started by /etc/rc2.d/S01tomcat.sh");
-  guest.add_file("/etc/init.d/oldnet", "#!/bin/sh\n### BEGIN INIT INFO\n# Provides:  oldnet telnetd\n### END INIT INFO\n");
-  guest.add_link("/etc/rc2.d/S02oldnet", "../init.d/oldnet");
+  guest.add_file("/etc/init.d/oldnet", "#!/bin/sh\n### BEGIN INIT INFO\n# provides:  oldnet\ttelnetd\n### END INIT INFO\n");
+  guest.add_link("/etc/rc2.d/S02oldnet", "/etc/init.d/oldnet");
   EXPECT_EQ(why_not("telnetd.service", State::disabled), "it is started by /etc/rc2.d/S02oldnet");
   guest.add_file("/usr/lib/systemd/system/oldnet.service", "[Service]\n");
   EXPECT_EQ(why_not("telnetd.service", State::disabled), "it is");
@@ -145,6 +156,9 @@ TEST_F(UnitStateTest, what_systemctl_cannot_disable_is_out_of_reach) {
   const auto reach = [&](const char* name, State state) { return is_out_of_reach(*read_unit(guest, facts, name), state); };
   guest.add_link("/etc/systemd/system/multi-user.target.wants/app.service", "/lib/systemd/system/app.service");
   EXPECT_FALSE(reach("app.service", State::disabled));
+  guest.add_file("/usr/lib/systemd/system/app.socket", "[Socket]\n");
+  guest.add_link("/etc/systemd/system/sockets.target.wants/app.socket", "/lib/systemd/system/app.socket");
+  EXPECT_FALSE(reach("app.service", State::disabled)) << "another step may disable the socket";
   guest.add_link("/usr/lib/systemd/system/sysinit.target.wants/app.service", "../app.service");
   EXPECT_TRUE(reach("app.service", State::disabled));
   EXPECT_FALSE(reach("app.service", State::masked));

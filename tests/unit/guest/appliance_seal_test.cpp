@@ -43,6 +43,8 @@ TEST(ApplianceSeal, what_was_sealed_is_good_for_its_key_and_read_only) {
 TEST(ApplianceSeal, a_file_that_was_only_touched_is_compared_and_good) {
   const Folder folder;
   folder.rewrite("root", "root");
+  EXPECT_EQ(folder.state(), ApplianceState::touched);
+  ASSERT_TRUE(seal_appliance(folder.path, "key").has_value());
   EXPECT_EQ(folder.state(), ApplianceState::good);
 }
 
