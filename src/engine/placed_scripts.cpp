@@ -26,7 +26,7 @@ Result<std::set<std::string>> recipes_of(const Environment& environment, const l
 PlacedScripts scripts_of(const recipe::Recipe& recipe) {
   PlacedScripts scripts;
   for (const auto& step : recipe.steps) {
-    if (const auto* firstboot = std::get_if<recipe::step::Firstboot>(&step)) scripts.insert(recipe.find_payload(firstboot->payload)->sha256);
+    if (const auto* firstboot = std::get_if<recipe::step::Firstboot>(&step)) scripts.emplace(firstboot->payload, recipe.find_payload(firstboot->payload)->sha256);
   }
   return scripts;
 }

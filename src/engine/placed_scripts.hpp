@@ -3,13 +3,15 @@
 // who prepares an image can put such a file there.
 
 #include <set>
+#include <string>
+#include <utility>
 
 #include "engine/disks.hpp"
 #include "vmpatch/engine/engine.hpp"
 
 namespace vmpatch::engine {
 
-using PlacedScripts = std::set<Digest>;
+using PlacedScripts = std::set<std::pair<std::string, Digest>>;  ///< by the name of the payload, which is that of the script
 
 /// Of the runs of the ledger that ended well on this machine, or on any layer of its disks (a clone has what its template had). Nothing is
 /// asked for a recipe without such a step. A recipe that is not kept any more, or is not trusted as it is now, left none.

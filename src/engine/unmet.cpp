@@ -128,7 +128,7 @@ class Questioner {
     check.sha256 = recipe_.find_payload(step.payload)->sha256;
     // A script that ran at the first boot is set aside by the unit; that counts as done where we placed it.
     VMPATCH_TRY(const bool done, firstboot_has_run(guest_, step, *check.sha256));
-    if (done && placed_.contains(*check.sha256)) {
+    if (done && placed_.contains({step.payload, *check.sha256})) {
       note(true, fmt::format("{} has run", check.path));
       return {};
     }

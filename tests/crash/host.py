@@ -349,6 +349,45 @@ def nothing_is_said_of_a_machine_that_stands_on_a_torn_disk():
         stage.sound()
 
 
+def a_way_back_whose_flush_failed_is_compared_with_the_disk_and_not_with_memory():
+    """Storage that is thin: a snapshot is made of it and it fills up, so that what was written back never reaches it. Then there is room."""
+    with ready() as stage:
+        thin, pool = stage.path("thin"), stage.path("pool")
+        with open(thin, "wb") as out:
+            out.truncate(700 << 20)
+        s.must("mkfs.xfs", "-q", "-f", thin)
+        os.mkdir(pool)
+        s.must("mount", "-o", "loop", thin, pool)
+        os.symlink(os.path.join(pool, "host-disk"), stage.path("host-disk"))
+        try:
+            file_system(stage)
+            try:
+                patched(stage)
+                stage.apply(code=-9, VMPATCH_CRASH_AT="before:committed")
+                s.expect("content", stage.new, stage.digests())
+                run = last_id(stage)
+                os.sync()
+                s.must("cp", "--reflink=always", os.path.join(pool, "host-disk"), os.path.join(pool, "snapshot"))
+                for number, size in enumerate(("1M", "4K")):
+                    subprocess.run(["dd", "if=/dev/zero", f"of={pool}/filler{number}", "bs=" + size, "status=none"], capture_output=True, check=False)
+                    os.sync()
+                stage.try_run("recover", run, "--to", "old", "--yes")
+                s.expect("state", "committing", stage.last_run()["state"])
+                for number in range(2):
+                    os.unlink(f"{pool}/filler{number}")
+                os.sync()
+                says(stage.run("recover"), "put back")
+                os.sync()
+                with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as drop:
+                    drop.write("3\n")
+                s.expect("content of the disk itself", stage.old, stage.digests())
+            finally:
+                unmount(stage)
+        finally:
+            os.sync()
+            s.must("umount", pool)
+
+
 def a_killed_run_is_recovered_in_a_full_state_folder():
     with ready("qcow2") as stage:
         state_file_system(stage)
@@ -883,6 +922,24 @@ def a_commit_that_is_done_again_does_not_attest_what_was_written_beside_it_nor_b
         s.expect("attested", ["patch1 1 delivered"], stage.attested())
         s.expect("state", "attested", stage.last_run()["state"])
         says(stage.run("history"), "no longer attested: beside", "no longer attested: other")
+
+
+def a_commit_that_was_finished_is_attested_later_for_what_is_proved_then():
+    with with_two_files() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committed")
+        says(stage.run("recover"), "the finished commit was attested")
+        s.expect("attested", ["beside 1 delivered", "other 1 delivered", "patch1 1 delivered"], stage.attested())
+    with with_two_files() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committed")
+        revoke(stage, "other")
+        says(stage.run("recover"), "not attested: other version 1: ", "laptop lost")
+        s.expect("attested", ["beside 1 delivered", "patch1 1 delivered"], stage.attested())
+    with with_two_files() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committed")
+        change_beside(stage)
+        says(stage.run("recover"), "not attested: beside version 1: ")
+        s.expect("attested", [], stage.attested())
+        s.expect("state", "attested", stage.last_run()["state"])
 
 
 def a_rollback_that_is_done_again_attests_what_is_proved_then():

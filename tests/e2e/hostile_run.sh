@@ -25,22 +25,24 @@ open(sys.argv[1], "wb").write(elf + code)
 PYTHON
 cat >"$pay/greedy.sh" <<'SCRIPT'
 #!/bin/sh
-# All memory of the appliance, first as pages of programs, then as files in its memory; the kernel ends one or the other.
-head -c 900M /dev/zero | tail -c 900M >/dev/null
-dd if=/dev/zero of=/run/full bs=1M 2>/dev/null
-dd if=/dev/zero of=/dev/shm/full bs=1M 2>/dev/null
+# Code without end for an emulator, and all memory of the appliance; the kernel ends the program that takes it.
 /srv/grow && echo 'it has run its own code'
+head -c 900M /dev/zero | tail -c 900M >/dev/null
+dd if=/dev/zero of=/run/full bs=1M count=200 2>/dev/null
 # 24 MiB of messages, with what terminals obey, to the console and on the output.
 printf '\033[31mred\033[0m %060d\n' 0 >/srv/line
 for i in 1 2 3 4 5 6; do cat /srv/line /srv/line >/srv/more && cat /srv/more /srv/more >/srv/line; done
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat /srv/line /srv/line /srv/line /srv/line >/dev/console; cat /srv/line; done
 # A file that is a hole.
-rm -f /srv/more /srv/line
+rm -f /srv/more /srv/line /run/full
 dd if=/dev/null of=/srv/huge bs=1M seek=2048 2>/dev/null
 echo 'greedy to the end'
 SCRIPT
 cat >"$pay/breaker.sh" <<'SCRIPT'
 #!/bin/sh
+# Files in memory, until the kernel ends whatever it can.
+(dd if=/dev/zero of=/run/full bs=1M; dd if=/dev/zero of=/dev/shm/full bs=1M) 2>/dev/null
+rm -f /run/full /dev/shm/full
 # Every disk that there is, its own and the appliance's, is overwritten from its start.
 for disk in /dev/sd[a-z] /dev/vd[a-z]; do
   [ ! -b $disk ] || dd if=/dev/zero of=$disk bs=1M count=400 conv=fsync 2>&1

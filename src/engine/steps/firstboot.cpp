@@ -25,7 +25,7 @@ constexpr const char* unit_text =
 Result<void> apply_firstboot(const StepContext& context, const recipe::step::Firstboot& step) {
   const auto& script = context.job.recipe.get().find_payload(step.payload)->sha256;
   VMPATCH_TRY(const bool done, firstboot_has_run(context.guest, step, script));
-  if (done && context.placed.contains(script)) return {};
+  if (done && context.placed.contains({step.payload, script})) return {};
   // No run of this machine has left that mark: the script runs once more, and marks itself.
   if (done) VMPATCH_CHECK(context.guest.remove(firstboot_script(step) + ".done"));
   const std::string units = "/etc/systemd/system";

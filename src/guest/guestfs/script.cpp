@@ -61,11 +61,12 @@ Result<std::string> make_inner_script(const std::vector<std::string>& argv, cons
 }
 
 std::string make_outer_script(const std::string& inner, Seconds timeout, const std::string& output, std::uint64_t max_output) {
-  // nice: a guest that takes every processor must not keep the one who ends it from its work. The daemon is our parent.
+  // nice: a guest that takes every processor must not keep the one who ends it from its work. The daemon is our parent; neither it nor this
+  // shell is what the kernel ends where a guest takes all memory.
   const std::string command = fmt::format(
       "nice -n 10 timeout -v -k 5 {} unshare --fork --kill-child --pid --mount --ipc --uts /bin/sh -c {}", timeout.count(),
       quote(std::string(enter) + quote(inner)));
-  return fmt::format(R"sh(echo -1000 >/proc/$PPID/oom_score_adj
+  return fmt::format(R"sh(for pid in $PPID $$; do echo -1000 >/proc/$pid/oom_score_adj; done
 echo 4096 >/proc/sys/kernel/pid_max
 {{ {} 2>{}.limit; echo $? >{}.code; }} </dev/null | tail -c {} >{}
 echo "$(cat {}.code) $(stat -c %s {}) $(grep -c 'sending signal' {}.limit)")sh",

@@ -204,6 +204,20 @@ TEST_F(TamperedTest, acceptance_names_every_problem_and_nothing_holds_it_up_afte
   EXPECT_NE(problems(), "");
 }
 
+TEST_F(TamperedTest, what_somebody_else_wrote_is_void_when_it_is_accepted_and_the_rest_stays) {
+  ASSERT_TRUE(store_->attest_checked(make_attestation("machine-1", "", "one")));
+  ASSERT_TRUE(store_->attest_checked(make_attestation("machine-3", "", "three")));
+  tamper("INSERT INTO attestations (machine_uuid, machine_name, run_id, time, identities, satisfied, envelope) SELECT machine_uuid, machine_name, "
+         "run_id, time + 1, identities, satisfied, 'forged' FROM attestations WHERE machine_uuid = 'machine-1';"
+         "UPDATE policy SET policy = '{\"groups\":[]}', time = 1");
+  store_.reset();
+  ASSERT_TRUE(accept_records(folder_, {.reason = "known"}, clock_));
+  store_ = open();
+  EXPECT_FALSE(store_->attestation("machine-1").value().has_value());
+  EXPECT_TRUE(store_->attestation("machine-3").value().has_value());
+  EXPECT_FALSE(store_->published_policy().value().has_value());
+}
+
 /// The genuine row keeps its seal, and stands where it is read last.
 TEST_F(TamperedTest, key_that_is_there_twice_is_believed_in_neither_row) {
   tamper(with_other_key("overrides", "id TEXT NOT NULL PRIMARY KEY", "id TEXT NOT NULL",

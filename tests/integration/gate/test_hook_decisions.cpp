@@ -6,7 +6,19 @@ namespace {
 const std::vector<std::string> deciding{"prepare", "start", "started", "restore", "migrate"};
 const std::vector<std::string> events{"stopped", "release", "reconnect", "attach", "something-new"};
 
-using HookDecisionTest = HookTest;
+class HookDecisionTest : public HookTest {
+ protected:
+  /// A run of this process that has the machine's lease.
+  ledger::Run living_run() {
+    ledger::Run run;
+    run.id = random_uuid();
+    run.machine_uuid = uuid_;
+    run.holder = *ledger::this_holder();
+    EXPECT_TRUE(store()->create_run(run));
+    EXPECT_TRUE(store()->lease(run.id, run.holder, {}));
+    return run;
+  }
+};
 
 TEST_F(HookDecisionTest, without_a_ledger_every_start_is_denied_and_what_runs_already_passes) {
   for (const std::string operation : {"prepare", "start", "restore", "migrate"}) {
@@ -94,26 +106,14 @@ TEST_F(HookDecisionTest, damaged_custody_counts_as_the_group_says) {
 }
 
 TEST_F(HookDecisionTest, machine_under_a_living_run_is_denied_whatever_its_group) {
-  store();
-  ledger::Run run;
-  run.id = random_uuid();
-  run.machine_uuid = uuid_;
-  run.holder = *ledger::this_holder();
-  ASSERT_TRUE(store()->create_run(run));
-  ASSERT_TRUE(store()->lease(run.id, run.holder, {}));
+  const auto run = living_run();
   EXPECT_TRUE(denied(gate("prepare"), "run-unfinished"));
   ASSERT_TRUE(store()->advance(run.id, ledger::RunState::leased, ledger::RunState::discarded, {}, "test"));
   EXPECT_EQ(gate("prepare"), 0) << last_error_;
 }
 
 TEST_F(HookDecisionTest, a_run_forbids_the_start_whatever_is_wrong_with_the_custody_and_whatever_the_group_says) {
-  store();
-  ledger::Run run;
-  run.id = random_uuid();
-  run.machine_uuid = uuid_;
-  run.holder = *ledger::this_holder();
-  ASSERT_TRUE(store()->create_run(run));
-  ASSERT_TRUE(store()->lease(run.id, run.holder, {}));
+  living_run();
   ASSERT_TRUE(write_file_atomic(state_ / "custody.sqlite", std::string(4096, 'x'), 0600));
   EXPECT_TRUE(denied(gate("prepare"), "run-unfinished"));
   publish("    on_error: open\n");

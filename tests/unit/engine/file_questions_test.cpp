@@ -155,11 +155,15 @@ TEST_F(FirstbootTest, a_script_that_others_marked_as_run_does_not_count) {
   recipe_.verify.emplace_back(recipe::check::File{"/etc/none", true, {}, {}, {}, {}, {}});
   guest_.add_file("/var/lib/vm-patch/firstboot.d/finish.sh.done", script);
   const auto asked = job();
-  const std::set<Digest> nothing;
-  const std::set<Digest> placed{payload.sha256};
+  const PlacedScripts nothing;
+  const PlacedScripts placed{{payload.name, payload.sha256}};
+  const PlacedScripts elsewhere{{"other.sh", payload.sha256}};
   const auto planted = ask_steps_and_checks(asked, payloads_, guest_, facts_, nothing);
   ASSERT_TRUE(planted) << planted.error().message;
   EXPECT_THAT(planted->unmet.front(), HasSubstr("finish.sh.done was left by no run of this machine"));
+  const auto another = ask_steps_and_checks(asked, payloads_, guest_, facts_, elsewhere);
+  ASSERT_TRUE(another) << another.error().message;
+  EXPECT_FALSE(another->unmet.empty());
   const auto honest = ask_steps_and_checks(asked, payloads_, guest_, facts_, placed);
   ASSERT_TRUE(honest) << honest.error().message;
   EXPECT_THAT(honest->unmet, IsEmpty());
