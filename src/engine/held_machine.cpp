@@ -103,6 +103,11 @@ Result<void> check_unchanged(const Environment& environment, const inventory::Ma
 Result<void> check_ended(const inventory::Machine& machine, const std::vector<ledger::Run>& runs) {
   for (const auto& run : runs) {
     if (run.state == ledger::RunState::planned) continue;
+    // Whoever has found it so, this process perhaps, does not work on it.
+    if (run.state == ledger::RunState::quarantined) {
+      return fail(Errc::recovery_needed, "machine {}: run {} left its disks, or one below them, between old and new; 'vm-patch recover {}' shows the ways out",
+                  shown(machine), run.id, run.id);
+    }
     if (ledger::is_alive(run.holder)) {
       return fail(Errc::busy, "machine {}: run {} works on it or on a disk below it (process {}); wait for it to end", shown(machine), run.id,
                   run.holder.pid);

@@ -172,7 +172,6 @@ title 'an attestation that nobody signed is named, also when a newer one follows
 sql ledger.sqlite "UPDATE attestations SET satisfied = '[]' WHERE sequence = 1"
 expect_exit 5 vm-patch audit verify
 expect_text "$ERR" "record attestation/$uuid/0*1 was changed"
-expect_text "$ERR" 'the ledger says something else than what was signed'
 back good
 sql ledger.sqlite "INSERT INTO attestations (machine_uuid, machine_name, run_id, time, identities, satisfied, envelope) SELECT machine_uuid, machine_name, run_id, time + 1, identities, satisfied, envelope FROM attestations ORDER BY sequence DESC LIMIT 1"
 tampered "record attestation/$uuid/[0-9]+ was put in by something else than vm-patch"

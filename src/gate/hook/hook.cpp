@@ -79,14 +79,16 @@ Reply decide_and_write(Scene& scene, ledger::GateReader& reader, DiskLook& look,
   if (!read) return denial(scene.call, unassessable("ledger-unreadable", read.error()));
   ledger::GateFacts& facts = *read;
   const Group group = load_group(facts.policy, scene.machine);
-  std::optional<ledger::SavedMemory> saved;  // filled below, as scene.custody is: what a run forbids needs neither
-  const Input input{.operation = scene.call.operation, .machine = scene.machine, .facts = facts, .identities = scene.identities,
-              .custody = scene.custody, .saved = saved, .now = scene.now, .boot_id = scene.boot_id,
-              .holder_alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder),
-              .running = scene.says.running(), .reverting = scene.call.operation == Operation::started, .restore = scene.restore,
-              .unknown_disks = std::move(disks.unknown)};
+  std::optional<ledger::SavedMemory> saved;
+  const auto input = [&] {
+    return Input{.operation = scene.call.operation, .machine = scene.machine, .facts = facts, .identities = scene.identities,
+                 .custody = scene.custody, .saved = saved, .now = scene.now, .boot_id = scene.boot_id,
+                 .holder_alive = facts.unfinished_run && ledger::is_alive(facts.unfinished_run->holder),
+                 .running = scene.says.running(), .reverting = scene.call.operation == Operation::started, .restore = scene.restore,
+                 .unknown_disks = disks.unknown};
+  };
   // A disk that a run writes, or left between old and new, is no matter of policy, and no fault of ours opens it.
-  const auto forbidden = forbidden_by_run(input);
+  const auto forbidden = forbidden_by_run(input());
   // Without the custody nobody knows whether the disks moved since memory was saved: a wrong restore destroys them.
   const bool may_open = !forbidden && scene.call.operation != Operation::restore;
   if (may_open && group.open()) set_late_code(0);
@@ -101,11 +103,12 @@ Reply decide_and_write(Scene& scene, ledger::GateReader& reader, DiskLook& look,
   auto found = load_saved(scene);
   if (!found) return without_custody(found.error());
   saved = std::move(*found);
-  const Verdict verdict = decide(input);
+  const Input known = input();
+  const Verdict verdict = decide(known);
   const bool pass = passes(verdict, group);
   // From here on it is known: who waits for the record of a denial must not get a permission.
   if (!pass) set_late_code(denied_exit_code);
-  const Result<void> written = pass ? write_permission(scene, input, verdict) : write_denial(scene, verdict);
+  const Result<void> written = pass ? write_permission(scene, known, verdict) : write_denial(scene, verdict);
   if (!pass) return denial(scene.call, verdict);
   if (written) return {};
   const bool fatal = verdict.used_override || written.error().code == Errc::untrusted || !group.open();
