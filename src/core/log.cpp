@@ -1,6 +1,7 @@
 #include "vmpatch/core/log.hpp"
 
 #include "vmpatch/core/clock.hpp"
+#include "vmpatch/core/foreign_line.hpp"
 #include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/log_pump.hpp"
 
@@ -35,7 +36,7 @@ void FileLog::write(Level level, std::string_view line) {
   {
     const std::string text = fmt::format("{} {} {}\n", format_time(SystemClock().now()), word(level), line);
     const std::lock_guard lock(mutex_);
-    append_to_log(fd_, text, LogShare::own);
+    append_to_log(fd_, text, line.starts_with(foreign_line) ? LogShare::others : LogShare::own);
   }
   next_.write(level, line);
 }

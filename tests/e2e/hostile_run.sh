@@ -26,7 +26,7 @@ PYTHON
 cat >"$pay/greedy.sh" <<'SCRIPT'
 #!/bin/sh
 # Code without end for an emulator, and all memory of the appliance; the kernel ends the program that takes it.
-/srv/grow && grown='ran its own code'
+/srv/grow || exit 9
 head -c 900M /dev/zero | tail -c 900M >/dev/null
 dd if=/dev/zero of=/run/full bs=1M count=200 2>/dev/null
 # 4.2 MB of messages, to the console and on the output, of bytes that the log writes as four each.
@@ -37,7 +37,6 @@ cat /srv/line
 # A file that is a hole.
 rm -f /srv/more /srv/line /run/full
 dd if=/dev/null of=/srv/huge bs=1M seek=2048 2>/dev/null
-echo "greedy to the end, $grown"
 SCRIPT
 cat >"$pay/breaker.sh" <<'SCRIPT'
 #!/bin/sh
@@ -89,7 +88,6 @@ attack() {
 title 'a script that takes all it can get, prints without end and leaves a huge file'
 attack greedy '/srv/huge has other content'
 log=$(find "$WORK/state/logs" -name '*.log' ! -name read.log)
-expect_text "$log" 'guest: greedy to the end, ran its own code'
 expect_text "$log" 'this log is full'
 expect_text "$log" "run [0-9a-f-]* failed"
 [ "$(cat "$WORK/greedy.peak")" -le 1536 ] || failed "the run held $(cat "$WORK/greedy.peak") MiB"

@@ -1,5 +1,6 @@
 #include "engine/steps/step.hpp"
 
+#include "vmpatch/core/foreign_line.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -42,18 +43,6 @@ std::string errors_of_dpkg(std::string_view output) {
   return errors;
 }
 
-/// The end of it: a log has a limit, and what vm-patch itself has to say must find room there.
-void log_output(Log& log, std::string_view output) {
-  constexpr std::size_t most = 256U << 10U;
-  if (output.size() > most) {
-    log.debug("guest: the first {} bytes of the output are left out here", output.size() - most);
-    output.remove_prefix(output.size() - most);
-  }
-  for (const auto line : split(output, '\n')) {
-    if (!trim(line).empty()) log.debug("guest: {}", escape_untrusted(line));
-  }
-}
-
 }  // namespace
 
 Result<void> apply_step(const StepContext& context, const recipe::Step& step) {
@@ -77,7 +66,9 @@ std::map<std::string, std::string> quiet_environment(recipe::Conffiles conffiles
 Result<void> run_in_guest(const StepContext& context, const std::vector<std::string>& argv, Seconds timeout,
                           std::string_view what, recipe::Conffiles conffiles) {
   VMPATCH_TRY(const auto result, context.guest.command(argv, quiet_environment(conffiles), timeout));
-  log_output(context.log, result.output);
+  for (const auto line : split(result.output, '\n')) {
+    if (!trim(line).empty()) context.log.debug("{}{}", foreign_line, escape_untrusted(line));
+  }
   if (result.exit_code != 0) {
     const std::string errors = errors_of_dpkg(result.output);
     return fail(Errc::failed, "{} ended with exit code {}: {}", what, result.exit_code,

@@ -5,6 +5,8 @@
 
 #include "unit/core/scratch.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/foreign_line.hpp"
+#include "vmpatch/core/log.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -61,6 +63,17 @@ TEST(LogPump, output_without_end_stops_at_the_limit_and_keeps_nobody_waiting) {
   for (int i = 0; i < 3; ++i) append_to_log(log.fd.get(), much, LogShare::own);
   EXPECT_LE(log.size(), largest_log);
   EXPECT_TRUE(log.text().ends_with("\n(this log is full: what follows is left out)\n"));
+}
+
+TEST(FileLog, what_a_guest_said_leaves_room_for_our_own_words) {
+  const LogFile file;
+  NullLog next;
+  FileLog log(file.fd.get(), next);
+  const std::string much(1U << 20U, 'y');
+  for (int i = 0; i < 20; ++i) log.debug("{}{}", foreign_line, much);
+  EXPECT_LE(file.size(), largest_log - (1U << 20U));
+  log.debug("how it ended");
+  EXPECT_TRUE(file.text().ends_with(" debug how it ended\n"));
 }
 
 TEST(LogPump, a_process_that_keeps_the_pipe_open_does_not_hold_up_the_end) {
