@@ -29,10 +29,10 @@ cat >"$pay/greedy.sh" <<'SCRIPT'
 /srv/grow || exit 9
 head -c 900M /dev/zero | tail -c 900M >/dev/null
 dd if=/dev/zero of=/run/full bs=1M count=200 2>/dev/null
-# 4.2 MB of messages, to the console and on the output, of bytes that the log writes as four each.
+# Messages to the console and, 4.2 MB, on the output, of bytes that the log writes as four each.
 { head -c 1000 /dev/zero | tr '\0' '\033'; echo; } >/srv/line
 for i in 1 2 3 4 5 6; do cat /srv/line /srv/line >/srv/more && cat /srv/more /srv/more >/srv/line; done
-cat /srv/line >/dev/console
+head -c 500000 /srv/line >/dev/console
 cat /srv/line
 # A file that is a hole.
 rm -f /srv/more /srv/line /run/full
@@ -45,7 +45,7 @@ cat >"$pay/breaker.sh" <<'SCRIPT'
 rm -f /run/full /dev/shm/full
 # Every disk that there is, its own and the appliance's, is overwritten from its start.
 for disk in /dev/sd[a-z] /dev/vd[a-z]; do
-  [ ! -b $disk ] || dd if=/dev/zero of=$disk bs=1M count=400 conv=fsync 2>&1
+  [ ! -b $disk ] || dd if=/dev/zero of=$disk bs=1M count=48 conv=fsync 2>&1
 done
 # The appliance's way to its host.
 for port in /dev/virtio-ports/* /dev/vport*; do [ ! -c $port ] || echo nonsense >$port; done
