@@ -97,9 +97,13 @@ Result<void> FileQuestions::tell_removal(const recipe::step::File& step, const g
   return {};
 }
 
-Result<void> FileQuestions::ask_replaced(const recipe::step::File& step) {
+Result<void> FileQuestions::ask_replaced(const recipe::step::File& step, bool at_its_place) {
   VMPATCH_TRY(const auto place, find(step.path, LastLink::keep));
-  return place ? tell_removal(step, *place) : Result<void>();
+  if (!place || !place->stat) return {};
+  if (at_its_place && place->stat->kind == FileKind::directory) {
+    if (auto why = not_to_remove(step, place->stat->kind)) findings_.refuse(std::move(*why));
+  }
+  return tell_removal(step, *place);
 }
 
 Result<void> FileQuestions::ask_removed(const recipe::step::File& step) {

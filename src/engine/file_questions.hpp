@@ -18,8 +18,8 @@ class FileQuestions {
   Result<void> ask_written(const recipe::check::File& check);
   /// Nothing at this very path; `findings.removals` tells of a folder that would go.
   Result<void> ask_removed(const recipe::step::File& step);
-  /// What a later step makes again at its place: only `findings.removals` tells.
-  Result<void> ask_replaced(const recipe::step::File& step);
+  /// What a later step makes again there, or below it: `findings.removals` tells. `at_its_place`: there, so that no folder can stay.
+  Result<void> ask_replaced(const recipe::step::File& step, bool at_its_place);
   Result<void> ask_unpacked(const recipe::step::Unarchive& step, const std::vector<ArchiveEntry>& entries);
   /// Nothing where the way there is refused, which is a finding then.
   Result<std::optional<guest::Place>> find(const std::string& path, guest::LastLink last);

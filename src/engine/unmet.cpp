@@ -58,7 +58,7 @@ class Questioner {
     findings_.expects_change = is_removed_before(recipe_, &step, step.path);
     if (step.absent) {
       VMPATCH_TRY(const bool again, is_made_again(recipe_, step, is_packed_));
-      if (again) return files_.ask_replaced(step);
+      if (again) return files_.ask_replaced(step, is_written_later(recipe_, step));
     }
     if (is_written_later(recipe_, step)) return {};
     if (step.absent) return files_.ask_removed(step);

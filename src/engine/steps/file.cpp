@@ -23,9 +23,9 @@ Result<guest::FileAttributes> wanted_attributes(const StepContext& context, cons
 Result<void> remove_asked(const StepContext& context, const recipe::step::File& step) {
   VMPATCH_TRY(const auto place, guest::find_place(context.guest, step.path));
   if (!place.stat) return {};
-  if (place.stat->kind == guest::FileKind::directory && !step.folder) {
+  const auto& recipe = context.job.recipe.get();
+  if (place.stat->kind == guest::FileKind::directory && !step.folder && !is_written_later(recipe, step)) {
     // What a later step makes below a path that is to be no link or file any more may be there already.
-    const auto& recipe = context.job.recipe.get();
     VMPATCH_TRY(const bool again, is_made_again(recipe, step, packed_in(recipe, context.payloads)));
     if (again) return {};
   }

@@ -139,6 +139,18 @@ TEST_F(StepOrderTest, without_an_earlier_step_it_is_a_refusal) {
   EXPECT_THAT(ask().refused, SizeIs(1));
 }
 
+TEST_F(StepOrderTest, a_folder_in_the_place_of_a_file_is_refused_unless_the_recipe_says_that_it_is_one) {
+  guest_.add_file("/srv/tree/old", "1");
+  remove("/srv/tree");
+  write("/srv/tree");
+  EXPECT_THAT(ask().refused, ElementsAre(HasSubstr("/srv/tree is a folder, and the recipe would remove a file")));
+  // What becomes a folder may be one already.
+  recipe_.steps.clear();
+  remove("/srv/tree");
+  write("/srv/tree/new");
+  EXPECT_THAT(ask().refused, IsEmpty());
+}
+
 TEST_F(StepOrderTest, a_folder_that_is_replaced_holds_when_its_new_content_is_there) {
   remove("/srv/tree", true);
   write("/srv/tree/new");
