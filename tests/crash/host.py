@@ -352,6 +352,20 @@ def nothing_is_said_of_a_machine_that_stands_on_a_torn_disk():
         stage.sound()
 
 
+def logs_whose_folder_is_not_there_are_waited_for():
+    with ready() as stage:
+        patched(stage)
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        for folder in ("runs", "undo"):
+            where, away = os.path.join(stage.state, folder, last_id(stage)), stage.path("away")
+            os.rename(where, away)
+            says(stage.run("recover", code=7), "is not there, where the logs of run", "mount it")
+            s.expect("state", "committing", stage.last_run()["state"])
+            os.rename(away, where)
+        says(stage.run("recover"), "redone")
+        s.expect("content", stage.new, stage.digests())
+
+
 def a_way_back_whose_flush_failed_is_compared_with_the_disk_and_not_with_memory():
     """Storage that is thin: a snapshot is made of it and it fills up, so that what was written back never reaches it. Then there is room."""
     with ready() as stage:
