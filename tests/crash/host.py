@@ -352,6 +352,18 @@ def nothing_is_said_of_a_machine_that_stands_on_a_torn_disk():
         stage.sound()
 
 
+def a_run_that_a_newer_vm_patch_has_recorded_is_left_to_it():
+    with ready() as stage:
+        stage.apply(code=-9, VMPATCH_CRASH_AT="after:committing")
+        ledger = sqlite3.connect(os.path.join(stage.state, "ledger.sqlite"))
+        with ledger:
+            ledger.execute("UPDATE runs SET detail = json_set(detail, '$.schema', 9) WHERE state = 'committing'")
+        ledger.close()
+        stage.run("audit", "accept", "--yes", "--reason", "a test")
+        says(stage.run("recover", code=7), "was recorded by a newer vm-patch")
+        s.expect("state", "committing", stage.last_run()["state"])
+
+
 def logs_whose_folder_is_not_there_are_waited_for():
     with ready() as stage:
         patched(stage)
