@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 #include "guest/guestfs/appliance.hpp"
@@ -32,12 +33,18 @@ Result<Opened> launch(const Setup& setup) {
   return opened;
 }
 
-/// Where libraries and programs below this process put files. A socket's path must fit into 108 bytes: sun_path, unix(7).
-void set_environment(const Setup& setup) {
-  constexpr std::size_t longest = 60;  // leaves room for libguestfs' own names
+/// Where libraries and programs below this process put files. Without this libguestfs puts its sockets into /tmp, which may be shut.
+Result<void> set_environment(const Setup& setup) {
+  // A socket's path must fit into 108 bytes (sun_path, unix(7)), with libguestfs' "/libguestfsXXXXXX/guestfsd.sock" behind.
+  constexpr std::size_t longest = 107 - 31;
   ::setenv("HOME", setup.tmp.c_str(), 1);
   ::setenv("TMPDIR", setup.tmp.c_str(), 1);
-  if (setup.tmp.string().size() <= longest) ::setenv("XDG_RUNTIME_DIR", setup.tmp.c_str(), 1);
+  ::setenv("XDG_RUNTIME_DIR", setup.tmp.c_str(), 1);
+  if (setup.tmp.native().size() <= longest) return {};
+  // The same folder under a short name, for each process that starts in it.
+  if (::chdir(setup.tmp.c_str()) != 0) return errno_error(errno, setup.tmp.string());
+  ::setenv("XDG_RUNTIME_DIR", "/proc/self/cwd", 1);
+  return {};
 }
 
 Result<Opened> open_appliance(const Frame& request) {
@@ -48,7 +55,7 @@ Result<Opened> open_appliance(const Frame& request) {
     // For the run's log.
     static_cast<void>(write_all(STDERR_FILENO, fmt::format("not permitted here: {}\n", what)).has_value());
   }
-  set_environment(setup);
+  VMPATCH_CHECK(set_environment(setup));
   ::umask(0077);
   return launch(setup);
 }
