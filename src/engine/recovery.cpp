@@ -64,9 +64,12 @@ class Recovery {
 
   /// A log that is gone is a verdict; a folder that is not mounted is not.
   Result<void> check_folders() const {
-    for (const auto& folder : {environment_.places.runs / run().id, environment_.places.undo / run().id}) {
-      std::error_code error;
-      if (!fs::is_directory(folder, error)) return fail(Errc::not_found, "{} is not there, where the logs of run {} are; mount it", folder.string(), run().id);
+    VMPATCH_TRY(const auto recorded, recorded_disks(run()));
+    for (const auto& disk : recorded) {
+      for (const auto& folder : {disk.overlay.parent_path(), disk.undo.parent_path()}) {
+        std::error_code error;
+        if (!fs::is_directory(folder, error)) return fail(Errc::not_found, "{} is not there, where the logs of run {} are; mount it", folder.string(), run().id);
+      }
     }
     return {};
   }
