@@ -40,6 +40,11 @@ UniqueFd memory_file(std::string_view content) {
   return fd;
 }
 
+/// proc(5): the sixth field of stat is the session, the seventh the terminal.
+TEST(Run, a_program_has_a_session_of_its_own_and_so_no_terminal) {
+  EXPECT_EQ(output_of(shell("[ $(cut -d' ' -f6 /proc/$$/stat) = $$ ] && cut -d' ' -f7 /proc/$$/stat")), "0\n");
+}
+
 TEST(Run, collects_both_streams_and_the_exit_code) {
   const auto result = run(shell("echo out; echo err >&2; exit 3"));
   ASSERT_TRUE(result.has_value());
