@@ -1,13 +1,7 @@
 #include "guest/rpm_database.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <tuple>
 
@@ -15,6 +9,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/private_folder.hpp"
 #include "vmpatch/core/process.hpp"
 #include "vmpatch/core/programs.hpp"
 #include "vmpatch/core/text.hpp"
@@ -34,93 +29,37 @@ std::string file_name(RpmFormat format) {
   return std::string(std::find_if(files.begin(), files.end(), [&](const auto& file) { return file.first == format; })->second);
 }
 
-constexpr std::string_view copy_prefix = "vm-patch-rpmdb-";
+constexpr const char* copy_prefix = "vm-patch-rpmdb-";
 
-/// A folder of ours (or given to the unprivileged account), locked; empty when it is somebody else's, or still in use.
-UniqueFd lock_own(const fs::path& folder) {
-  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0) return {};
-  const auto account = worker_credentials();
-  if (status.st_uid != ::geteuid() && !(account && status.st_uid == account->uid)) return {};
-  if ((status.st_mode & 0077U) != 0 || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return {};
-  return fd;
-}
-
-/// Copies whose process was killed: their locks went with it. What cannot be removed hinders nobody.
-void remove_abandoned_copies(const fs::path& place) {
+Result<std::unique_ptr<PrivateFolder>> make_copy() {
   std::error_code error;
-  for (fs::directory_iterator entry(place, error), end; !error && entry != end; entry.increment(error)) {
-    if (!entry->path().filename().native().starts_with(copy_prefix)) continue;
-    if (const UniqueFd lock = lock_own(entry->path())) static_cast<void>(remove_tree(entry->path()).has_value());
-  }
+  return PrivateFolder::make(fs::temp_directory_path(error), copy_prefix);
 }
 
-/// A folder of its own for one database. Given to the unprivileged account only when everything lies in it, so that nothing
-/// of that account can lead the copy astray.
-class Copy {
- public:
-  static Result<std::unique_ptr<Copy>> make() {
-    std::error_code error;
-    const fs::path place = fs::temp_directory_path(error);
-    remove_abandoned_copies(place);
-    // Another process may take the new folder for an abandoned one before it is locked.
-    for (int attempt = 0; attempt < 5; ++attempt) {
-      std::string pattern = (place / fmt::format("{}XXXXXX", copy_prefix)).string();
-      if (::mkdtemp(pattern.data()) == nullptr) return errno_error(errno, fmt::format("cannot make a folder like {}", pattern));
-      UniqueFd lock = lock_own(pattern);
-      if (lock && fs::exists(pattern, error)) return std::unique_ptr<Copy>(new Copy(pattern, std::move(lock)));
-    }
-    return fail(Errc::busy, "cannot keep a folder in {}: another process removes it", place.string());
+Result<void> add(const PrivateFolder& copy, Guest& guest, const std::string& path, const std::string& name) {
+  VMPATCH_TRY(const FileStat info, guest.stat(path));
+  if (info.kind != FileKind::regular) return fail(Errc::failed, "{} is not a regular file", path);
+  if (info.size > max_database) {
+    return fail(Errc::failed, "{} has {}, more than the {} of any honest database", path, format_size(info.size), format_size(max_database));
   }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
-  ~Copy() { static_cast<void>(remove_tree(folder_).has_value()); }
-
-  [[nodiscard]] const fs::path& folder() const { return folder_; }
-
-  Result<void> add(Guest& guest, const std::string& path, const std::string& name) {
-    VMPATCH_TRY(const FileStat info, guest.stat(path));
-    if (info.kind != FileKind::regular) return fail(Errc::failed, "{} is not a regular file", path);
-    if (info.size > max_database) {
-      return fail(Errc::failed, "{} has {}, more than the {} of any honest database", path, format_size(info.size),
-                  format_size(max_database));
-    }
-    const fs::path file = folder_ / name;
-    const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd) return errno_error(errno, file.string());
-    for (std::uint64_t offset = 0; offset < info.size; offset += chunk) {
-      const std::uint64_t length = std::min(chunk, info.size - offset);
-      VMPATCH_TRY(const std::string bytes, guest.read_range(path, offset, length));
-      if (bytes.size() != length) return fail(Errc::failed, "{} ends early", path);
-      VMPATCH_CHECK(write_all(fd.get(), bytes));
-    }
-    return {};
+  VMPATCH_TRY(const UniqueFd fd, copy.create(name));
+  for (std::uint64_t offset = 0; offset < info.size; offset += chunk) {
+    const std::uint64_t length = std::min(chunk, info.size - offset);
+    VMPATCH_TRY(const std::string bytes, guest.read_range(path, offset, length));
+    if (bytes.size() != length) return fail(Errc::failed, "{} ends early", path);
+    VMPATCH_CHECK(write_all(fd.get(), bytes));
   }
+  return {};
+}
 
-  Result<void> give_to(const Credentials& account) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder_, error)) {
-      if (::lchown(entry.path().c_str(), account.uid, account.gid) != 0) return errno_error(errno, entry.path().string());
-    }
-    if (error || ::lchown(folder_.c_str(), account.uid, account.gid) != 0) return errno_error(errno, folder_.string());
-    return {};
-  }
-
- private:
-  Copy(fs::path folder, UniqueFd lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
-  fs::path folder_;
-  UniqueFd lock_;  ///< ends with the process
-};
-
-Result<CommandOutput> run_reader(const Copy& copy, RpmFormat format, const std::optional<Credentials>& account) {
+Result<CommandOutput> run_reader(const PrivateFolder& copy, RpmFormat format, const std::optional<Credentials>& account) {
   VMPATCH_TRY(const fs::path program, internal_program("vm-patch-rpmdb"));
   VMPATCH_TRY(const SystemCallFilter filter, deny_escape());
   Command command;
   command.argv = {program.string(), std::string(to_string(format))};
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"HOME", "/nonexistent"}};
   command.run_as = account;
-  command.cwd = copy.folder();
+  command.cwd = copy.path();
   command.limits = {{RLIMIT_CORE, 0}, {RLIMIT_CPU, cpu_seconds}, {RLIMIT_NOFILE, 64}, {RLIMIT_FSIZE, max_answer}};
 #ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
   command.limits.emplace_back(RLIMIT_AS, 1U << 30U);
@@ -131,7 +70,7 @@ Result<CommandOutput> run_reader(const Copy& copy, RpmFormat format, const std::
   auto output = run(command);
   if (output) return output;
   return Error{output.error().code, fmt::format("{} (in {}; TMPDIR must name a folder that every account may enter)",
-                                                output.error().message, copy.folder().string())};
+                                                output.error().message, copy.path().string())};
 }
 
 /// The last line of what rpm said.
@@ -215,15 +154,15 @@ Result<std::vector<Package>> parse_rpm_answer(std::string_view lines) {
 }
 
 Result<std::vector<Package>> read_rpm_database(Guest& guest, const RpmDatabase& database) {
-  VMPATCH_TRY(const auto copy, Copy::make());
-  VMPATCH_CHECK(copy->add(guest, database.path, file_name(database.format)));
+  VMPATCH_TRY(const auto copy, make_copy());
+  VMPATCH_CHECK(add(*copy, guest, database.path, file_name(database.format)));
   if (database.format == RpmFormat::sqlite) {
     // What a machine that was switched off had committed but not yet moved into the main file.
-    const auto log = copy->add(guest, database.path + "-wal", file_name(database.format) + "-wal");
+    const auto log = add(*copy, guest, database.path + "-wal", file_name(database.format) + "-wal");
     if (!log && log.error().code != Errc::not_found) return log.error();
   }
   const auto account = worker_credentials();
-  if (account) VMPATCH_CHECK(copy->give_to(*account));
+  VMPATCH_CHECK(copy->give_to(account));
   const auto output = run_reader(*copy, database.format, account);
   if (!output) return output.error().in(database.path);
   if (output->exit_code != 0) {

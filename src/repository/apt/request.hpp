@@ -7,6 +7,7 @@
 
 #include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/core/result.hpp"
+#include "vmpatch/repository/update.hpp"
 
 namespace vmpatch::repository::apt {
 
@@ -19,8 +20,6 @@ struct SourceFiles {
   std::map<std::string, std::string> indexes;  ///< "main/binary-amd64/Packages" → path, whose ending names the compression
   bool security = false;
 };
-
-enum class Mode { security, all };
 
 struct ResolveRequest {
   std::vector<std::string> architectures;  ///< Debian's words, the guest's own first

@@ -1,0 +1,38 @@
+#pragma once
+// What verified package lists offer: the other half of the answer's check, made without having seen a guest.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "repository/store.hpp"
+#include "vmpatch/core/result.hpp"
+
+namespace vmpatch::repository::apt {
+
+/// Views into the text that Offers holds.
+struct Offer {
+  std::string_view name, arch, version, file;
+  std::uint64_t size = 0;
+  Digest sha256{};
+  std::string_view source, source_version;
+};
+
+/// The packages of one list.
+class Offers {
+ public:
+  /// From the cache (HEX.offers beside the list), else by vm-patch-apt, which is confined and sees nothing else. Errors: failed, untrusted.
+  static Result<Offers> load(const Store& store, const IndexFile& list);
+
+  /// Every version of a package, for any architecture.
+  [[nodiscard]] Result<std::vector<Offer>> find(std::string_view name) const;
+
+ private:
+  explicit Offers(std::string text);
+  std::string text_;
+  std::multimap<std::string_view, std::string_view> lines_;  ///< by name
+};
+
+}  // namespace vmpatch::repository::apt

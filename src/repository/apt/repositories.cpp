@@ -1,0 +1,163 @@
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "repository/access.hpp"
+#include "repository/apt/check.hpp"
+#include "repository/apt/program.hpp"
+#include "repository/apt/request.hpp"
+#include "repository/debian/acquire.hpp"
+#include "repository/debian/judge.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/json.hpp"
+#include "vmpatch/core/private_folder.hpp"
+#include "vmpatch/core/text.hpp"
+#include "vmpatch/fetch/download.hpp"
+#include "vmpatch/repository/repository.hpp"
+
+namespace vmpatch::repository {
+namespace {
+
+/// Read from its start by who gets it.
+Result<UniqueFd> memory_file(std::string_view content) {
+  UniqueFd fd(::memfd_create("request", MFD_CLOEXEC));
+  if (!fd) return errno_error(errno, "cannot make a memory file");
+  VMPATCH_CHECK(write_all(fd.get(), content));
+  if (::lseek(fd.get(), 0, SEEK_SET) != 0) return errno_error(errno, "a memory file");
+  return fd;
+}
+
+Result<apt::SourceFiles> files_of(const Suite& suite, const Store& store) {
+  apt::SourceFiles files{suite.uri, suite.suite, suite.components, "", {}, suite.security};
+  VMPATCH_TRY(const fs::path release, store.open_file(suite.release));
+  files.release = release.string();
+  for (const auto& [key, index] : suite.indexes) {
+    VMPATCH_TRY(const fs::path path, store.open_file(index));
+    files.indexes.emplace(key, path.string());
+  }
+  return files;
+}
+
+class AptRepositories final : public Repositories {
+ public:
+  AptRepositories(Store store, Places places, const Clock& clock, Log& log)
+      : store_(std::move(store)), places_(std::move(places)), clock_(clock), session_(log) {}
+
+  Result<std::vector<Suite>> refresh(const Source& source) override {
+    VMPATCH_TRY(const UniqueFd lock, store_.lock(source.name));
+    std::vector<Record> records;
+    for (const std::string& suite : source.suites) {
+      VMPATCH_TRY(const auto known, store_.find(source.name, suite));
+      VMPATCH_TRY(auto record, debian::acquire(source, suite, known, {store_, session_, places_.scratch, clock_.now()}));
+      records.push_back(std::move(record));
+    }
+    std::vector<Suite> suites;
+    for (const Record& record : records) {
+      VMPATCH_CHECK(store_.save(record));
+      suites.push_back(record.suite);
+    }
+    return suites;
+  }
+
+  Result<std::vector<Suite>> load(const Source& source) override {
+    std::vector<Suite> suites;
+    for (const std::string& name : source.suites) {
+      VMPATCH_TRY(auto record, store_.find(source.name, name));
+      if (!record) return fail(Errc::not_found, "repository {}, {}: nothing was fetched yet; run vm-patch repository refresh", source.name, name);
+      const auto young = debian::judge_age(source, record->suite.date, record->suite.valid_until, clock_.now());
+      if (!young) return young.error().in(fmt::format("repository {}, {}", source.name, name));
+      suites.push_back(std::move(record->suite));
+    }
+    return suites;
+  }
+
+  Result<bool> forget(const std::string& repository) override {
+    VMPATCH_TRY(const UniqueFd lock, store_.lock(repository));
+    return store_.forget(repository);
+  }
+
+  Result<Update> resolve(const guest::ManagerFiles& installed, const Snapshot& snapshot, const Rules& rules) override {
+    if (installed.manager != "dpkg") return fail(Errc::unsupported, "apt repositories are for guests with dpkg, not {}", installed.manager);
+    apt::ResolveRequest request;
+    request.architectures = installed.architectures;
+    request.mode = rules.mode;
+    request.exclude = rules.exclude;
+    for (const Suite& suite : snapshot.suites) {
+      VMPATCH_TRY(auto files, files_of(suite, store_));
+      request.sources.push_back(std::move(files));
+    }
+    VMPATCH_TRY(const std::string answer, ask(installed, request));
+    return apt::checked_update(answer, installed, snapshot, rules.mode, store_);
+  }
+
+  Result<void> fetch(const Update& update, const std::vector<Source>& sources, recipe::PayloadStore& payloads) override {
+    for (const Change& change : update.changes) {
+      if (change.to.empty()) continue;
+      const recipe::Payload payload{fs::path(change.file).filename().string(), change.sha256, change.size};
+      if (payloads.has(payload)) continue;
+      const auto source = std::find_if(sources.begin(), sources.end(), [&](const Source& one) { return one.name == change.repository; });
+      if (source == sources.end()) return fail(Errc::not_found, "repository {} is not configured any more", change.repository);
+      VMPATCH_TRY(const UniqueFd fd, download(*source, change));
+      VMPATCH_CHECK(payloads.add(payload, [&](char* buffer, std::size_t size) -> Result<std::size_t> {
+        const ssize_t got = ::read(fd.get(), buffer, size);
+        if (got < 0) return errno_error(errno, payload.name);
+        return static_cast<std::size_t>(got);
+      }));
+      // The store has it now.
+      static_cast<void>(::unlink((store_.files() / change.sha256.hex()).c_str()));
+    }
+    return {};
+  }
+
+ private:
+  Result<std::string> ask(const guest::ManagerFiles& installed, const apt::ResolveRequest& request) {
+    VMPATCH_CHECK(make_dirs(places_.scratch, 0711, Lifetime::scratch));
+    VMPATCH_TRY(const auto folder, PrivateFolder::make(places_.scratch, "apt-"));
+    for (const char* name : {"preferences.d", "apt.conf.d"}) VMPATCH_CHECK(folder->make_folder(name));
+    for (const auto& [name, content] : installed.files) VMPATCH_CHECK(folder->write(name, content));
+    const auto account = fresh_credentials();
+    VMPATCH_CHECK(folder->give_to(account));
+    VMPATCH_TRY(const UniqueFd input, memory_file(dump_json(apt::to_json(request))));
+    return apt::run_program({"resolve"}, folder->path(), account, input.get());
+  }
+
+  Result<UniqueFd> download(const Source& source, const Change& change) {
+    VMPATCH_TRY(const auto access, make_access(source));
+    Result<UniqueFd> fd = fail(Errc::usage, "it has no address");
+    for (const std::string& uri : source.uris) {
+      fd = fetch::download(session_, uri + change.file, access, {change.sha256, change.size}, store_.files());
+      // Another server may have it right: what comes is compared with what was signed.
+      if (fd) return fd;
+      fd = fd.error().in(fetch::shown_url(uri + change.file));
+    }
+    if (fd.error().code == Errc::untrusted) return fd.error().in(fmt::format("mix and match or tampering: repository {}", source.name));
+    return fd.error().in("repository " + source.name);
+  }
+
+  Store store_;
+  Places places_;
+  const Clock& clock_;
+  fetch::Session session_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Repositories>> make_apt_repositories(const Places& places, const Clock& clock, Log& log) {
+  VMPATCH_TRY(auto store, Store::open(places.state, places.cache));
+  return std::unique_ptr<Repositories>(std::make_unique<AptRepositories>(std::move(store), places, clock, log));
+}
+
+std::vector<Source> sources_for(const std::vector<Source>& all, const guest::OsRelease& os) {
+  std::vector<Source> found;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(found), [&](const Source& source) {
+    const auto& versions = source.versions;
+    return source.os_id == os.id && (versions.empty() || std::find(versions.begin(), versions.end(), os.version_id) != versions.end());
+  });
+  return found;
+}
+
+}  // namespace vmpatch::repository
