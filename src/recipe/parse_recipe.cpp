@@ -183,6 +183,7 @@ Result<Recipe> parse_unverified_recipe(std::string_view yaml, std::string_view f
   VMPATCH_CHECK(parse_applies_to(map, recipe));
   VMPATCH_TRY(const auto payload_names, parse_payloads(map, recipe));
   VMPATCH_CHECK(parse_steps(map, recipe, payload_names));
+  VMPATCH_CHECK(parse_made_from(map, recipe));
   VMPATCH_CHECK(map.finish());
   return recipe;
 }
@@ -192,6 +193,8 @@ Result<TrustedRecipe> TrustedRecipe::parse(const trust::Verified<std::string>& b
   VMPATCH_TRY(trusted.recipe_, parse_unverified_recipe(bytes.get(), file_name));
   trusted.digest_ = sha256(bytes.get());
   trusted.signers_ = bytes.signers();
+  trusted.made_by_machine_ = bytes.made_by_machine();
+  if (trusted.made_by_machine_) VMPATCH_CHECK(check_made_by_machine(trusted.recipe_, file_name));
   return trusted;
 }
 

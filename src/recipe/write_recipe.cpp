@@ -134,6 +134,20 @@ std::string write_applies_to(const AppliesTo& target) {
   return text;
 }
 
+std::string write_made_from(const MadeFrom& made) {
+  std::string text = fmt::format("made_from:\n  snapshot: \"{}\"\n  suites:\n", made.snapshot.hex());
+  for (const auto& suite : made.suites) {
+    Flow flow;
+    flow.add("repository", std::string_view(yaml_scalar(suite.repository)));
+    flow.add("suite", std::string_view(yaml_scalar(suite.suite)));
+    flow.add("date", std::string_view(date_of(suite.date)));
+    flow.add("signed_file", std::string_view(quote_yaml(suite.signed_file.hex())));
+    flow.add("signers", std::string_view(list_of(suite.signers)));
+    text += "    - " + flow.text() + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string write_recipe(const Recipe& recipe) {
@@ -144,6 +158,7 @@ std::string write_recipe(const Recipe& recipe) {
   text += fmt::format("severity: {}\n", to_string(recipe.severity));
   if (!recipe.fixes.empty()) text += fmt::format("fixes: {}\n", list_of(recipe.fixes));
   text += write_applies_to(recipe.applies_to);
+  if (recipe.made_from) text += write_made_from(*recipe.made_from);
   if (!recipe.payloads.empty()) text += "payloads:\n";
   for (const auto& payload : recipe.payloads)
     text += fmt::format("  - {{name: {}, sha256: \"{}\", size: {}}}\n", yaml_scalar(payload.name), payload.sha256.hex(),

@@ -111,6 +111,18 @@ struct Service {
 using Check = std::variant<check::Package, check::File, check::Service>;
 std::string describe(const Check& check);
 
+/// What a refresh made a recipe of: a state of repositories, verified. For people and for audits; nothing is fetched by it.
+struct MadeFrom {
+  struct Suite {
+    std::string repository, suite;
+    Time date{};                       ///< of its Release file
+    Digest signed_file{};              ///< SHA-256 of the file that carries the signature (InRelease)
+    std::vector<std::string> signers;  ///< fingerprints of primary keys, hex
+  };
+  Digest snapshot{};
+  std::vector<Suite> suites;
+};
+
 struct Recipe {
   std::string id;  ///< [a-z0-9][a-z0-9.+-]{1,127}
   std::uint32_t version = 1;
@@ -123,6 +135,7 @@ struct Recipe {
   std::vector<Payload> payloads;
   std::vector<Step> steps;
   std::vector<Check> verify;
+  std::optional<MadeFrom> made_from;
 
   [[nodiscard]] const Payload* find_payload(std::string_view name) const;
 };
@@ -136,16 +149,19 @@ Result<Recipe> parse_unverified_recipe(std::string_view yaml, std::string_view f
 /// What plan and engine accept: parsed from verified bytes.
 class TrustedRecipe {
  public:
+  /// Errc::untrusted besides: only a refresher signed it, and it has another step than packages, or does not say what it was made from.
   static Result<TrustedRecipe> parse(const trust::Verified<std::string>& bytes, std::string_view file_name);
   [[nodiscard]] const Recipe& get() const { return recipe_; }
   [[nodiscard]] const Digest& digest() const { return digest_; }  ///< sha256 of the signed bytes
   [[nodiscard]] const std::vector<trust::Signer>& signers() const { return signers_; }
+  [[nodiscard]] bool made_by_machine() const { return made_by_machine_; }  ///< see trust::Verified
 
  private:
   TrustedRecipe() = default;
   Recipe recipe_;
   Digest digest_;
   std::vector<trust::Signer> signers_;
+  bool made_by_machine_ = false;
 };
 
 /// The canonical YAML text of a recipe (parse_unverified_recipe of it gives the same recipe).

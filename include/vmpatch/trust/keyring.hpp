@@ -12,13 +12,17 @@
 
 namespace vmpatch::trust {
 
+/// The role of a host's own key, with which a refresh signs the recipes that it makes of verified repositories. Where no author signed, one
+/// such signature is enough for them, and for nothing else: see Verified::made_by_machine().
+inline constexpr std::string_view refresher_role = "refresher";
+
 inline constexpr std::string_view recipe_payload_type = "application/vnd.vm-patch.recipe.v1+yaml";
 inline constexpr std::string_view attestation_payload_type = "application/vnd.vm-patch.attestation.v1+json";
 
 struct TrustedKey {
   std::shared_ptr<const PublicKey> key;
   std::string name;  ///< for people
-  std::string role;  ///< author, approver
+  std::string role;  ///< author, approver, refresher
   std::optional<Time> expires;
   std::optional<Time> revoked;  ///< nothing it signed is accepted, whatever the clock says
   std::string revoked_reason;

@@ -31,7 +31,7 @@ void add_trust(CLI::App& key, Chosen& chosen) {
   auto options = std::make_shared<TrustOptions>();
   auto* verb = key.add_subcommand("trust", "Accept recipes that this key signs");
   verb->add_option("FILE", options->file, "A public key (FILE.pub) or an X.509 certificate, in PEM")->required();
-  verb->add_option("--role", options->role, "author (wrote the recipe) or approver (released it)")->required();
+  verb->add_option("--role", options->role, "author (wrote the recipe), approver (released it) or refresher (a host that makes recipes of verified repositories)")->required();
   verb->add_option("--name", options->name, "Whose key it is; default: the file's name");
   verb->add_option("--expires", options->expires, "No longer accepted from this day on, as 2027-12-31");
   verb->add_option("--authority", options->authorities, "CA certificate that a certificate must chain to (repeatable)");

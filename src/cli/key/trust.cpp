@@ -15,8 +15,8 @@ constexpr std::uint64_t max_pem = 1U << 20U;
 constexpr std::size_t shortest_prefix = 8;
 
 Result<void> check_role(const std::string& role) {
-  if (role == "author" || role == "approver") return {};
-  return fail(Errc::usage, "role '{}' is not known; use author or approver", escape_untrusted(role));
+  if (role == "author" || role == "approver" || role == trust::refresher_role) return {};
+  return fail(Errc::usage, "role '{}' is not known; use author, approver or refresher", escape_untrusted(role));
 }
 
 /// Reads, changes and writes the trust file while nobody else does.
@@ -101,7 +101,7 @@ Result<int> trust_key(Context& context, const TrustOptions& options) {
                 return {};
               }));
   print_key(context, "trusted", entry);
-  if (!context.options.quiet && !keyring.thresholds.contains(entry.role))
+  if (!context.options.quiet && entry.role != trust::refresher_role && !keyring.thresholds.contains(entry.role))
     context.log.info("{} signatures are not required yet; to require one: vm-patch key threshold {} 1", entry.role,
                      entry.role);
   return 0;
@@ -139,6 +139,9 @@ Result<int> revoke_key(Context& context, const RevokeOptions& options) {
 
 Result<int> set_threshold(Context& context, const ThresholdOptions& options) {
   VMPATCH_CHECK(check_role(options.role));
+  if (options.role == trust::refresher_role) {
+    return make_error(Errc::usage, "refresher has no threshold: one signature is enough for what a refresh makes, and for nothing else");
+  }
   if (options.count > 32) return make_error(Errc::usage, "a threshold is at most 32 signatures");
   if (options.role == "author" && options.count == 0)
     return make_error(Errc::usage, "a recipe needs at least one author signature");
