@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/attestable.hpp"
+#include "engine/predicted_packages.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -18,6 +19,13 @@ void check_database(const plan::Plan& plan, const guest::Facts& after, Proof& pr
     if (!there) proof.failures.push_back(fmt::format("package {} is not installed in version {}", change.name, change.to));
   }
   proof.checks.push_back(fmt::format("package database: {} packages, {} changed", after.packages.size(), plan.packages.size()));
+}
+
+void check_prediction(const recipe::Recipe& recipe, const plan::Plan& plan, const guest::Facts& before, const guest::Facts& after, Proof& proof) {
+  if (!is_predictable(recipe)) return;
+  const auto differences = unpredicted_packages(plan, before, after);
+  proof.failures.insert(proof.failures.end(), differences.begin(), differences.end());
+  if (differences.empty()) proof.checks.emplace_back("package database: every version as predicted");
 }
 
 /// Paths that the recipe itself names: a change there is wanted.
@@ -79,6 +87,7 @@ Result<Proof> prove(const Job& job, const recipe::PayloadStore& payloads, const 
                     const PlacedScripts& placed) {
   Proof proof;
   check_database(plan, after, proof);
+  check_prediction(job.recipe.get(), plan, before, after, proof);
 
   VMPATCH_TRY(const auto answer, ask_recipe(job, payloads, guest, after, placed));
   proof.failures.insert(proof.failures.end(), answer.foreign.begin(), answer.foreign.end());
