@@ -70,7 +70,7 @@ Result<int> run_apply(Context& context, const ApplyOptions& options) {
     ProgressDisplay display(context);
     VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
     if (options.machines.without_libvirt) setup->answer_for(options.machines.images);
-    VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
+    VMPATCH_CHECK(engine::check_attestation_key(setup->environment().run_places));
     VMPATCH_CHECK(recover_first(*setup, display));
     VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
     VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));

@@ -23,9 +23,9 @@ std::function<std::unique_ptr<guest::GuestOpener>(Log&)>& opener_maker() {
   return make;
 }
 
-engine::Places places_of(const Paths& paths) {
-  return {paths.runs(), paths.undo(), paths.logs(), paths.keys(), paths.cache, paths.scratch, paths.signing_key()};
-}
+reading::Places places_of(const Paths& paths) { return {paths.logs(), paths.cache, paths.scratch}; }
+
+engine::RunPlaces run_places_of(const Paths& paths) { return {paths.runs(), paths.undo(), paths.keys(), paths.signing_key()}; }
 
 }  // namespace
 
@@ -35,7 +35,7 @@ void set_transition_hook(std::function<Result<void>(std::string_view, std::strin
 
 void set_guest_opener(std::function<std::unique_ptr<guest::GuestOpener>(Log&)> make) { opener_maker() = std::move(make); }
 
-Result<void> ReadSetup::prepare(Context& context, engine::Observer& observer, Log& log) {
+Result<void> ReadSetup::prepare(Context& context, reading::Observer& observer, Log& log) {
   VMPATCH_TRY(policy_, policy::load_policy(context.paths.config));
   opener_ = opener_maker()(log);
   // Without the cache everything works, only slower.
@@ -45,11 +45,11 @@ Result<void> ReadSetup::prepare(Context& context, engine::Observer& observer, Lo
   } else {
     log.warn("facts are not cached: {}", cache.error().message);
   }
-  reading_.emplace(engine::ReadEnvironment{*opener_, context.clock, log, observer, places_of(context.paths), facts_cache_.get(), {}});
+  reading_.emplace(reading::Environment{*opener_, context.clock, log, observer, places_of(context.paths), facts_cache_.get(), {}});
   return {};
 }
 
-Result<std::unique_ptr<ReadSetup>> ReadSetup::make(Context& context, engine::Observer& observer, Log& log) {
+Result<std::unique_ptr<ReadSetup>> ReadSetup::make(Context& context, reading::Observer& observer, Log& log) {
   std::unique_ptr<ReadSetup> setup(new ReadSetup());
   VMPATCH_CHECK(setup->prepare(context, observer, log));
   return setup;
@@ -63,13 +63,13 @@ Result<std::vector<inventory::Machine>> ReadSetup::select(Context& context, cons
   return selection_.machines;
 }
 
-Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, engine::Observer& observer, Log& log) {
+Result<std::unique_ptr<EngineSetup>> EngineSetup::make(Context& context, reading::Observer& observer, Log& log) {
   std::unique_ptr<EngineSetup> setup(new EngineSetup());
   VMPATCH_CHECK(setup->prepare(context, observer, log));
   auto opened = setup->open_stores(context);
-  if (!opened && engine::is_no_room(opened.error()) && engine::give_back_reserve(setup->reading_->places)) opened = setup->open_stores(context);
+  if (!opened && engine::is_no_room(opened.error()) && engine::give_back_reserve(run_places_of(context.paths))) opened = setup->open_stores(context);
   VMPATCH_CHECK(opened);
-  setup->environment_.emplace(engine::Environment{*setup->reading_, *setup->store_, *setup->custody_, *setup->payloads_,
+  setup->environment_.emplace(engine::Environment{*setup->reading_, run_places_of(context.paths), *setup->store_, *setup->custody_, *setup->payloads_,
                                                   setup->policy_.space_reserve, {}, {}, transition_hook()});
   // Rollback and recovery prove again what was attested. Without keys they attest nothing, and end well.
   auto keyring = recipe::load_trust_file(context.paths.trust);

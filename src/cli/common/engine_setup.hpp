@@ -15,10 +15,10 @@ namespace vmpatch::cli {
 /// For verbs that only read guests: opens no ledger.
 class ReadSetup {
  public:
-  static Result<std::unique_ptr<ReadSetup>> make(Context& context, engine::Observer& observer, Log& log);
+  static Result<std::unique_ptr<ReadSetup>> make(Context& context, reading::Observer& observer, Log& log);
   virtual ~ReadSetup() = default;
   [[nodiscard]] const policy::Policy& policy() const { return policy_; }
-  [[nodiscard]] virtual engine::ReadEnvironment& reading() { return *reading_; }
+  [[nodiscard]] virtual reading::Environment& reading() { return *reading_; }
 
   /// Selects machines and lets the engine open their backing files and read them again.
   Result<std::vector<inventory::Machine>> select(Context& context, const MachineOptions& options);  ///< call once
@@ -26,23 +26,23 @@ class ReadSetup {
 
  protected:
   ReadSetup() = default;
-  Result<void> prepare(Context& context, engine::Observer& observer, Log& log);
+  Result<void> prepare(Context& context, reading::Observer& observer, Log& log);
   /// What select() found out; EngineSetup lets the engine read machines again.
   virtual void use(const Selection& selection);
 
   policy::Policy policy_;
   std::unique_ptr<guest::GuestOpener> opener_;
   std::unique_ptr<ledger::FactsCache> facts_cache_;
-  std::optional<engine::ReadEnvironment> reading_;
+  std::optional<reading::Environment> reading_;
   Selection selection_;
 };
 
 /// For plan, apply, verify, recover, rollback.
 class EngineSetup final : public ReadSetup {
  public:
-  static Result<std::unique_ptr<EngineSetup>> make(Context& context, engine::Observer& observer, Log& log);
+  static Result<std::unique_ptr<EngineSetup>> make(Context& context, reading::Observer& observer, Log& log);
   [[nodiscard]] engine::Environment& environment() { return *environment_; }
-  [[nodiscard]] engine::ReadEnvironment& reading() override { return *environment_; }
+  [[nodiscard]] reading::Environment& reading() override { return *environment_; }
   [[nodiscard]] recipe::PayloadStore& payloads() { return *payloads_; }
   [[nodiscard]] ledger::Store& store() { return *store_; }
 

@@ -6,12 +6,13 @@
 
 #include "vmpatch/core/side_by_side.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/reading/inspect.hpp"
 
 namespace vmpatch::cli {
 namespace {
 
-MachineFacts read_one(engine::ReadEnvironment& environment, const inventory::Machine& machine, bool fresh) {
-  auto inspection = attempt("read " + escape_untrusted(machine.name), [&] { return engine::inspect(environment, machine, fresh); });
+MachineFacts read_one(reading::Environment& environment, const inventory::Machine& machine, bool fresh) {
+  auto inspection = attempt("read " + escape_untrusted(machine.name), [&] { return reading::inspect(environment, machine, fresh); });
   if (!inspection) return {machine, inspection.error(), false, environment.clock.now()};
   return {machine, std::move(inspection->facts), inspection->cached, inspection->read};
 }

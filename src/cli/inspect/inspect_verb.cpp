@@ -89,7 +89,7 @@ Result<int> run_inspect(Context& context, const InspectOptions& options) {
   if (context.options.json && !options.sbom.empty()) {
     return fail(Errc::usage, "--json and --sbom are two forms of the answer; choose one");
   }
-  engine::NullObserver observer;
+  reading::NullObserver observer;
   VMPATCH_TRY(auto setup, ReadSetup::make(context, observer, context.log));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
   VMPATCH_TRY(const auto answers, make_answers(context, options, machines.size()));

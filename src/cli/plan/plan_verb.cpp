@@ -24,7 +24,7 @@ int code_of(plan::Outcome outcome) {
 }
 
 Result<int> run_plan(Context& context, const PlanOptions& options) {
-  engine::NullObserver observer;
+  reading::NullObserver observer;
   VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
   VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
   VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));

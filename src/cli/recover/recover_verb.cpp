@@ -110,7 +110,7 @@ Result<int> recover_one(Context& context, EngineSetup& setup, const RecoverOptio
 Result<int> run_recover(Context& context, const RecoverOptions& options) {
   if (options.run.empty() && !options.to.empty()) return fail(Errc::usage, "--to needs the run that it ends: vm-patch recover RUN --to {}", options.to);
   if (!options.run.empty() && options.retry) return fail(Errc::usage, "--retry is for all runs; name none");
-  engine::NullObserver observer;
+  reading::NullObserver observer;
   VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
   if (options.machines.without_libvirt) setup->answer_for_all();
   return options.run.empty() ? recover_all(context, *setup, options.retry) : recover_one(context, *setup, options);

@@ -55,7 +55,7 @@ Result<int> run_rollback(Context& context, const RollbackOptions& options) {
     VMPATCH_TRY(const auto images, images_of(setup->environment(), options.run));
     setup->answer_for(images);
   }
-  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
+  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().run_places));
   VMPATCH_CHECK(recover_first(*setup, display));
   VMPATCH_TRY(auto selection, machine_of(setup->environment(), options.run));
   selection.allow_backing = options.machines.allow_backing;

@@ -40,7 +40,7 @@ bool is_affected(const Finding& finding) {
 
 Result<Survey> Survey::make(Context& context, const ScanOptions& options, const SurveyOptions& wanted) {
   ProgressDisplay display(context);
-  engine::NullObserver observer;
+  reading::NullObserver observer;
   VMPATCH_TRY(auto setup, ReadSetup::make(context, observer, display));
   // Before minutes of reading: a feed that cannot be had ends everything.
   VMPATCH_TRY(const auto files, find_feeds(context, options, wanted.feeds, setup->policy(), display));

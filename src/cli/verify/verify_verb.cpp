@@ -44,9 +44,9 @@ Json to_json(const inventory::Machine& machine, const engine::VerifyReport& repo
 }
 
 Result<int> run_verify(Context& context, const VerifyOptions& options) {
-  engine::NullObserver observer;
+  reading::NullObserver observer;
   VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
-  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
+  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().run_places));
   VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
   VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));

@@ -1,4 +1,4 @@
-#include "engine/scratch.hpp"
+#include "vmpatch/reading/scratch.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "unit/core/scratch.hpp"
 
-namespace vmpatch::engine {
+namespace vmpatch::reading {
 namespace {
 
 namespace fs = std::filesystem;
@@ -52,4 +52,4 @@ TEST(Scratch, FolderThatIsHeldIsBusyAndOneThatNobodyHoldsIsSwept) {
 }
 
 }  // namespace
-}  // namespace vmpatch::engine
+}  // namespace vmpatch::reading

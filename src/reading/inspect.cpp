@@ -1,13 +1,14 @@
+#include "vmpatch/reading/inspect.hpp"
+
 #include <algorithm>
 
-#include "engine/disks.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
-#include "vmpatch/engine/engine.hpp"
+#include "vmpatch/reading/reading.hpp"
 
-namespace vmpatch::engine {
+namespace vmpatch::reading {
 namespace {
 
 bool identity_tells(const std::vector<OpenDisk>& disks) {
@@ -36,7 +37,7 @@ std::string cache_key(const inventory::Machine& machine) {
 }
 
 /// Nothing when there is no entry, or it is of other disks or another version of this program.
-std::optional<Inspection> look_up(const ReadEnvironment& environment, const inventory::Machine& machine,
+std::optional<Inspection> look_up(const Environment& environment, const inventory::Machine& machine,
                                   const Identities& now) {
   const auto entry = environment.facts_cache->find(cache_key(machine));
   if (!entry) {
@@ -56,7 +57,7 @@ std::optional<Inspection> look_up(const ReadEnvironment& environment, const inve
 /// The largest honest guest has some 4 MiB. Everything that is kept is read again at each look at the machine.
 constexpr std::size_t max_kept = 8U << 20U;
 
-void keep(const ReadEnvironment& environment, const inventory::Machine& machine, const Identities& identities,
+void keep(const Environment& environment, const inventory::Machine& machine, const Identities& identities,
           const Inspection& inspection) {
   std::string facts = dump_json(guest::to_json(inspection.facts));
   if (facts.size() > max_kept) {
@@ -69,7 +70,7 @@ void keep(const ReadEnvironment& environment, const inventory::Machine& machine,
 
 }  // namespace
 
-Result<Inspection> inspect(const ReadEnvironment& environment, const inventory::Machine& machine, bool fresh) {
+Result<Inspection> inspect(const Environment& environment, const inventory::Machine& machine, bool fresh) {
   const bool idle = machine.state == inventory::State::shutoff || machine.state == inventory::State::saved;
   if (environment.facts_cache != nullptr && idle && !fresh) {
     VMPATCH_TRY(const auto disks, open_disks(machine, environment.allowed_dirs));
@@ -88,4 +89,4 @@ Result<Inspection> inspect(const ReadEnvironment& environment, const inventory::
   return inspection;
 }
 
-}  // namespace vmpatch::engine
+}  // namespace vmpatch::reading

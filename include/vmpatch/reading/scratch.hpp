@@ -7,7 +7,7 @@
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
-namespace vmpatch::engine {
+namespace vmpatch::reading {
 
 /// PLACE/<id>, 0711, removed with everything in it by the destructor. Its owner holds a flock on it, so that the folders of
 /// killed processes are known.
@@ -31,4 +31,4 @@ class Scratch {
 /// Removes the folders below `place` that nobody holds: their processes were killed.
 Result<void> remove_abandoned_scratch(const std::filesystem::path& place);
 
-}  // namespace vmpatch::engine
+}  // namespace vmpatch::reading

@@ -1,4 +1,4 @@
-#include "engine/scratch.hpp"
+#include "vmpatch/reading/scratch.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -12,7 +12,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 
-namespace vmpatch::engine {
+namespace vmpatch::reading {
 namespace {
 
 /// The folder's own lock; the end of the process gives it back, and no child inherits it. Without a value: held.
@@ -107,4 +107,4 @@ Result<void> remove_abandoned_scratch(const fs::path& place) {
   return {};
 }
 
-}  // namespace vmpatch::engine
+}  // namespace vmpatch::reading
