@@ -80,12 +80,12 @@ Level threshold(const cli::GlobalOptions& options) {
   return options.verbose > 0 ? Level::debug : Level::info;
 }
 
-int run_verb(cli::GlobalOptions& options, const cli::Chosen& chosen) {
-  auto paths = resolve_paths(options);
-  if (!paths) return report_error(paths.error(), options.json);
+int run_verb(const cli::GlobalOptions& options, const cli::Chosen& chosen) {
+  auto resolved = resolve_paths(options);
+  if (!resolved) return report_error(resolved.error(), options.json);
   const SystemClock clock;
   StderrLog log(threshold(options));
-  cli::Context context{options, *paths, clock, log};
+  cli::Context context{{std::move(resolved->paths), std::move(resolved->connect), clock, log}, options};
   const auto result = attempt("an exception ended this", [&] { return chosen.action(context); });
   return result ? *result : report_error(result.error(), options.json);
 }

@@ -39,24 +39,19 @@ fs::path find_scratch() {
   return fs::path("/tmp") / fmt::format("vm-patch-{}", ::geteuid());
 }
 
-void find_connections(cli::GlobalOptions& options, const policy::Policy& policy) {
-  if (!options.connect.empty()) return;
-  if (auto uri = from_environment("LIBVIRT_DEFAULT_URI")) {
-    options.connect = {uri->string()};
-  } else if (!policy.connect.empty()) {
-    options.connect = policy.connect;
-  } else {
-    options.connect = {is_root() ? "qemu:///system" : "qemu:///session"};
-  }
+std::vector<std::string> find_connections(const cli::GlobalOptions& options, const policy::Policy& policy) {
+  if (!options.connect.empty()) return options.connect;
+  if (auto uri = from_environment("LIBVIRT_DEFAULT_URI")) return {uri->string()};
+  if (!policy.connect.empty()) return policy.connect;
+  return {is_root() ? "qemu:///system" : "qemu:///session"};
 }
 
 }  // namespace
 
-Result<cli::Paths> resolve_paths(cli::GlobalOptions& options) {
-  cli::Paths paths;
+Result<Resolved> resolve_paths(const cli::GlobalOptions& options) {
+  fleet::Paths paths;
   paths.config = find_config(options);
   VMPATCH_TRY(const auto policy, policy::load_policy(paths.config));
-  find_connections(options, policy);
 
   auto own_state = options.state_dir ? options.state_dir : from_environment("VM_PATCH_STATE_DIR");
   if (own_state) {
@@ -80,7 +75,7 @@ Result<cli::Paths> resolve_paths(cli::GlobalOptions& options) {
   paths.cache = fs::absolute(paths.cache);  // workers have another current folder
   paths.scratch = find_scratch();
   paths.attestation_key = policy.attestation_key.value_or(fs::path());
-  return paths;
+  return Resolved{std::move(paths), find_connections(options, policy)};
 }
 
 }  // namespace vmpatch::app

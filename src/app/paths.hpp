@@ -6,7 +6,12 @@
 
 namespace vmpatch::app {
 
-/// Fills Paths and the list of connections. Reads the configuration for state_dir, connect and attestation_key; its errors are Errc::usage.
-Result<cli::Paths> resolve_paths(cli::GlobalOptions& options);
+struct Resolved {
+  fleet::Paths paths;
+  std::vector<std::string> connect;  ///< URIs of libvirt
+};
+
+/// Reads the configuration for state_dir, connect and attestation_key; its errors are Errc::usage.
+Result<Resolved> resolve_paths(const cli::GlobalOptions& options);
 
 }  // namespace vmpatch::app

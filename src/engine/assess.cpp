@@ -2,17 +2,18 @@
 #include "engine/dpkg_notes.hpp"
 #include "engine/placed_scripts.hpp"
 #include "engine/unmet.hpp"
+#include "vmpatch/reading/reading.hpp"
 
 namespace vmpatch::engine {
 namespace {
 
-Result<void> ask_guest(const Environment& environment, const Job& job, const inventory::Machine& machine, Reading& reading,
+Result<void> ask_guest(const Environment& environment, const Job& job, const inventory::Machine& machine, reading::Reading& reading,
                        Assessment& assessment, Findings& findings, std::vector<std::string>& notes) {
   VMPATCH_TRY(const auto placed, placed_scripts(environment, job.recipe.get(), machine, reading.disks()));
   VMPATCH_TRY(findings, ask_steps_and_checks(job, environment.payloads, reading.guest(), reading.facts(), placed));
   assessment.facts = reading.facts();
   VMPATCH_TRY(notes, dpkg_notes(reading.guest(), reading.facts()));
-  VMPATCH_TRY(assessment.identities, identify(reading.disks()));
+  VMPATCH_TRY(assessment.identities, reading::identify(reading.disks()));
   return reading.finish();
 }
 
@@ -25,7 +26,7 @@ Result<Assessment> assess_fully(const Environment& environment, const Job& job, 
   std::vector<std::string> notes;
   if (obstacles.empty()) {
     environment.observer.step(machine, "reading the guest");
-    auto opened = Reading::open(environment, machine);
+    auto opened = reading::Reading::open(environment, machine);
     // A guest that is not fit to be read is an answer like the other obstacles, not the end of the plan.
     if (!opened && opened.error().code != Errc::refused) return opened.error();
     if (opened) {

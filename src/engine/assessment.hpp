@@ -1,7 +1,7 @@
 #pragma once
 
-#include "engine/disks.hpp"
 #include "vmpatch/engine/engine.hpp"
+#include "vmpatch/reading/disks.hpp"
 
 namespace vmpatch::engine {
 
@@ -9,7 +9,7 @@ namespace vmpatch::engine {
 struct Assessment {
   plan::Plan plan;
   std::optional<guest::Facts> facts;
-  Identities identities;
+  reading::Identities identities;
 };
 
 Result<Assessment> assess_fully(const Environment& environment, const Job& job, const inventory::Machine& machine);

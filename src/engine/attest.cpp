@@ -7,9 +7,9 @@
 namespace vmpatch::engine {
 namespace {
 
-bool same_disks(const Json& recorded, const Identities& now) {
-  const auto before = identities_from_json(recorded);
-  return before && first_difference(*before, now).empty();
+bool same_disks(const Json& recorded, const reading::Identities& now) {
+  const auto before = reading::identities_from_json(recorded);
+  return before && reading::first_difference(*before, now).empty();
 }
 
 }  // namespace
@@ -21,7 +21,7 @@ Result<Earlier> attested_before(const Environment& environment, const inventory:
   return earlier;
 }
 
-Result<Earlier> still_attested(const Environment& environment, const inventory::Machine& machine, const Identities& now) {
+Result<Earlier> still_attested(const Environment& environment, const inventory::Machine& machine, const reading::Identities& now) {
   VMPATCH_TRY(const auto last, environment.store.attestation(machine.uuid));
   VMPATCH_TRY(auto earlier, attested_before(environment, machine));
   if (!last || same_disks(last->identities, now)) return earlier;
@@ -58,9 +58,9 @@ Json with_recipe(Json satisfied, const recipe::TrustedRecipe& recipe, ProofKind 
 
 Result<ledger::Attestation> make_attestation(const Environment& environment, const std::string& machine_uuid,
                                              const std::string& machine_name, const std::string& run_id,
-                                             const Identities& identities, const Json& satisfied) {
+                                             const reading::Identities& identities, const Json& satisfied) {
   ledger::Attestation attestation{machine_uuid, machine_name,          run_id, environment.clock.now(),
-                                  to_json(identities), satisfied, {}};
+                                  reading::to_json(identities), satisfied, {}};
   const Json statement{{"schema", "vm-patch/attestation/v1"},
                        {"host", host_name()},
                        {"machine", {{"uuid", machine_uuid}, {"name", machine_name}}},
@@ -68,7 +68,7 @@ Result<ledger::Attestation> make_attestation(const Environment& environment, con
                        {"time", format_time(attestation.time)},
                        {"identities", attestation.identities},
                        {"satisfied", satisfied}};
-  VMPATCH_TRY(const auto key, load_attestation_key(environment.places));
+  VMPATCH_TRY(const auto key, load_attestation_key(environment.run_places));
   trust::Envelope envelope{std::string(trust::attestation_payload_type), dump_json(statement), {}};
   VMPATCH_CHECK(trust::add_signature(envelope, key));
   attestation.envelope = trust::write_envelope(envelope);

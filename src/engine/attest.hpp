@@ -1,8 +1,8 @@
 #pragma once
 // Signed statements about disk identities, and what carries over from one to the next.
 
-#include "engine/disks.hpp"
 #include "vmpatch/engine/engine.hpp"
+#include "vmpatch/reading/disks.hpp"
 
 namespace vmpatch::engine {
 
@@ -16,7 +16,7 @@ struct Earlier {
 Result<Earlier> attested_before(const Environment& environment, const inventory::Machine& machine);
 /// For a run, whose disks may be rolled back to what they are `now`: all of it if they are those of the attestation, or of the
 /// custody that followed; else all of it is lost.
-Result<Earlier> still_attested(const Environment& environment, const inventory::Machine& machine, const Identities& now);
+Result<Earlier> still_attested(const Environment& environment, const inventory::Machine& machine, const reading::Identities& now);
 
 /// An entry of `satisfied`, without a reason. What the ledger holds there may be anything: what is not understood is empty.
 DroppedRecipe read_satisfied(const Json& entry);
@@ -27,6 +27,6 @@ Json with_recipe(Json satisfied, const recipe::TrustedRecipe& recipe, ProofKind 
 /// Signs with this host's attestation key.
 Result<ledger::Attestation> make_attestation(const Environment& environment, const std::string& machine_uuid,
                                              const std::string& machine_name, const std::string& run_id,
-                                             const Identities& identities, const Json& satisfied);
+                                             const reading::Identities& identities, const Json& satisfied);
 
 }  // namespace vmpatch::engine

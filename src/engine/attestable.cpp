@@ -5,6 +5,7 @@
 #include "engine/unmet.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/reading/reading.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -16,7 +17,7 @@ Result<Attestable> read_and_ask(const Environment& environment, const std::strin
   VMPATCH_TRY(auto guest, environment.opener.open_read(exported));
   inventory::Machine machine;
   machine.name = machine_name;
-  VMPATCH_TRY(const auto facts, read_guest_facts(*guest, machine));
+  VMPATCH_TRY(const auto facts, reading::read_guest_facts(*guest, machine));
   auto found = attestable(environment, earlier, std::nullopt, *guest, facts);
   VMPATCH_CHECK(guest->finish());
   return found;

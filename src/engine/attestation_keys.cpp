@@ -16,7 +16,7 @@ constexpr std::size_t most_keys = 1000;
 
 fs::path signers(const fs::path& keys) { return keys / "signers"; }
 
-bool is_default(const Places& places) { return places.attestation_key == places.keys / "attest"; }
+bool is_default(const RunPlaces& places) { return places.attestation_key == places.keys / "attest"; }
 
 bool has_signed(const fs::path& keys) {
   std::error_code error;
@@ -24,7 +24,7 @@ bool has_signed(const fs::path& keys) {
 }
 
 /// Runs side by side may both come here first: the one that loses takes the winner's key.
-Result<void> make_default(const Places& places) {
+Result<void> make_default(const RunPlaces& places) {
   struct stat info {};
   if (::lstat(places.attestation_key.c_str(), &info) == 0) return {};
   // It was taken away, or another one signed until now: which key speaks for this host is not this program's to change unasked.
@@ -49,7 +49,7 @@ Result<void> check_owner(const fs::path& path) {
               path.string(), info.st_uid);
 }
 
-Result<void> keep_public_half(const Places& places, const trust::PrivateKey& key) {
+Result<void> keep_public_half(const RunPlaces& places, const trust::PrivateKey& key) {
   VMPATCH_TRY(const auto public_key, key.public_key());
   const auto path = signers(places.keys) / (public_key.id() + ".pub");
   std::error_code error;
@@ -78,7 +78,7 @@ Result<void> add_key(const fs::path& path, trust::Keyring& keyring) {
 
 }  // namespace
 
-Result<trust::PrivateKey> load_attestation_key(const Places& places) {
+Result<trust::PrivateKey> load_attestation_key(const RunPlaces& places) {
   if (is_default(places)) VMPATCH_CHECK(make_default(places));
   const auto& path = places.attestation_key;
   auto key = trust::PrivateKey::load(path);
@@ -96,7 +96,7 @@ Result<trust::PrivateKey> load_attestation_key(const Places& places) {
   return std::move(*key);
 }
 
-Result<void> check_attestation_key(const Places& places) {
+Result<void> check_attestation_key(const RunPlaces& places) {
   VMPATCH_TRY(const auto key, load_attestation_key(places));
   return {};
 }

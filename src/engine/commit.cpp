@@ -18,7 +18,7 @@ namespace {
 /// Exports that are taken away again, whatever comes in between: a commit refuses a base that is still exported.
 class Exports {
  public:
-  Exports(image::BlockServer& server, const OpenDisk& disk) : server_(server), disk_(disk) {}
+  Exports(image::BlockServer& server, const reading::OpenDisk& disk) : server_(server), disk_(disk) {}
   Exports(const Exports&) = delete;
   Exports& operator=(const Exports&) = delete;
   ~Exports() { static_cast<void>(close().has_value()); }
@@ -47,7 +47,7 @@ class Exports {
     return made;
   }
   image::BlockServer& server_;
-  const OpenDisk& disk_;
+  const reading::OpenDisk& disk_;
   std::vector<std::string> names_;
 };
 

@@ -12,7 +12,7 @@ namespace vmpatch::engine {
 
 /// A held disk with its redo log (the overlay of an apply, the undo image that a rollback puts back), and its undo image once there is one.
 struct StagedDisk {
-  const OpenDisk& disk;
+  const reading::OpenDisk& disk;
   image::OwnImage redo;
   std::optional<image::OwnImage> undo;
   /// What lay there when an operator chose to overwrite it: from then on a third allowed content.

@@ -46,7 +46,7 @@ Json all_dropped(const ledger::Run& run, const Attestable& may) {
 }
 
 /// Its leftovers go, too.
-Result<void> attest_committed(const Environment& environment, RunRecord& record, const Identities& after, const Json& satisfied) {
+Result<void> attest_committed(const Environment& environment, RunRecord& record, const reading::Identities& after, const Json& satisfied) {
   const auto& run = record.run();
   VMPATCH_TRY(const auto attestation, make_attestation(environment, run.machine_uuid, run.machine_name, run.id, after, satisfied));
   VMPATCH_CHECK(record.attest(attestation));
@@ -66,7 +66,7 @@ std::string not_attested(const Attestable& may) {
 
 Result<void> take_back(const Environment& environment, RunRecord& record, std::vector<StagedDisk>& disks,
                        const image::BlockServerOptions& server, const image::Progress& progress, const CommitProtocol::Alone& alone) {
-  give_back_reserve(environment.places);
+  give_back_reserve(environment.run_places);
   const auto noted = record.advance(RunState::committing, {{"direction", to_string(Direction::to_old)}});
   if (!noted && !is_no_room(noted.error())) return noted;
   VMPATCH_TRY(auto fresh, image::BlockServer::start(server));
@@ -77,19 +77,19 @@ Result<void> take_back(const Environment& environment, RunRecord& record, std::v
 
 Result<void> note_failed(const Environment& environment, RunRecord& record, const Error& error) {
   auto noted = record.advance(RunState::failed, Json::object(), error.message);
-  if (noted || !is_no_room(noted.error()) || !give_back_reserve(environment.places)) return noted;
+  if (noted || !is_no_room(noted.error()) || !give_back_reserve(environment.run_places)) return noted;
   return record.advance(RunState::failed, Json::object(), error.message);
 }
 
 Result<Ended> attest_late(const Environment& environment, RunRecord& record) {
   const auto recorded = record.run().detail.find("after");
   if (recorded == record.run().detail.end()) return fail(Errc::failed, "run {}: the ledger has no identities after it", record.run().id);
-  VMPATCH_TRY(const auto after, identities_from_json(*recorded));
+  VMPATCH_TRY(const auto after, reading::identities_from_json(*recorded));
   // Since then a key may have been revoked, a newer version seen, or a disk written.
   VMPATCH_TRY(auto unfinished, Unfinished::open(environment, record.run(), Unfinished::Logs::none));
   VMPATCH_TRY(auto may, prove_written(environment, record.run(), unfinished));
   VMPATCH_TRY(const auto now, unfinished.finish());
-  if (const auto difference = first_difference(after, now); !difference.empty()) {
+  if (const auto difference = reading::first_difference(after, now); !difference.empty()) {
     Earlier earlier;
     earlier.satisfied = record.run().detail.value("satisfied", Json::array());
     may = nothing_attestable(earlier, "after the commit " + difference);
@@ -107,7 +107,7 @@ Result<Ended> end_written(const Environment& environment, RunRecord& record, Unf
   }
   VMPATCH_TRY(const auto after, unfinished.finish());
   if (!may_prove) return discard(environment, record, unfinished, direction, bytes);
-  Json detail{{"after", to_json(after)}, {"satisfied", may.satisfied}};
+  Json detail{{"after", reading::to_json(after)}, {"satisfied", may.satisfied}};
   if (!may.dropped.empty()) detail["report"] = {{"dropped", all_dropped(record.run(), may)}};
   VMPATCH_CHECK(record.advance_keeping_undo(RunState::committed, detail, {}, undo_size(unfinished.recorded())));
   VMPATCH_CHECK(attest_committed(environment, record, after, may.satisfied));

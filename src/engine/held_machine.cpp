@@ -13,8 +13,8 @@ namespace {
 std::string shown(const inventory::Machine& machine) { return escape_untrusted(machine.name); }
 
 /// What the machine is made of now must be what is locked: a disk that was exchanged or added after planning is not.
-Result<void> check_same_disks(const inventory::Machine& now, const std::vector<OpenDisk>& locked, const std::vector<fs::path>& allowed_dirs) {
-  VMPATCH_TRY(const auto disks, open_disks(now, allowed_dirs));
+Result<void> check_same_disks(const inventory::Machine& now, const std::vector<reading::OpenDisk>& locked, const std::vector<fs::path>& allowed_dirs) {
+  VMPATCH_TRY(const auto disks, reading::open_disks(now, allowed_dirs));
   bool same = disks.size() == locked.size();
   for (std::size_t i = 0; same && i < disks.size(); ++i) {
     VMPATCH_TRY(const auto mine, locked[i].chain.identity());
@@ -26,7 +26,7 @@ Result<void> check_same_disks(const inventory::Machine& now, const std::vector<O
   return fail(Errc::busy, "machine {}: its disks are others than a moment ago; plan again", shown(now));
 }
 
-Result<void> check_dormant(const Environment& environment, const inventory::Machine& now, const std::vector<OpenDisk>& locked) {
+Result<void> check_dormant(const Environment& environment, const inventory::Machine& now, const std::vector<reading::OpenDisk>& locked) {
   if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
     return fail(Errc::refused, "machine {}: {}", shown(now), fmt::join(obstacles, "; "));
   }
@@ -43,7 +43,7 @@ Result<image::ChainLock> lock_when_free(const image::Chain& chain) {
   }
 }
 
-Result<OpenDisk> open_recorded(const ledger::Run& run, const RecordedDisk& recorded) {
+Result<reading::OpenDisk> open_recorded(const ledger::Run& run, const RecordedDisk& recorded) {
   image::OpenPolicy policy;
   policy.allowed_dirs = recorded_dirs(run);
   VMPATCH_TRY(auto chain, image::Chain::open(recorded.path, recorded.format, policy));
@@ -52,7 +52,7 @@ Result<OpenDisk> open_recorded(const ledger::Run& run, const RecordedDisk& recor
     return fail(Errc::not_found, "{} is not there: another file has its name; put the disk back; if it is gone for good, 'vm-patch recover {}' shows how to end the run",
                 escape_untrusted(recorded.path.string()), run.id);
   }
-  return OpenDisk{recorded.target, recorded.path, std::move(chain)};
+  return reading::OpenDisk{recorded.target, recorded.path, std::move(chain)};
 }
 
 /// Of a machine that has one of the disks now: why the run must not be ended by itself.
@@ -89,7 +89,7 @@ Result<std::vector<std::string>> look_at_users(const Environment& environment, c
 
 }  // namespace
 
-Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked) {
+Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<reading::OpenDisk>& locked) {
   // A start that QEMU's locks or a hook forbid shows as a paused machine, and as a reader, until it has failed.
   const auto deadline = std::chrono::steady_clock::now() + HeldMachine::after_writing;
   for (;;) {
@@ -128,19 +128,19 @@ Result<void> check_no_run_on(const Environment& environment, const inventory::Ma
 }
 
 Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
-                                      const Identities& expected) {
+                                      const reading::Identities& expected) {
   HeldMachine held;
-  VMPATCH_TRY(held.disks_, open_disks(machine, environment.allowed_dirs));
-  VMPATCH_TRY(const auto before, identify(held.disks_));
+  VMPATCH_TRY(held.disks_, reading::open_disks(machine, environment.allowed_dirs));
+  VMPATCH_TRY(const auto before, reading::identify(held.disks_));
   VMPATCH_CHECK(record.lease(disk_keys(before)));
   // The lease is for what is written. What is read below it must not be between old and new.
   VMPATCH_CHECK(check_no_run_on(environment, machine, backing_keys(before)));
-  VMPATCH_TRY(held.locks_, lock_disks(held.disks_, image::Sharing::nobody));
+  VMPATCH_TRY(held.locks_, reading::lock_disks(held.disks_, image::Sharing::nobody));
   // Whatever it was while planning: from here on nobody can start it or write its disks without noticing us.
   VMPATCH_CHECK(check_unchanged(environment, machine, held.disks_));
-  VMPATCH_TRY(held.identities_, identify(held.disks_));
+  VMPATCH_TRY(held.identities_, reading::identify(held.disks_));
   if (expected.empty()) return held;
-  if (const auto difference = first_difference(expected, held.identities_); !difference.empty()) {
+  if (const auto difference = reading::first_difference(expected, held.identities_); !difference.empty()) {
     return fail(Errc::busy, "machine {}: {} since it was planned; plan again", shown(machine), difference);
   }
   return held;
@@ -158,7 +158,7 @@ Result<HeldMachine> HeldMachine::take_again(const Environment& environment, cons
     held.locks_.push_back(std::move(lock));
   }
   VMPATCH_TRY(held.remarks_, look_at_users(environment, run, recorded));
-  VMPATCH_TRY(held.identities_, identify(held.disks_));
+  VMPATCH_TRY(held.identities_, reading::identify(held.disks_));
   return held;
 }
 

@@ -3,8 +3,8 @@
 
 #include <chrono>
 
-#include "engine/disks.hpp"
 #include "engine/run_record.hpp"
+#include "vmpatch/reading/disks.hpp"
 
 namespace vmpatch::engine {
 
@@ -16,19 +16,19 @@ class HeldMachine {
   /// machine's disks are the locked ones, and that they are what `expected` says (empty = whatever they are). Errors: busy,
   /// recovery_needed (an interrupted run holds it), refused (with every obstacle); nothing was touched.
   static Result<HeldMachine> take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
-                                  const Identities& expected);
+                                  const reading::Identities& expected);
 
   /// For a run that was interrupted and adopted: it has the lease. Opens the disks as recorded. Errors: not_found (storage is not
   /// there, or not yet), busy (somebody uses the disks: later). What happened to the machine meanwhile is in remarks().
   static Result<HeldMachine> take_again(const Environment& environment, const ledger::Run& run, const std::vector<RecordedDisk>& recorded);
 
-  [[nodiscard]] const std::vector<OpenDisk>& disks() const { return disks_; }
+  [[nodiscard]] const std::vector<reading::OpenDisk>& disks() const { return disks_; }
   /// As they were when the machine was taken.
-  [[nodiscard]] const Identities& identities() const { return identities_; }
+  [[nodiscard]] const reading::Identities& identities() const { return identities_; }
   /// Of take_again(): memory that was saved, clones that were made, a start, all since the run began to write. A human must choose then.
   [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
   /// As they are now.
-  [[nodiscard]] Result<Identities> identify_again() const { return identify(disks_); }
+  [[nodiscard]] Result<reading::Identities> identify_again() const { return reading::identify(disks_); }
   /// Whoever only tries, as a start that our locks forbid, is given time to fail: little before the first write, where giving up costs
   /// nothing, more after the last one, where it costs a quarantine.
   static constexpr std::chrono::seconds before_writing{2}, after_writing{10};
@@ -42,9 +42,9 @@ class HeldMachine {
   HeldMachine() = default;
   [[nodiscard]] Result<void> check_alone() const;
   [[nodiscard]] Result<void> look_alone(const Environment& environment, const inventory::Machine& machine) const;
-  std::vector<OpenDisk> disks_;
+  std::vector<reading::OpenDisk> disks_;
   std::vector<image::ChainLock> locks_;
-  Identities identities_;
+  reading::Identities identities_;
   std::vector<std::string> remarks_;
 };
 
@@ -56,6 +56,6 @@ Result<void> check_no_run_on(const Environment& environment, const inventory::Ma
 
 /// Under locks: reads the machine again from its source. Errors: refused (with every obstacle: it is not dormant any more, say), busy (its
 /// disks are no longer the locked ones). A start that the locks forbid is given HeldMachine::after_writing to fail.
-Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<OpenDisk>& locked);
+Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<reading::OpenDisk>& locked);
 
 }  // namespace vmpatch::engine

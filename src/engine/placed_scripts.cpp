@@ -32,13 +32,13 @@ PlacedScripts scripts_of(const recipe::Recipe& recipe) {
 }
 
 Result<PlacedScripts> placed_scripts(const Environment& environment, const recipe::Recipe& recipe, const inventory::Machine& machine,
-                                     const std::vector<OpenDisk>& disks) {
+                                     const std::vector<reading::OpenDisk>& disks) {
   if (scripts_of(recipe).empty()) return PlacedScripts();
   ledger::RunFilter of_machine;
   of_machine.machine_uuid = machine.uuid;
   VMPATCH_TRY(auto recipes, recipes_of(environment, of_machine));
   ledger::RunFilter of_disks;
-  VMPATCH_TRY(const auto identities, identify(disks));
+  VMPATCH_TRY(const auto identities, reading::identify(disks));
   for (const auto& [target, layers] : identities) {
     for (const auto& layer : layers) of_disks.disks.push_back(image::file_id(layer));
   }

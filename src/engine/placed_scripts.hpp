@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "engine/disks.hpp"
 #include "vmpatch/engine/engine.hpp"
+#include "vmpatch/reading/disks.hpp"
 
 namespace vmpatch::engine {
 
@@ -16,7 +16,7 @@ using PlacedScripts = std::set<std::pair<std::string, Digest>>;  ///< by the nam
 /// Of the runs of the ledger that ended well on this machine, or on any layer of its disks (a clone has what its template had). Nothing is
 /// asked for a recipe without such a step. A recipe that is not kept any more, or is not trusted as it is now, left none.
 Result<PlacedScripts> placed_scripts(const Environment& environment, const recipe::Recipe& recipe, const inventory::Machine& machine,
-                                     const std::vector<OpenDisk>& disks);
+                                     const std::vector<reading::OpenDisk>& disks);
 
 /// The recipe's own: what an attestation that names it has seen in its place.
 PlacedScripts scripts_of(const recipe::Recipe& recipe);

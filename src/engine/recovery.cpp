@@ -22,7 +22,7 @@ class Recovery {
 
   Recovered finish(bool retry_quarantined) {
     auto ended = end(retry_quarantined);
-    if (!ended && is_no_room(ended.error()) && give_back_reserve(environment_.places)) {
+    if (!ended && is_no_room(ended.error()) && give_back_reserve(environment_.run_places)) {
       no_room_ = ended.error();
       ended = end(retry_quarantined);
     }
@@ -119,7 +119,7 @@ class Recovery {
   Result<std::string> give_up(Unfinished& unfinished, const Error& error) {
     const auto failures = run().detail.value("failures", 0U) + 1;
     const bool no_room = is_no_room(error);
-    if (no_room) give_back_reserve(environment_.places);
+    if (no_room) give_back_reserve(environment_.run_places);
     if (!no_room && failures < most_failures) {
       VMPATCH_CHECK(record_.advance(RunState::committing, {{"failures", failures}}));
       return error;

@@ -19,7 +19,7 @@ namespace {
 /// A run's end takes a few transactions of some 100 KiB in the ledger's WAL, its shared memory, and a line of the anchor.
 constexpr std::size_t reserve_bytes = 8U << 20U;
 
-fs::path reserve_path(const Places& places) { return places.undo.parent_path() / "reserve"; }
+fs::path reserve_path(const RunPlaces& places) { return places.undo.parent_path() / "reserve"; }
 
 std::string noise() {
   std::mt19937_64 dice(std::random_device{}());
@@ -38,7 +38,7 @@ bool is_whole(const fs::path& path) {
 
 }  // namespace
 
-Result<void> make_reserve(const Places& places) {
+Result<void> make_reserve(const RunPlaces& places) {
   const auto path = reserve_path(places);
   if (is_whole(path)) return {};
   const auto made = write_file_atomic(path, noise(), 0600);
@@ -47,7 +47,7 @@ Result<void> make_reserve(const Places& places) {
               format_size(reserve_bytes), path.parent_path().string(), made.error().message);
 }
 
-bool give_back_reserve(const Places& places) {
+bool give_back_reserve(const RunPlaces& places) {
   const auto path = reserve_path(places);
   if (::unlink(path.c_str()) != 0) return false;
   // A journal gives blocks back when it is written.

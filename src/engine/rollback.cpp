@@ -11,6 +11,7 @@
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
 #include "vmpatch/engine/reserve.hpp"
+#include "vmpatch/reading/scratch.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -63,7 +64,7 @@ class Rollback {
   Result<Report> execute() {
     const SignalHold hold;
     VMPATCH_TRY(original_disks_, recorded_disks(original_));
-    VMPATCH_CHECK(make_reserve(environment_.places));
+    VMPATCH_CHECK(make_reserve(environment_.run_places));
     if (auto done = phases(); !done) {
       if (!record_.exists()) return done.error();
       if (!ledger::is_final(record_.run().state)) return end_failed(done.error());
@@ -137,9 +138,9 @@ class Rollback {
       staged_.push_back({disk, std::move(redo), {}, {}});
     }
     auto detail = staged_detail(recorded_, environment_.allowed_dirs);
-    detail["before"] = to_json(held_->identities());
+    detail["before"] = reading::to_json(held_->identities());
     VMPATCH_CHECK(record_.advance(RunState::staged, detail));
-    VMPATCH_TRY(scratch_, Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
+    VMPATCH_TRY(scratch_, reading::Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
     VMPATCH_CHECK(make_dirs(environment_.places.logs, 0700));
     const auto log_path = environment_.places.logs / (record_.run().id + ".log");
     log_ = UniqueFd(::open(log_path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
@@ -149,7 +150,7 @@ class Rollback {
 
   Error other_disks() const {
     return fail(Errc::refused, "machine {} has other disks than in run {}; what that run overwrote lies in {}",
-                escape_untrusted(machine_.name), original_.id, (environment_.places.undo / original_.id).string());
+                escape_untrusted(machine_.name), original_.id, (environment_.run_places.undo / original_.id).string());
   }
 
   /// Old blocks under newer data would destroy it. So what the run wrote is compared, always: a block device that was attached anew has the
@@ -161,8 +162,8 @@ class Rollback {
     if (since && since->differing == 0) return {};
     damaged_ = options_.accept_loss;
     if (options_.accept_loss) return {};
-    VMPATCH_TRY(const auto then, identities_from_json(last.detail.value("after", Json::object())));
-    const auto difference = first_difference(then, held_->identities());
+    VMPATCH_TRY(const auto then, reading::identities_from_json(last.detail.value("after", Json::object())));
+    const auto difference = reading::first_difference(then, held_->identities());
     const bool untouched = difference.empty() && last.id == original_.id && tells_of_writes(held_->identities());
     if (!since && untouched) return {};
     const auto amount = since ? fmt::format("{} of the {} that the run wrote are others now", format_size(since->differing), format_size(since->of))
@@ -219,12 +220,12 @@ class Rollback {
     report_.run_id = record_.run().id;
     report_.dropped = may_.dropped;
     report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-    VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
+    VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", reading::to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
     const auto& run = record_.run();
     VMPATCH_TRY(const auto attestation, make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, may_.satisfied));
     VMPATCH_CHECK(record_.attest(attestation));
     // Its undo image has done its duty.
-    const auto removed = remove_tree(environment_.places.undo / original_.id);
+    const auto removed = remove_tree(environment_.run_places.undo / original_.id);
     if (!removed) environment_.log.warn("{}", removed.error().message);
     return {};
   }
@@ -269,7 +270,7 @@ class Rollback {
   std::vector<RecordedDisk> recorded_;
   std::optional<HeldMachine> held_;
   std::vector<StagedDisk> staged_;
-  std::optional<Scratch> scratch_;
+  std::optional<reading::Scratch> scratch_;
   UniqueFd log_;
   std::optional<image::BlockServer> server_;
   bool damaged_ = false;  ///< what was written since will be overwritten

@@ -36,7 +36,7 @@ Result<std::vector<ledger::Run>> attested_runs(const Environment& environment, c
   return runs;
 }
 
-bool tells_of_writes(const Identities& disks) {
+bool tells_of_writes(const reading::Identities& disks) {
   // A device has no inode: what its identity counts holds for one attachment in one boot.
   return std::all_of(disks.begin(), disks.end(), [](const auto& disk) { return !disk.second.empty() && disk.second.front().inode != 0; });
 }

@@ -22,6 +22,6 @@ Result<WrittenSince> written_since(image::BlockServer& server, const std::vector
                                    const std::vector<RecordedDisk>& of_run);
 
 /// Pure: for runs of before there were digests. Whether equal identities say that nothing was written: they do for files, not for devices.
-bool tells_of_writes(const Identities& disks);
+bool tells_of_writes(const reading::Identities& disks);
 
 }  // namespace vmpatch::engine

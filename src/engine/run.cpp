@@ -16,6 +16,7 @@
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
 #include "vmpatch/engine/reserve.hpp"
+#include "vmpatch/reading/reading.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -56,7 +57,7 @@ Result<Report> Run::execute() {
   const SignalHold hold;
   VMPATCH_CHECK(check_space());
   VMPATCH_CHECK(check_writable());
-  VMPATCH_CHECK(make_reserve(environment_.places));
+  VMPATCH_CHECK(make_reserve(environment_.run_places));
   VMPATCH_CHECK(open_log());
   if (auto done = run_phases(); !done) {
     if (!record_.exists()) return done.error();
@@ -86,12 +87,12 @@ Result<void> Run::open_log() {
 }
 
 Result<void> Run::check_space() const {
-  VMPATCH_CHECK(make_dirs(environment_.places.runs, 0700));
-  VMPATCH_TRY(const auto room, free_space(environment_.places.runs));
+  VMPATCH_CHECK(make_dirs(environment_.run_places.runs, 0700));
+  VMPATCH_TRY(const auto room, free_space(environment_.run_places.runs));
   const auto needed = assessment_.plan.space_needed + environment_.space_reserve;
   if (room >= needed) return {};
   return fail(Errc::refused, "machine {}: {} are free for the overlay in {}, {} are needed (with the reserve of {}); make room or use another --state-dir",
-              escape_untrusted(machine_.name), format_size(room), environment_.places.runs.string(), format_size(needed),
+              escape_untrusted(machine_.name), format_size(room), environment_.run_places.runs.string(), format_size(needed),
               format_size(environment_.space_reserve));
 }
 
@@ -99,15 +100,15 @@ Result<void> Run::check_going_on() const {
   VMPATCH_CHECK(check_interruption());
   // The estimate may have been too small, or somebody else fills the disk. Some of the reserve is left to end the run with.
   const auto floor = std::clamp<std::uint64_t>(environment_.space_reserve / 4, 1U << 20U, 256U << 20U);
-  VMPATCH_TRY(const auto room, free_space(environment_.places.runs));
+  VMPATCH_TRY(const auto room, free_space(environment_.run_places.runs));
   if (room >= floor) return {};
   return fail(Errc::failed, "{} are free for the overlay in {}, less than {} (space_reserve is {}): ended before the disk is full; make room or use another --state-dir",
-              format_size(room), environment_.places.runs.string(), format_size(floor), format_size(environment_.space_reserve));
+              format_size(room), environment_.run_places.runs.string(), format_size(floor), format_size(environment_.space_reserve));
 }
 
 // The overlay needs no right to write the image, the commit does: ask before the work, not at the point of no return.
 Result<void> Run::check_writable() const {
-  VMPATCH_TRY(const auto disks, open_disks(machine_, environment_.allowed_dirs));
+  VMPATCH_TRY(const auto disks, reading::open_disks(machine_, environment_.allowed_dirs));
   for (const auto& disk : disks) {
     if (const auto opened = disk.chain.open_top_writable(); !opened) {
       return fail(Errc::refused, "machine {}: {}; run vm-patch as a user who may write it", escape_untrusted(machine_.name),
@@ -129,9 +130,9 @@ Result<void> Run::lease() {
 
 Result<void> Run::stage() {
   step("making the overlay");
-  VMPATCH_TRY(scratch_, Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
+  VMPATCH_TRY(scratch_, reading::Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
   auto detail = staged_detail(recorded_, environment_.allowed_dirs);
-  detail["before"] = to_json(held_->identities());
+  detail["before"] = reading::to_json(held_->identities());
   VMPATCH_CHECK(record_.advance(RunState::staged, detail));
   VMPATCH_CHECK(make_dirs(record_.work_dir(), 0700));
   for (std::size_t i = 0; i < held_->disks().size(); ++i) {
@@ -191,7 +192,7 @@ Result<void> Run::verify() {
   step("verifying the overlay");
   VMPATCH_TRY(const auto request, export_overlays("-verify", false));
   VMPATCH_TRY(auto guest, environment_.opener.open_read(request));
-  VMPATCH_TRY(const auto facts, read_guest_facts(*guest, machine_));
+  VMPATCH_TRY(const auto facts, reading::read_guest_facts(*guest, machine_));
   VMPATCH_TRY(auto proof, prove(job_, environment_.payloads, assessment_.plan, *assessment_.facts, *guest, facts, placed_));
   auto may = attestable(environment_, earlier_, HoldsNow{job_.recipe, proof.kind}, *guest, facts);
   VMPATCH_CHECK(guest->finish());
@@ -232,7 +233,7 @@ Result<void> Run::attest() {
   VMPATCH_TRY(const auto after, held_->identify_again());
   VMPATCH_CHECK(stayed_alone());
   report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
-  VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
+  VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", reading::to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
   const auto& run = record_.run();
   VMPATCH_TRY(const auto attestation,
               make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, satisfied_));

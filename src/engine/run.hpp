@@ -6,6 +6,7 @@
 #include "engine/placed_scripts.hpp"
 #include "engine/run_record.hpp"
 #include "engine/write_out.hpp"
+#include "vmpatch/reading/scratch.hpp"
 
 namespace vmpatch::engine {
 
@@ -52,7 +53,7 @@ class Run {
   PlacedScripts placed_;
   UniqueFd log_fd_;
   std::optional<FileLog> log_;
-  std::optional<Scratch> scratch_;
+  std::optional<reading::Scratch> scratch_;
   std::optional<HeldMachine> held_;
   std::vector<StagedDisk> staged_;
   WrittenOut written_;

@@ -78,7 +78,7 @@ Json staged_detail(const std::vector<RecordedDisk>& disks, const std::vector<fs:
   return {{"schema", newest_schema}, {"strategy", to_string(Strategy::in_place)}, {"disks", list}, {"allowed_dirs", dirs}};
 }
 
-Result<std::vector<RecordedDisk>> record_disks(const std::vector<OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir) {
+Result<std::vector<RecordedDisk>> record_disks(const std::vector<reading::OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir) {
   std::vector<RecordedDisk> recorded;
   for (const auto& disk : disks) {
     const auto& top = disk.chain.top();
@@ -146,13 +146,13 @@ Result<bool> host_went_down(const ledger::Run& run) {
   return run.detail.value("boot", std::string()) != boot;
 }
 
-std::vector<std::string> disk_keys(const Identities& identities) {
+std::vector<std::string> disk_keys(const reading::Identities& identities) {
   std::vector<std::string> keys;
   for (const auto& [target, identity] : identities) keys.push_back(image::file_id(identity.front()));
   return keys;
 }
 
-std::vector<std::string> backing_keys(const Identities& identities) {
+std::vector<std::string> backing_keys(const reading::Identities& identities) {
   std::vector<std::string> keys;
   for (const auto& [target, layers] : identities) {
     for (std::size_t i = 1; i < layers.size(); ++i) keys.push_back(image::file_id(layers[i]));

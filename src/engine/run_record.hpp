@@ -4,8 +4,8 @@
 #include <map>
 #include <optional>
 
-#include "engine/disks.hpp"
 #include "vmpatch/engine/engine.hpp"
+#include "vmpatch/reading/disks.hpp"
 
 namespace vmpatch::engine {
 
@@ -37,7 +37,7 @@ Json to_json(const RecordedDisk& disk);
 Result<std::vector<RecordedDisk>> recorded_disks(const ledger::Run& run);
 /// The part of a run's detail that is written when it is staged.
 Json staged_detail(const std::vector<RecordedDisk>& disks, const std::vector<fs::path>& allowed_dirs);
-Result<std::vector<RecordedDisk>> record_disks(const std::vector<OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir);
+Result<std::vector<RecordedDisk>> record_disks(const std::vector<reading::OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir);
 /// What is recorded at the point of no return: since when, in which boot of the host, and where to.
 Result<Json> committing_detail(const Environment& environment);
 /// The same files, layer by layer; their content may have changed. Of schema 1 only the inode of the top layer can tell (of a device nothing
@@ -61,9 +61,9 @@ std::vector<std::string> accepted_remarks(const ledger::Run& run);
 Result<bool> host_went_down(const ledger::Run& run);
 
 /// Durable names of the top layers: the disks that a lease is for.
-std::vector<std::string> disk_keys(const Identities& identities);
+std::vector<std::string> disk_keys(const reading::Identities& identities);
 /// The same of the layers below, which are read, not written.
-std::vector<std::string> backing_keys(const Identities& identities);
+std::vector<std::string> backing_keys(const reading::Identities& identities);
 
 class RunRecord {
  public:
@@ -77,8 +77,8 @@ class RunRecord {
   /// advance(), and the undo folder comes into the list of those that are kept: one step.
   Result<void> advance_keeping_undo(ledger::RunState to, const Json& detail, const std::string& error, std::uint64_t undo_bytes);
   [[nodiscard]] const ledger::Run& run() const { return run_; }
-  [[nodiscard]] fs::path work_dir() const { return environment_.places.runs / run_.id; }
-  [[nodiscard]] fs::path undo_dir() const { return environment_.places.undo / run_.id; }
+  [[nodiscard]] fs::path work_dir() const { return environment_.run_places.runs / run_.id; }
+  [[nodiscard]] fs::path undo_dir() const { return environment_.run_places.undo / run_.id; }
 
  private:
   Result<void> write(ledger::RunState to, const Json& detail, const std::string& error);

@@ -1,7 +1,7 @@
 #include "engine/sweep.hpp"
 
-#include "engine/scratch.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/reading/scratch.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -36,18 +36,18 @@ std::vector<std::string> names_in(const fs::path& place) {
 }  // namespace
 
 Result<void> sweep(const Environment& environment) {
-  VMPATCH_CHECK(remove_abandoned_scratch(environment.places.scratch));
-  for (const auto& name : names_in(environment.places.runs)) {
+  VMPATCH_CHECK(reading::remove_abandoned_scratch(environment.places.scratch));
+  for (const auto& name : names_in(environment.run_places.runs)) {
     VMPATCH_TRY(const auto run, find_run(environment, name));
     if (!run || !ledger::is_final(run->state)) continue;
     VMPATCH_TRY(const bool kept, keeps_redo(environment, *run));
-    if (!kept) VMPATCH_CHECK(remove_tree(environment.places.runs / name));
+    if (!kept) VMPATCH_CHECK(remove_tree(environment.run_places.runs / name));
   }
-  for (const auto& name : names_in(environment.places.undo)) {
+  for (const auto& name : names_in(environment.run_places.undo)) {
     VMPATCH_TRY(const auto run, find_run(environment, name));
     if (!run || !ledger::is_final(run->state)) continue;
     VMPATCH_TRY(const bool needed, is_needed(environment, *run));
-    if (!needed) VMPATCH_CHECK(remove_tree(environment.places.undo / name));
+    if (!needed) VMPATCH_CHECK(remove_tree(environment.run_places.undo / name));
   }
   return {};
 }
@@ -60,8 +60,8 @@ Result<std::size_t> expire_undo(const Environment& environment, Time before) {
     auto expired = environment.store.expire_undo(undo.run_id);
     if (!expired && expired.error().code == Errc::busy) continue;  // a rollback took it meanwhile
     VMPATCH_CHECK(expired);
-    VMPATCH_CHECK(remove_tree(environment.places.undo / undo.run_id));
-    VMPATCH_CHECK(remove_tree(environment.places.runs / undo.run_id));
+    VMPATCH_CHECK(remove_tree(environment.run_places.undo / undo.run_id));
+    VMPATCH_CHECK(remove_tree(environment.run_places.runs / undo.run_id));
     ++count;
   }
   return count;

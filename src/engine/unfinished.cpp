@@ -52,7 +52,7 @@ Result<void> Unfinished::stage(const ledger::Run& run, Logs needed) {
 Result<Unfinished> Unfinished::open(const Environment& environment, const ledger::Run& run, Logs needed) {
   VMPATCH_TRY(auto recorded, recorded_disks(run));
   VMPATCH_TRY(auto held, HeldMachine::take_again(environment, run, recorded));
-  VMPATCH_TRY(auto scratch, Scratch::make(environment.places.scratch, "redo-" + run.id.substr(0, 13)));
+  VMPATCH_TRY(auto scratch, reading::Scratch::make(environment.places.scratch, "redo-" + run.id.substr(0, 13)));
   VMPATCH_CHECK(make_dirs(environment.places.logs, 0700));
   const auto log_path = environment.places.logs / (run.id + ".log");
   UniqueFd log(::open(log_path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
@@ -82,16 +82,16 @@ Result<guest::OpenRequest> Unfinished::export_disks(const Environment& environme
   return request;
 }
 
-Result<Identities> Unfinished::finish() {
+Result<reading::Identities> Unfinished::finish() {
   VMPATCH_CHECK(server_->stop());
   return held_.identify_again();
 }
 
 Result<void> remove_leftovers(const Environment& environment, const ledger::Run& run, bool with_undo) {
-  VMPATCH_CHECK(remove_tree(environment.places.runs / run.id));
+  VMPATCH_CHECK(remove_tree(environment.run_places.runs / run.id));
   // Its name is ours by construction; the record is only a hint and never removed blindly.
   VMPATCH_CHECK(remove_tree(environment.places.scratch / run.id.substr(0, 13)));
-  if (with_undo) VMPATCH_CHECK(remove_tree(environment.places.undo / run.id));
+  if (with_undo) VMPATCH_CHECK(remove_tree(environment.run_places.undo / run.id));
   return {};
 }
 

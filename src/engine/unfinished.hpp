@@ -2,6 +2,7 @@
 // An interrupted run, taken hold of again.
 
 #include "engine/commit.hpp"
+#include "vmpatch/reading/scratch.hpp"
 
 namespace vmpatch::engine {
 
@@ -22,12 +23,12 @@ class Unfinished {
   /// For reading the guest that is on the disks now; until finish().
   Result<guest::OpenRequest> export_disks(const Environment& environment);
   /// Ends the server in order; identities afterwards.
-  Result<Identities> finish();
+  Result<reading::Identities> finish();
 
  private:
-  Unfinished(Scratch scratch, UniqueFd log, std::vector<RecordedDisk> recorded, HeldMachine held)
+  Unfinished(reading::Scratch scratch, UniqueFd log, std::vector<RecordedDisk> recorded, HeldMachine held)
       : scratch_(std::move(scratch)), log_(std::move(log)), recorded_(std::move(recorded)), kept_(std::make_unique<HeldMachine>(std::move(held))), held_(*kept_) {}
-  Scratch scratch_;
+  reading::Scratch scratch_;
   UniqueFd log_;
   std::vector<RecordedDisk> recorded_;
   std::unique_ptr<HeldMachine> kept_;  ///< stays where it is when this is moved

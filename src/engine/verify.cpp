@@ -3,6 +3,7 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/engine/engine.hpp"
+#include "vmpatch/reading/reading.hpp"
 
 namespace vmpatch::engine {
 namespace {
@@ -14,15 +15,15 @@ Result<void> check_no_run(const Environment& environment, const inventory::Machi
   of_machine.unfinished_only = true;
   VMPATCH_TRY(const auto runs, environment.store.runs(of_machine));
   VMPATCH_CHECK(check_ended(machine, runs));
-  VMPATCH_TRY(const auto disks, open_disks(machine, environment.allowed_dirs));
-  VMPATCH_TRY(const auto identities, identify(disks));
+  VMPATCH_TRY(const auto disks, reading::open_disks(machine, environment.allowed_dirs));
+  VMPATCH_TRY(const auto identities, reading::identify(disks));
   auto layers = disk_keys(identities);
   for (auto& key : backing_keys(identities)) layers.push_back(std::move(key));
   return check_no_run_on(environment, machine, layers);
 }
 
 /// The recipe's answer, for people; nothing is asked of a guest that is not fit.
-Result<VerifyReport> ask(const Environment& environment, const Job& job, const inventory::Machine& machine, Reading& reading) {
+Result<VerifyReport> ask(const Environment& environment, const Job& job, const inventory::Machine& machine, reading::Reading& reading) {
   VerifyReport report;
   if (plan::foreign_system(job.recipe.get(), reading.facts()).empty()) VMPATCH_CHECK(check_fit(machine, reading.facts()));
   VMPATCH_TRY(const auto placed, placed_scripts(environment, job.recipe.get(), machine, reading.disks()));
@@ -44,14 +45,14 @@ Result<VerifyReport> verify(const Environment& environment, const Job& job, cons
   }
   VMPATCH_CHECK(check_no_run(environment, machine));
   environment.observer.step(machine, "reading the guest");
-  VMPATCH_TRY(auto reading, Reading::open(environment, machine));
+  VMPATCH_TRY(auto reading, reading::Reading::open(environment, machine));
   VMPATCH_TRY(auto report, ask(environment, job, machine, reading));
   Attestable may;
   if (report.proof) {
     VMPATCH_TRY(const auto earlier, attested_before(environment, machine));
     may = attestable(environment, earlier, HoldsNow{job.recipe, *report.proof}, reading.guest(), reading.facts());
   }
-  VMPATCH_TRY(const auto identities, identify(reading.disks()));
+  VMPATCH_TRY(const auto identities, reading::identify(reading.disks()));
   VMPATCH_CHECK(reading.finish());
   if (!report.proof) return report;
 

@@ -28,7 +28,7 @@ WentBack leave_to_an_operator(RunRecord& record, const Error& came, const Error&
 Result<void> write_out(const Environment& environment, RunRecord& record, CommitProtocol& protocol, const std::function<void()>& step,
                        const std::vector<RecordedDisk>& recorded, Json detail, WrittenOut& done) {
   VMPATCH_TRY(done.undo_bytes, protocol.capture_undo(recorded));
-  VMPATCH_CHECK(make_reserve(environment.places));
+  VMPATCH_CHECK(make_reserve(environment.run_places));
   VMPATCH_CHECK(protocol.check_room());
   VMPATCH_CHECK(protocol.check_alone());
   step();

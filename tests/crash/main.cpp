@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "app/application.hpp"
-#include "cli/common/engine_setup.hpp"
 #include "support/text_guest.hpp"
 #include "vmpatch/core/programs.hpp"
+#include "vmpatch/fleet/engine_setup.hpp"
 
 namespace {
 
@@ -107,9 +107,9 @@ vmpatch::guest::TextGuestOptions text_guest_options() {
 int main(int argc, char** argv) {
   vmpatch::set_internal_program_dir(VMPATCH_BINARY_DIR "/bin");
   static Crash crash;
-  vmpatch::cli::set_transition_hook([](std::string_view when, std::string_view state) { return crash.transition(when, state); });
+  vmpatch::fleet::set_transition_hook([](std::string_view when, std::string_view state) { return crash.transition(when, state); });
   if (variable("VMPATCH_GUEST") == "text") {
-    vmpatch::cli::set_guest_opener([](vmpatch::Log&) { return vmpatch::guest::make_text_guest_opener(text_guest_options()); });
+    vmpatch::fleet::set_guest_opener([](vmpatch::Log&) { return vmpatch::guest::make_text_guest_opener(text_guest_options()); });
   }
   crash.start();
   return vmpatch::app::run_application(argc, argv);

@@ -21,17 +21,6 @@ struct Job {
 /// this ledger has seen a higher version of the recipe, or the same version with another digest. From now on it has seen this one.
 Result<Job> make_job(const recipe::TrustedRecipe& recipe, const recipe::PayloadStore& payloads, ledger::Store& store);
 
-/// What is on a machine, read without writing a disk.
-struct Inspection {
-  guest::Facts facts;
-  bool cached = false;  ///< from the cache: the disks have the identity that they had at `read`
-  Time read{};
-};
-/// From environment.facts_cache when the disks did not change since, unless `fresh`; what was read is put there. Block
-/// devices and images written within the last seconds are always read: their identity does not tell. Errc::busy when the
-/// machine runs.
-Result<Inspection> inspect(const ReadEnvironment& environment, const inventory::Machine& machine, bool fresh);
-
 /// Reads the machine (unless obstacles forbid it) and plans. Errors are those of opening and reading the guest.
 Result<plan::Plan> assess(const Environment& environment, const Job& job, const inventory::Machine& machine);
 

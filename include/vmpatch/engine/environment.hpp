@@ -6,58 +6,25 @@
 #include <string_view>
 #include <vector>
 
-#include "vmpatch/core/clock.hpp"
-#include "vmpatch/core/log.hpp"
-#include "vmpatch/guest/opener.hpp"
-#include "vmpatch/inventory/source.hpp"
-#include "vmpatch/ledger/facts_cache.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/ledger/store.hpp"
+#include "vmpatch/reading/environment.hpp"
 #include "vmpatch/recipe/bundle.hpp"
 
 namespace vmpatch::engine {
 
 namespace fs = std::filesystem;
 
-/// Told what a run does, from the run's own thread. Calls are short; implementations are thread-safe.
-class Observer {
- public:
-  virtual ~Observer() = default;
-  /// A new step of one machine, e.g. "launching the appliance".
-  virtual void step(const inventory::Machine& machine, std::string_view text) = 0;
-  /// Bytes of the current step; total 0 = unknown.
-  virtual void progress(const inventory::Machine& machine, std::uint64_t done, std::uint64_t total) = 0;
-};
-
-class NullObserver final : public Observer {
- public:
-  void step(const inventory::Machine&, std::string_view) override {}
-  void progress(const inventory::Machine&, std::uint64_t, std::uint64_t) override {}
-};
-
-/// Folders. All but scratch and cache lie in the state directory and are 0700.
-struct Places {
-  fs::path runs;     ///< overlays and payload disks of runs under way
-  fs::path undo;     ///< undo images of finished runs
-  fs::path logs;     ///< one log a run; kept
-  fs::path keys;     ///< this host's attestation keys
-  fs::path cache;    ///< appliance, accelerator answer
-  fs::path scratch;  ///< sockets and worker folders
+/// What runs keep: folders in the state directory, 0700.
+struct RunPlaces {
+  fs::path runs;  ///< overlays and payload disks of runs under way
+  fs::path undo;  ///< undo images of finished runs
+  fs::path keys;  ///< this host's attestation keys
   fs::path attestation_key;  ///< the private key that signs; by default KEYS/attest
 };
 
-/// What reading needs.
-struct ReadEnvironment {
-  guest::GuestOpener& opener;
-  const Clock& clock;
-  Log& log;
-  Observer& observer;
-  Places places;
-  ledger::FactsCache* facts_cache = nullptr;  ///< null: facts are neither looked up nor kept
-  std::vector<fs::path> allowed_dirs;         ///< for backing files: pools, policy, --allow-backing
-};
-
-struct Environment : ReadEnvironment {
+struct Environment : reading::Environment {
+  RunPlaces run_places;
   ledger::Store& store;
   ledger::CustodyStore& custody;
   const recipe::PayloadStore& payloads;

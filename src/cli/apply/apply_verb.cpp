@@ -4,20 +4,22 @@
 #include <cstdio>
 #include <iostream>
 
-#include "cli/apply/batch.hpp"
-#include "cli/common/engine_setup.hpp"
+#include "cli/common/machine_options.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
+#include "cli/common/progress.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/engine/attestation_keys.hpp"
+#include "vmpatch/fleet/batch.hpp"
+#include "vmpatch/fleet/engine_setup.hpp"
 
 namespace vmpatch::cli {
 namespace {
 
 struct ApplyOptions {
-  MachineOptions machines;
+  fleet::MachineOptions machines;
   fs::path recipe;
   bool yes = false;
   std::optional<unsigned> jobs;
@@ -34,7 +36,18 @@ Result<void> ask(const std::vector<inventory::Machine>& machines, const recipe::
   return fail(Errc::refused, "not confirmed; nothing was changed");
 }
 
-Json to_json(const std::vector<BatchResult>& results) {
+std::string last_word(const Result<engine::Report>& result) {
+  if (!result) return fmt::format("{}: {}", to_string(result.error().code), result.error().message);
+  switch (result->plan.outcome) {
+    case plan::Outcome::apply: return "patched, verified, committed, attested";
+    case plan::Outcome::satisfied: return "nothing to do, attested";
+    case plan::Outcome::not_applicable: return "recipe does not apply";
+    case plan::Outcome::refused: return "refused";
+  }
+  return {};
+}
+
+Json to_json(const std::vector<fleet::BatchResult>& results) {
   Json entries = Json::array();
   for (const auto& [machine, result] : results) {
     if (!result) {
@@ -51,7 +64,7 @@ Json to_json(const std::vector<BatchResult>& results) {
   return {{"schema", "vm-patch/apply/v1"}, {"machines", std::move(entries)}};
 }
 
-void print(const Context& context, const std::vector<BatchResult>& results) {
+void print(const Context& context, const std::vector<fleet::BatchResult>& results) {
   if (context.options.json) return print_json(to_json(results));
   for (const auto& [machine, result] : results) {
     if (result) {
@@ -64,26 +77,27 @@ void print(const Context& context, const std::vector<BatchResult>& results) {
 }
 
 Result<int> run_apply(Context& context, const ApplyOptions& options) {
-  std::vector<BatchResult> results;
+  std::vector<fleet::BatchResult> results;
   bool is_whole = false;
   {
     ProgressDisplay display(context);
-    VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
+    VMPATCH_TRY(auto setup, fleet::EngineSetup::make(context, display, display));
     if (options.machines.without_libvirt) setup->answer_for(options.machines.images);
-    VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
-    VMPATCH_CHECK(recover_first(*setup, display));
+    VMPATCH_CHECK(engine::check_attestation_key(setup->environment().run_places));
+    VMPATCH_CHECK(fleet::recover_first(*setup, display));
     VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
     VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
     VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
     is_whole = setup->selection().is_whole();
     if (!options.yes) VMPATCH_CHECK(ask(machines, recipe.get()));
     const auto jobs = options.jobs.value_or(setup->policy().jobs);
-    results = apply_all(setup->environment(), job, machines, jobs, display);
+    results = fleet::apply_all(setup->environment(), job, machines, jobs,
+                               [&](const fleet::BatchResult& entry) { display.finish(entry.machine, last_word(entry.result)); });
     VMPATCH_TRY(const auto expired, engine::expire_undo(setup->environment(), context.clock.now() - setup->policy().undo_keep));
     if (expired > 0) display.debug("{} undo images have expired", expired);
   }
   print(context, results);
-  const int code = exit_code_of(results);
+  const int code = fleet::exit_code_of(results);
   return code == 0 && !is_whole ? 1 : code;
 }
 

@@ -6,11 +6,11 @@
 
 #include "cli/audit/audit_verbs.hpp"
 #include "cli/audit/examined_text.hpp"
-#include "cli/common/announce.hpp"
-#include "cli/common/ledger.hpp"
 #include "cli/common/output.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/announce.hpp"
+#include "vmpatch/fleet/ledger.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -56,7 +56,7 @@ Result<void> ask(const Context& context, const std::vector<std::string>& forget)
 Result<void> publish(Context& context, const policy::Policy& policy) {
   std::error_code error;
   if (!fs::exists(context.paths.ledger(), error)) return {};
-  VMPATCH_TRY(const auto store, open_ledger(context, policy));
+  VMPATCH_TRY(const auto store, fleet::open_ledger(context, policy));
   VMPATCH_TRY(const auto published, store->published_policy());
   if (!published) context.log.warn("the records have no policy, and every start is denied until one is published: 'vm-patch gate publish'");
   return {};
@@ -65,7 +65,7 @@ Result<void> publish(Context& context, const policy::Policy& policy) {
 /// To all that hear of commits: an acceptance is what somebody elsewhere should know first.
 Result<void> tell(const Context& context, const policy::Policy& policy) {
   VMPATCH_TRY(const auto heads, ledger::Anchor(context.paths.state).read());
-  announcer(context.log, policy.audit)(heads);
+  fleet::announcer(context.log, policy.audit)(heads);
   return {};
 }
 

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "vmpatch/cli/context.hpp"
-#include "vmpatch/engine/environment.hpp"
+#include "vmpatch/reading/environment.hpp"
 
 namespace vmpatch::cli {
 
 /// Also a Log: lines of others are printed above the live ones.
-class ProgressDisplay final : public engine::Observer, public Log {
+class ProgressDisplay final : public reading::Observer, public Log {
  public:
   /// Writes to stderr. `live` = stderr is a terminal and output is not quiet.
   explicit ProgressDisplay(const Context& context);

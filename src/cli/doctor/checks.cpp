@@ -117,7 +117,7 @@ std::vector<Finding> check_host(Context& context) {
   findings.push_back(check_kernel());
   findings.push_back(check_xfs());
   findings.push_back(check_accelerator(context));
-  for (const auto& uri : context.options.connect) findings.push_back(check_connection(uri, context.log));
+  for (const auto& uri : context.connect) findings.push_back(check_connection(uri, context.log));
   findings.push_back(check_state(context));
   findings.push_back(check_keys(context));
   return findings;

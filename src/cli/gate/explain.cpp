@@ -1,8 +1,8 @@
-#include "cli/common/machine_status.hpp"
 #include "cli/common/output.hpp"
 #include "cli/gate/gate_verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/machine_status.hpp"
 #include "vmpatch/gate/decision.hpp"
 
 namespace vmpatch::cli {
@@ -14,14 +14,14 @@ struct Explained {
   bool blocked = false;
 };
 
-Result<Verdicts> make_verdicts(const Context& context) {
-  auto verdicts = Verdicts::make(context);
+Result<fleet::Verdicts> make_verdicts(const Context& context) {
+  auto verdicts = fleet::Verdicts::make(context);
   if (verdicts || verdicts.error().code != Errc::not_found) return verdicts;
   return fail(Errc::not_found, "{}, so the gate denies every start if its hook is in place; run 'vm-patch gate install'",
               verdicts.error().message);
 }
 
-Result<Explained> explain_one(const Context& context, const Verdicts& verdicts, const inventory::Machine& machine) {
+Result<Explained> explain_one(const Context& context, const fleet::Verdicts& verdicts, const inventory::Machine& machine) {
   VMPATCH_TRY(auto verdict, verdicts.of(machine));
   Explained explained{machine, std::move(verdict), true};
   const auto facts = ledger::read_gate_facts(context.paths.ledger(), machine.uuid, {}, context.clock.now());
@@ -59,8 +59,8 @@ void print_one(const Explained& explained) {
 }  // namespace
 
 Result<int> explain_verdict(Context& context, const ExplainOptions& options) {
-  VMPATCH_TRY(const Selection selection, select_machines(context, options.machines));
-  VMPATCH_TRY(const Verdicts verdicts, make_verdicts(context));
+  VMPATCH_TRY(const fleet::Selection selection, fleet::select_machines(context, options.machines));
+  VMPATCH_TRY(const fleet::Verdicts verdicts, make_verdicts(context));
   bool blocked = false;
   Json json{{"schema", "vm-patch/gate-explain/v1"}, {"machines", Json::array()}};
   for (const inventory::Machine& machine : selection.machines) {

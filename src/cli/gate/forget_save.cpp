@@ -29,7 +29,7 @@ Result<Time> newest_memory(ledger::CustodyStore& store, const inventory::Machine
 
 Result<int> forget_save(Context& context, const ForgetSaveOptions& options) {
   if (trim(options.reason).empty()) return fail(Errc::usage, "--reason is empty; say why");
-  VMPATCH_TRY(const Selection selection, select_machines(context, options.machines));
+  VMPATCH_TRY(const fleet::Selection selection, fleet::select_machines(context, options.machines));
   if (selection.machines.size() != 1) return fail(Errc::usage, "name one machine, not {}", selection.machines.size());
   const inventory::Machine& machine = selection.machines.front();
   const std::string name = escape_untrusted(machine.name);

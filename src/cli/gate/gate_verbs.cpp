@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/common/machine_options.hpp"
 #include "cli/verbs.hpp"
 
 namespace vmpatch::cli {

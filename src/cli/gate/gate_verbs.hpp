@@ -3,9 +3,9 @@
 #include <chrono>
 #include <string>
 
-#include "cli/common/machines.hpp"
 #include "vmpatch/cli/context.hpp"
 #include "vmpatch/core/result.hpp"
+#include "vmpatch/fleet/selection.hpp"
 
 namespace vmpatch::cli {
 
@@ -15,16 +15,16 @@ struct InstallOptions {
   bool proof = true;
 };
 struct ExplainOptions {
-  MachineOptions machines;
+  fleet::MachineOptions machines;
 };
 struct OverrideOptions {
-  MachineOptions machines;
+  fleet::MachineOptions machines;
   std::string reason;
   std::string duration = "1h";
 };
 
 struct ForgetSaveOptions {
-  MachineOptions machines;
+  fleet::MachineOptions machines;
   std::string reason;
 };
 

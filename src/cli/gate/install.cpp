@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include "cli/common/ledger.hpp"
 #include "cli/common/output.hpp"
 #include "cli/gate/daemon.hpp"
 #include "cli/gate/gate_verbs.hpp"
@@ -9,6 +8,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/ledger.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 
 namespace vmpatch::cli {
@@ -48,8 +48,8 @@ Result<int> install_gate(Context& context, const InstallOptions& options) {
   VMPATCH_TRY(const fs::path program, find_gate_program(options.program));
   VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
   // Ledger and custody first: from the moment the hook is there, it needs them.
-  VMPATCH_TRY(const auto store, open_audited(context, policy));
-  VMPATCH_CHECK(publish_policy(context, *store, policy));
+  VMPATCH_TRY(const auto store, fleet::open_audited(context, policy));
+  VMPATCH_CHECK(fleet::publish_policy(context, *store, policy));
   VMPATCH_CHECK(ledger::CustodyStore::open(context.paths.custody()));
   const fs::path hook = hook_path(options.hooks_dir);
   VMPATCH_CHECK(store->audit("gate.install", hook.string(), {{"program", program.string()}}));
@@ -78,7 +78,7 @@ namespace {
 
 Result<void> audit_uninstall(Context& context, const fs::path& hook) {
   VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
-  VMPATCH_TRY(const auto store, open_audited(context, policy));
+  VMPATCH_TRY(const auto store, fleet::open_audited(context, policy));
   return store->audit("gate.uninstall", hook.string(), Json::object());
 }
 
@@ -103,8 +103,8 @@ Result<int> uninstall_gate(Context& context, const InstallOptions& options) {
 
 Result<int> publish_gate(Context& context) {
   VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
-  VMPATCH_TRY(const auto store, open_audited(context, policy));
-  VMPATCH_CHECK(publish_policy(context, *store, policy));
+  VMPATCH_TRY(const auto store, fleet::open_audited(context, policy));
+  VMPATCH_CHECK(fleet::publish_policy(context, *store, policy));
   if (context.options.json) {
     print_json({{"schema", "vm-patch/gate-publish/v1"}, {"file", context.paths.config.string()}, {"policy", policy::gate_policy_json(policy)}});
   } else {

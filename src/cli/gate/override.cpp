@@ -1,9 +1,9 @@
-#include "cli/common/ledger.hpp"
 #include "cli/common/output.hpp"
 #include "cli/gate/gate_verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/core/uuid.hpp"
+#include "vmpatch/fleet/ledger.hpp"
 #include "vmpatch/gate/identities.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 
@@ -40,11 +40,11 @@ Result<int> override_gate(Context& context, const OverrideOptions& options) {
   VMPATCH_TRY(const Seconds duration, parse_duration(options.duration));
   if (duration > longest) return fail(Errc::usage, "--for {} is too long; an override holds for 4h at most", options.duration);
   if (trim(options.reason).empty()) return fail(Errc::usage, "--reason is empty; say why");
-  VMPATCH_TRY(const Selection selection, select_machines(context, options.machines));
+  VMPATCH_TRY(const fleet::Selection selection, fleet::select_machines(context, options.machines));
   if (selection.machines.size() != 1) return fail(Errc::usage, "an override is for one machine, {} are named", selection.machines.size());
   const inventory::Machine& machine = selection.machines.front();
   VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
-  VMPATCH_TRY(const auto store, open_ledger(context, policy));
+  VMPATCH_TRY(const auto store, fleet::open_ledger(context, policy));
   VMPATCH_TRY(const auto disks, known_disks(machine));
   VMPATCH_CHECK(check_no_run(context, machine, disks));
   ledger::Override entry;

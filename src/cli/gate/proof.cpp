@@ -55,7 +55,7 @@ Result<Seen> try_once(const std::string& uri, const std::string& name, const fs:
 }  // namespace
 
 std::string gate_uri(const Context& context) {
-  for (const std::string& uri : context.options.connect) {
+  for (const std::string& uri : context.connect) {
     if (uri.rfind("qemu", 0) == 0 && uri.find("/session") == std::string::npos) return uri;
   }
   return "qemu:///system";

@@ -80,7 +80,7 @@ void add_packages(Lines& lines, const guest::Facts& facts, bool list) {
 
 }  // namespace
 
-std::string format_facts(const MachineFacts& about, const guest::Facts& facts, const FactsView& view) {
+std::string format_facts(const fleet::MachineFacts& about, const guest::Facts& facts, const FactsView& view) {
   Lines lines;
   lines.all = escape_untrusted(full_name(about.machine)) + "\n";
   lines.add("system", fmt::format("{} ({}{}{})", escape_untrusted(facts.os.pretty_name), escape_untrusted(facts.os.id),

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cli/common/fleet_facts.hpp"
+#include "vmpatch/fleet/facts.hpp"
 
 namespace vmpatch::cli {
 
@@ -13,6 +13,6 @@ struct FactsView {
 };
 
 /// Several lines, ends with a newline. `facts` are those of `about`.
-std::string format_facts(const MachineFacts& about, const guest::Facts& facts, const FactsView& view);
+std::string format_facts(const fleet::MachineFacts& about, const guest::Facts& facts, const FactsView& view);
 
 }  // namespace vmpatch::cli

@@ -1,20 +1,21 @@
 #include <CLI/CLI.hpp>
 
+#include "cli/common/machine_options.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
-#include "cli/common/snapshot_option.hpp"
 #include "cli/inspect/facts_text.hpp"
 #include "cli/inspect/sbom_output.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/facts.hpp"
 
 namespace vmpatch::cli {
 namespace {
 
 struct InspectOptions {
-  MachineOptions machines;
-  FleetOptions fleet;
+  fleet::MachineOptions machines;
+  fleet::FleetOptions fleet;
   bool packages = false;
   std::string sbom;
   fs::path output;
@@ -25,7 +26,7 @@ class Answers {
  public:
   virtual ~Answers() = default;
   virtual void begin() {}
-  virtual Result<void> add(const MachineFacts& machine, const guest::Facts& facts) = 0;
+  virtual Result<void> add(const fleet::MachineFacts& machine, const guest::Facts& facts) = 0;
   virtual void add_failure(const inventory::Machine&, const Error&) {}
   virtual void end() {}
 };
@@ -33,7 +34,7 @@ class Answers {
 class TextAnswers final : public Answers {
  public:
   explicit TextAnswers(FactsView view) : view_(view) {}
-  Result<void> add(const MachineFacts& machine, const guest::Facts& facts) override {
+  Result<void> add(const fleet::MachineFacts& machine, const guest::Facts& facts) override {
     print_text(format_facts(machine, facts, view_));
     return {};
   }
@@ -45,7 +46,7 @@ class TextAnswers final : public Answers {
 class JsonAnswers final : public Answers {
  public:
   void begin() override { print_text("{\n  \"schema\": \"vm-patch/inspect/v1\",\n  \"machines\": ["); }
-  Result<void> add(const MachineFacts& machine, const guest::Facts& facts) override {
+  Result<void> add(const fleet::MachineFacts& machine, const guest::Facts& facts) override {
     print({{"machine", machine_json(machine.machine)}, {"read", format_time(machine.read)}, {"cached", machine.cached},
            {"facts", guest::to_json(facts)}});
     return {};
@@ -69,7 +70,7 @@ class JsonAnswers final : public Answers {
 class SbomAnswers final : public Answers {
  public:
   explicit SbomAnswers(SbomOutput output) : output_(std::move(output)) {}
-  Result<void> add(const MachineFacts& machine, const guest::Facts& facts) override { return output_.write(machine, facts); }
+  Result<void> add(const fleet::MachineFacts& machine, const guest::Facts& facts) override { return output_.write(machine, facts); }
 
  private:
   SbomOutput output_;
@@ -89,13 +90,13 @@ Result<int> run_inspect(Context& context, const InspectOptions& options) {
   if (context.options.json && !options.sbom.empty()) {
     return fail(Errc::usage, "--json and --sbom are two forms of the answer; choose one");
   }
-  engine::NullObserver observer;
-  VMPATCH_TRY(auto setup, ReadSetup::make(context, observer, context.log));
+  reading::NullObserver observer;
+  VMPATCH_TRY(auto setup, fleet::ReadSetup::make(context, observer, context.log));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
   VMPATCH_TRY(const auto answers, make_answers(context, options, machines.size()));
   std::optional<Error> failure;  // of one machine; the others are shown all the same
   answers->begin();
-  read_fleet(*setup, machines, options.fleet, [&](const MachineFacts& machine) {
+  fleet::read_fleet(*setup, machines, options.fleet, [&](const fleet::MachineFacts& machine) {
     if (machine.facts) {
       const auto added = answers->add(machine, *machine.facts);
       if (added) return;

@@ -40,7 +40,7 @@ std::filesystem::path SbomOutput::file_of(const inventory::Machine& machine) con
   return target_ / fmt::format("{}-{}.{}", file_name(full_name(machine)), file_name(machine.uuid), ending);
 }
 
-Result<void> SbomOutput::write(const MachineFacts& about, const guest::Facts& facts) const {
+Result<void> SbomOutput::write(const fleet::MachineFacts& about, const guest::Facts& facts) const {
   const report::SbomSubject subject{full_name(about.machine), about.machine.uuid, about.read, VMPATCH_VERSION};
   const std::string text = dump_json(report::sbom(format_, subject, facts), 2) + "\n";
   return write_output(target_.empty() ? target_ : file_of(about.machine), text);

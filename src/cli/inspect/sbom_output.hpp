@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "cli/common/fleet_facts.hpp"
+#include "vmpatch/fleet/facts.hpp"
 #include "vmpatch/report/sbom.hpp"
 
 namespace vmpatch::cli {
@@ -14,7 +14,7 @@ class SbomOutput {
   /// `target`: empty = standard output, a file, or a folder that exists; several machines need a folder (Errc::usage).
   static Result<SbomOutput> open(report::SbomFormat format, const std::filesystem::path& target, std::size_t machines);
   /// In a folder the file is NAME-UUID.cdx.json or NAME-UUID.spdx.json, with '_' for what has no place in a file name.
-  Result<void> write(const MachineFacts& about, const guest::Facts& facts) const;
+  Result<void> write(const fleet::MachineFacts& about, const guest::Facts& facts) const;
 
  private:
   SbomOutput(report::SbomFormat format, std::filesystem::path target, bool folder)

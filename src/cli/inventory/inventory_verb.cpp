@@ -3,13 +3,14 @@
 #include <map>
 #include <set>
 
-#include "cli/common/machine_status.hpp"
-#include "cli/common/machines.hpp"
+#include "cli/common/machine_options.hpp"
 #include "cli/common/output.hpp"
 #include "cli/inventory/machine_rows.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/hosts.hpp"
+#include "vmpatch/fleet/machine_status.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -56,12 +57,12 @@ Json run_json(const ledger::Run& run) {
 
 /// Works without a ledger: then nothing is known, and nobody is told so machine by machine.
 StatusOf make_status(const Context& context) {
-  auto runs = load_last_runs(context);
+  auto runs = fleet::load_last_runs(context);
   if (!runs && runs.error().code == Errc::not_found) return [](const Machine&) { return MachineStatus{}; };
   if (!runs) context.log.warn("last runs are not shown: {}", runs.error().message);
-  auto made = Verdicts::make(context);
+  auto made = fleet::Verdicts::make(context);
   if (!made) context.log.warn("verdicts are not shown: {}", made.error().message);
-  const auto verdicts = made ? std::make_shared<Verdicts>(std::move(*made)) : nullptr;
+  const auto verdicts = made ? std::make_shared<fleet::Verdicts>(std::move(*made)) : nullptr;
   return [&context, verdicts, last = runs ? std::move(*runs) : std::map<std::string, ledger::Run>()](const Machine& machine) {
     MachineStatus status;
     if (const auto run = last.find(machine.uuid); run != last.end()) status.last_run = run_json(run->second);
@@ -127,7 +128,7 @@ void print_as_table(const Context& context, const Inventory& inventory, bool orp
 }
 
 Result<int> run_inventory(Context& context, const InventoryOptions& options) {
-  VMPATCH_TRY(auto hosts, Hosts::make(context, options.allow_backing, options.not_clones));
+  VMPATCH_TRY(auto hosts, fleet::Hosts::make(context, options.allow_backing, options.not_clones));
   hosts.add_libvirt();
   if (!options.folders.empty()) hosts.add(inventory::make_folder_source(options.folders));
   Inventory inventory = hosts.load();

@@ -1,17 +1,18 @@
 #include <CLI/CLI.hpp>
 
-#include "cli/common/engine_setup.hpp"
+#include "cli/common/machine_options.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/common/progress.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/fleet/engine_setup.hpp"
 
 namespace vmpatch::cli {
 namespace {
 
 struct PlanOptions {
-  MachineOptions machines;
+  fleet::MachineOptions machines;
   fs::path recipe;
 };
 
@@ -24,8 +25,8 @@ int code_of(plan::Outcome outcome) {
 }
 
 Result<int> run_plan(Context& context, const PlanOptions& options) {
-  engine::NullObserver observer;
-  VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
+  reading::NullObserver observer;
+  VMPATCH_TRY(auto setup, fleet::EngineSetup::make(context, observer, context.log));
   VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
   VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));

@@ -2,12 +2,12 @@
 
 #include <tuple>
 
-#include "cli/common/ledger.hpp"
 #include "cli/common/output.hpp"
 #include "cli/recipe/recipe_verbs.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/ledger.hpp"
 #include "vmpatch/recipe/trust_file.hpp"
 
 namespace vmpatch::cli {
@@ -17,7 +17,7 @@ namespace {
 Result<void> note_seen(Context& context, const recipe::TrustedRecipe& recipe) {
   const auto& [id, version] = std::tie(recipe.get().id, recipe.get().version);
   VMPATCH_TRY(const auto policy, policy::load_policy(context.paths.config));
-  VMPATCH_TRY(const auto store, open_audited(context, policy));
+  VMPATCH_TRY(const auto store, fleet::open_audited(context, policy));
   VMPATCH_CHECK(store->note_recipe(id, version, recipe.digest().hex()));
   VMPATCH_TRY(const auto seen, store->seen_recipe(id));
   if (version < seen.version) context.log.warn("recipe {} version {} was used here: version {} is refused by plan, verify and apply", id, seen.version, version);

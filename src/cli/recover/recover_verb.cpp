@@ -4,11 +4,12 @@
 #include <cstdio>
 #include <iostream>
 
-#include "cli/common/engine_setup.hpp"
+#include "cli/common/machine_options.hpp"
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/engine_setup.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -20,7 +21,7 @@ struct RecoverOptions {
   std::string to;
   bool retry = false;
   bool yes = false;
-  MachineOptions machines;  ///< only --without-libvirt
+  fleet::MachineOptions machines;  ///< only --without-libvirt
 };
 
 const std::map<std::string, WayOut> ways = {{"keep", WayOut::keep}, {"old", WayOut::to_old}, {"new", WayOut::to_new}};
@@ -47,7 +48,7 @@ void print(const Context& context, const std::vector<engine::Recovered>& all) {
   if (all.empty() && !context.options.quiet) print_text("no interrupted run\n");
 }
 
-Result<int> recover_all(Context& context, EngineSetup& setup, bool retry) {
+Result<int> recover_all(Context& context, fleet::EngineSetup& setup, bool retry) {
   VMPATCH_TRY(const auto all, engine::recover(setup.environment(), retry));
   print(context, all);
   const bool fine = std::all_of(all.begin(), all.end(), ended);
@@ -85,7 +86,7 @@ Result<void> ask(const std::string& run, const std::string& to) {
   return fail(Errc::refused, "not confirmed; nothing was changed");
 }
 
-Result<int> recover_one(Context& context, EngineSetup& setup, const RecoverOptions& options) {
+Result<int> recover_one(Context& context, fleet::EngineSetup& setup, const RecoverOptions& options) {
   VMPATCH_TRY(const auto found, engine::ways_out(setup.environment(), options.run));
   if (options.to.empty()) {
     if (context.options.json) {
@@ -110,8 +111,8 @@ Result<int> recover_one(Context& context, EngineSetup& setup, const RecoverOptio
 Result<int> run_recover(Context& context, const RecoverOptions& options) {
   if (options.run.empty() && !options.to.empty()) return fail(Errc::usage, "--to needs the run that it ends: vm-patch recover RUN --to {}", options.to);
   if (!options.run.empty() && options.retry) return fail(Errc::usage, "--retry is for all runs; name none");
-  engine::NullObserver observer;
-  VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
+  reading::NullObserver observer;
+  VMPATCH_TRY(auto setup, fleet::EngineSetup::make(context, observer, context.log));
   if (options.machines.without_libvirt) setup->answer_for_all();
   return options.run.empty() ? recover_all(context, *setup, options.retry) : recover_one(context, *setup, options);
 }

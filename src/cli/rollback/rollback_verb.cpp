@@ -1,6 +1,6 @@
 #include <CLI/CLI.hpp>
 
-#include "cli/common/engine_setup.hpp"
+#include "cli/common/machine_options.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/common/progress.hpp"
@@ -8,13 +8,14 @@
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/engine/attestation_keys.hpp"
+#include "vmpatch/fleet/engine_setup.hpp"
 
 namespace vmpatch::cli {
 namespace {
 
 struct RollbackOptions {
   std::string run;
-  MachineOptions machines;
+  fleet::MachineOptions machines;
   bool accept_loss = false;
 };
 
@@ -34,9 +35,9 @@ Result<std::vector<fs::path>> images_of(engine::Environment& environment, const 
 }
 
 /// The run names its machine; a libvirt one is looked up by UUID, a bare image by its recorded path.
-Result<MachineOptions> machine_of(engine::Environment& environment, const std::string& run_id) {
+Result<fleet::MachineOptions> machine_of(engine::Environment& environment, const std::string& run_id) {
   VMPATCH_TRY(const auto run, find_run(environment, run_id));
-  MachineOptions options;
+  fleet::MachineOptions options;
   if (run.host != "file") {
     options.domains = {run.machine_uuid};
     return options;
@@ -50,13 +51,13 @@ Result<MachineOptions> machine_of(engine::Environment& environment, const std::s
 
 Result<int> run_rollback(Context& context, const RollbackOptions& options) {
   ProgressDisplay display(context);
-  VMPATCH_TRY(auto setup, EngineSetup::make(context, display, display));
+  VMPATCH_TRY(auto setup, fleet::EngineSetup::make(context, display, display));
   if (options.machines.without_libvirt) {
     VMPATCH_TRY(const auto images, images_of(setup->environment(), options.run));
     setup->answer_for(images);
   }
-  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
-  VMPATCH_CHECK(recover_first(*setup, display));
+  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().run_places));
+  VMPATCH_CHECK(fleet::recover_first(*setup, display));
   VMPATCH_TRY(auto selection, machine_of(setup->environment(), options.run));
   selection.allow_backing = options.machines.allow_backing;
   selection.not_clones = options.machines.not_clones;

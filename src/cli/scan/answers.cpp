@@ -13,7 +13,7 @@ Result<void> tell_answer(const Context& context, const ScanOptions& options, con
   return target.finish();
 }
 
-Unassessable::Unassessable(const Survey& survey) {
+Unassessable::Unassessable(const fleet::Survey& survey) {
   for (const std::string& gap : report::describe_gaps(survey.head())) text_ += gap + "\n";
 }
 
@@ -39,7 +39,7 @@ std::string format_lag(const std::optional<report::Lag>& lag) {
   return text;
 }
 
-std::optional<report::Lag> find_lag(const Survey& survey, const MachineFacts& machine) {
+std::optional<report::Lag> find_lag(const fleet::Survey& survey, const fleet::MachineFacts& machine) {
   if (!survey.feeds()) return std::nullopt;
   const auto findings = survey.match(machine);
   if (!findings) return std::nullopt;

@@ -3,7 +3,7 @@
 #include <span>
 
 #include "cli/common/output_target.hpp"
-#include "cli/scan/survey.hpp"
+#include "cli/scan/make_survey.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/side_by_side.hpp"
 #include "vmpatch/core/text.hpp"
@@ -51,7 +51,7 @@ struct Assessed {
 
 /// In their order, side by side.
 template <class Assess>
-std::vector<Assessed> assess_batch(std::span<const MachineFacts> machines, unsigned jobs, const Assess& assess) {
+std::vector<Assessed> assess_batch(std::span<const fleet::MachineFacts> machines, unsigned jobs, const Assess& assess) {
   std::vector<Assessed> scans(machines.size());
   side_by_side(machines.size(), jobs, [&](std::size_t i) { scans[i] = assess(machines[i]); });
   return scans;
@@ -62,14 +62,14 @@ std::vector<Assessed> assess_batch(std::span<const MachineFacts> machines, unsig
 Result<int> tell_findings(Context& context, const ScanOptions& options) {
   VMPATCH_TRY(const auto filter, report::StatusFilter::parse(options.statuses));
   VMPATCH_TRY(const auto fail_on, parse_fail_on(options.fail_on));
-  VMPATCH_TRY(const auto survey, Survey::make(context, options, {}));
+  VMPATCH_TRY(const auto survey, make_survey(context, options, {}));
   VMPATCH_TRY(auto target, OutputTarget::open(options.output));
   const auto writer = make_writer(options, context.options.json, [&](std::string_view text) { target.write(text); });
   writer->begin(survey.head());
   bool has_findings = false;
   bool is_whole = report::describe_gaps(survey.head()).empty();
   const auto detail = tells_factors(options, context.options.json) ? advisory::Detail::factors : advisory::Detail::score;
-  const auto assess = [&](const MachineFacts& facts) {
+  const auto assess = [&](const fleet::MachineFacts& facts) {
     auto scan = attempt("assess " + escape_untrusted(facts.machine.name), [&]() -> Result<report::MachineScan> {
       return survey.assess(facts, filter, detail);
     });

@@ -128,9 +128,9 @@ std::string format_totals(std::size_t machines, std::size_t missing, std::size_t
 }  // namespace
 
 Result<int> ask_fix(Context& context, const ScanOptions& options) {
-  SurveyOptions wanted;
+  fleet::SurveyOptions wanted;
   wanted.everything = true;  // "nobody has it" is another answer than "nobody knows it"
-  VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
+  VMPATCH_TRY(const auto survey, make_survey(context, options, wanted));
   VMPATCH_TRY(const auto known, find_asked(survey.feeds()->database, *options.fix));
   const auto ids = ids_of(known);
   VMPATCH_TRY(const auto configured, policy::load_policy(context.paths.config));
@@ -141,7 +141,7 @@ Result<int> ask_fix(Context& context, const ScanOptions& options) {
   std::size_t missing = 0;
   std::size_t unfixed = 0;
   std::size_t refused = 0;
-  for (const MachineFacts& machine : survey.machines()) {
+  for (const fleet::MachineFacts& machine : survey.machines()) {
     auto findings = survey.match(machine);
     if (!findings) {
       unassessable.add(machine.machine, findings.error());

@@ -10,7 +10,7 @@ namespace vmpatch::cli {
 namespace {
 
 struct Row {
-  const MachineFacts* machine;
+  const fleet::MachineFacts* machine;
   report::Lag lag;
   SnapshotLags snapshots;
 };
@@ -36,11 +36,11 @@ std::string snapshot_text(const Row& row, bool with_snapshots) {
 
 Result<int> ask_lag(Context& context, const ScanOptions& options) {
   const bool with_snapshots = !options.no_snapshots;
-  VMPATCH_TRY(const auto survey, Survey::make(context, options, {.snapshots = with_snapshots}));
+  VMPATCH_TRY(const auto survey, make_survey(context, options, {.snapshots = with_snapshots}));
   std::vector<Row> rows;
   Unassessable unassessable(survey);
   for (std::size_t i = 0; i < survey.machines().size(); ++i) {
-    const MachineFacts& machine = survey.machines()[i];
+    const fleet::MachineFacts& machine = survey.machines()[i];
     const auto findings = survey.match(machine);
     if (!findings) {
       unassessable.add(machine.machine, findings.error());

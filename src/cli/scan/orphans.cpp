@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include "cli/common/output.hpp"
-#include "cli/scan/disk_use.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/disk_use.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -13,7 +13,7 @@ using inventory::Orphan;
 
 struct Row {
   const Orphan* orphan;
-  const MachineFacts* machine;  ///< null: its name does not tell its format, so that it was not read
+  const fleet::MachineFacts* machine;  ///< null: its name does not tell its format, so that it was not read
 };
 
 /// As bare images are named: the folder's true path.
@@ -23,13 +23,13 @@ fs::path image_name(const fs::path& path) {
   return error ? path : folder / path.filename();
 }
 
-std::vector<Row> make_rows(const Survey& survey) {
+std::vector<Row> make_rows(const fleet::Survey& survey) {
   std::vector<Row> rows;
   for (const inventory::HostInventory& host : survey.inventory().hosts) {
     for (const Orphan& orphan : host.orphans) {
       const std::string name = image_name(orphan.path).native();
       const auto found = std::find_if(survey.machines().begin(), survey.machines().end(),
-                                      [&](const MachineFacts& machine) { return machine.machine.name == name; });
+                                      [&](const fleet::MachineFacts& machine) { return machine.machine.name == name; });
       rows.push_back({&orphan, found == survey.machines().end() ? nullptr : &*found});
     }
   }
@@ -38,7 +38,7 @@ std::vector<Row> make_rows(const Survey& survey) {
 }
 
 /// Why nothing can be said about it: what is not read is not clean, and neither is a system that no feed speaks of.
-std::optional<Error> problem_of(const Survey& survey, const Row& row) {
+std::optional<Error> problem_of(const fleet::Survey& survey, const Row& row) {
   if (row.machine == nullptr) return fail(Errc::unsupported, "not read: its name does not end in .qcow2, .raw or .img");
   if (!row.machine->facts) return row.machine->facts.error();
   if (!survey.feeds()) return std::nullopt;
@@ -51,15 +51,15 @@ std::optional<Error> problem_of(const Survey& survey, const Row& row) {
 Result<int> ask_orphans(Context& context, const ScanOptions& options) {
   ScanOptions of_pools = options;
   of_pools.machines.orphans = true;
-  SurveyOptions wanted;
-  wanted.feeds = FeedNeed::if_named;
-  VMPATCH_TRY(const auto survey, Survey::make(context, of_pools, wanted));
+  fleet::SurveyOptions wanted;
+  wanted.feeds = fleet::FeedNeed::if_named;
+  VMPATCH_TRY(const auto survey, make_survey(context, of_pools, wanted));
   Table table({"ORPHAN", "POOL", "ALLOCATED", "SYSTEM", "BEHIND"});
   Json entries = Json::array();
   Unassessable unassessable(survey);
   std::uint64_t bytes = 0;
   for (const Row& row : make_rows(survey)) {
-    const std::uint64_t allocated = allocated_bytes(row.orphan->path);
+    const std::uint64_t allocated = fleet::allocated_bytes(row.orphan->path);
     const auto problem = problem_of(survey, row);
     if (problem) unassessable.add(*row.orphan, *problem);
     const auto lag = problem ? std::nullopt : find_lag(survey, *row.machine);

@@ -61,7 +61,7 @@ std::string source_of(const guest::Package& package) {
              : escape_untrusted(package.source) + " " + escape_untrusted(package.source_version);
 }
 
-Answer make_answer(const std::string& wanted, const Survey& survey, const Collection& collection, const Unassessable& unassessable) {
+Answer make_answer(const std::string& wanted, const fleet::Survey& survey, const Collection& collection, const Unassessable& unassessable) {
   Table table({"PACKAGE", "VERSION", "ARCH", "SOURCE", "SYSTEM", "COUNT", "MACHINES"});
   Json entries = Json::array();
   for (const PackageVersion& version : collection.versions()) {
@@ -85,12 +85,12 @@ Answer make_answer(const std::string& wanted, const Survey& survey, const Collec
 }  // namespace
 
 Result<int> ask_package(Context& context, const ScanOptions& options) {
-  SurveyOptions wanted;
-  wanted.feeds = FeedNeed::none;
-  VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
+  fleet::SurveyOptions wanted;
+  wanted.feeds = fleet::FeedNeed::none;
+  VMPATCH_TRY(const auto survey, make_survey(context, options, wanted));
   Collection collection(*options.package);
   Unassessable unassessable(survey);
-  for (const MachineFacts& machine : survey.machines()) {
+  for (const fleet::MachineFacts& machine : survey.machines()) {
     if (machine.facts) {
       collection.add(machine.machine, *machine.facts);
     } else {

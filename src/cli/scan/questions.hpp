@@ -1,7 +1,7 @@
 #pragma once
 // What else a fleet is asked. Each is answered as a table or as JSON; value: exit code.
 
-#include "cli/scan/survey.hpp"
+#include "cli/scan/make_survey.hpp"
 
 namespace vmpatch::cli {
 
@@ -27,7 +27,7 @@ Result<void> tell_answer(const Context& context, const ScanOptions& options, con
 /// not answer, folders that may not be read and records that were not understood count, too.
 class Unassessable {
  public:
-  explicit Unassessable(const Survey& survey);
+  explicit Unassessable(const fleet::Survey& survey);
   void add(const inventory::Machine& machine, const Error& error);
   void add(const inventory::Orphan& orphan, const Error& error);
   [[nodiscard]] bool empty() const { return text_.empty(); }
@@ -45,6 +45,6 @@ class Unassessable {
 /// "3 packages, 41 days"; "-" for nothing.
 std::string format_lag(const std::optional<report::Lag>& lag);
 /// Of a feed-less survey or a machine that cannot be assessed: nothing.
-std::optional<report::Lag> find_lag(const Survey& survey, const MachineFacts& machine);
+std::optional<report::Lag> find_lag(const fleet::Survey& survey, const fleet::MachineFacts& machine);
 
 }  // namespace vmpatch::cli

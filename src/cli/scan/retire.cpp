@@ -2,11 +2,10 @@
 
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
-#include "cli/scan/disk_use.hpp"
-#include "cli/scan/fleet_reading.hpp"
 #include "cli/scan/questions.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/disk_use.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -14,8 +13,8 @@ namespace {
 using inventory::Machine;
 
 struct Row {
-  const MachineFacts* machine;
-  std::optional<LastStart> last;  ///< nothing = no trace of a start anywhere
+  const fleet::MachineFacts* machine;
+  std::optional<fleet::LastStart> last;  ///< nothing = no trace of a start anywhere
   std::int64_t idle_days = 0;
   std::optional<report::Lag> lag;
   std::uint64_t bytes = 0;
@@ -62,19 +61,19 @@ Json to_json(const Row& row) {
 }  // namespace
 
 Result<int> ask_retire(Context& context, const ScanOptions& options) {
-  SurveyOptions wanted;
-  wanted.feeds = FeedNeed::if_named;
-  VMPATCH_TRY(const auto survey, Survey::make(context, options, wanted));
-  const DiskUse disk_use(survey.inventory());
+  fleet::SurveyOptions wanted;
+  wanted.feeds = fleet::FeedNeed::if_named;
+  VMPATCH_TRY(const auto survey, make_survey(context, options, wanted));
+  const fleet::DiskUse disk_use(survey.inventory());
   std::vector<Row> rows;
   Unassessable unassessable(survey);
-  for (const MachineFacts& machine : survey.machines()) {
-    if (is_in_use(machine.machine)) continue;
+  for (const fleet::MachineFacts& machine : survey.machines()) {
+    if (fleet::is_in_use(machine.machine)) continue;
     if (machine.machine.state == inventory::State::unknown) {
       unassessable.add(machine.machine, fail(Errc::failed, "its state is not known, and so not whether it runs; ask its host with virsh domstate"));
       continue;
     }
-    Row row{&machine, find_last_start(survey.starts(), machine.machine, machine.facts ? &*machine.facts : nullptr, survey.now()), 0, {}, 0};
+    Row row{&machine, fleet::find_last_start(survey.starts(), machine.machine, machine.facts ? &*machine.facts : nullptr, survey.now()), 0, {}, 0};
     if (row.last) row.idle_days = days_since(row.last->time, survey.now());
     if (row.last && row.idle_days < static_cast<std::int64_t>(*options.retire)) continue;
     // Inside an unreadable guest there may be a newer trace.

@@ -4,20 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "cli/common/machines.hpp"
+#include "vmpatch/fleet/survey.hpp"
 
 namespace vmpatch::cli {
 
-struct ScanOptions {
-  MachineOptions machines;
-  // Feeds.
-  std::vector<std::string> feeds;  ///< [KIND=]LOCATION; none = those of the configuration
-  bool offline = false;
-  bool refresh = false;
-  std::string max_feed_age;  ///< "" = the configuration's
-  // Reading.
-  bool fresh = false;
-  unsigned jobs = 0;
+namespace fs = std::filesystem;
+
+struct ScanOptions : fleet::SurveyRequest {
   // Telling.
   std::string fail_on;  ///< "" = none
   std::vector<std::string> statuses;

@@ -1,6 +1,6 @@
 #include <CLI/CLI.hpp>
 
-#include "cli/common/snapshot_option.hpp"
+#include "cli/common/machine_options.hpp"
 #include "cli/scan/findings.hpp"
 #include "cli/scan/questions.hpp"
 #include "cli/verbs.hpp"
@@ -43,11 +43,11 @@ constexpr const char* footer =
 
 void add_feed_options(CLI::App& verb, ScanOptions& options) {
   const char* group = "Feeds";
-  verb.add_option("--feed", options.feeds, "feed to compare with; repeatable [feeds of the configuration]")
+  verb.add_option("--feed", options.feeds.locations, "feed to compare with; repeatable [feeds of the configuration]")
       ->type_name("[KIND=]FILE|URL")->allow_extra_args(false)->group(group);
-  verb.add_flag("--offline", options.offline, "fetch nothing; use the copies of URLs that are there")->group(group);
-  verb.add_flag("--refresh", options.refresh, "ask the servers even if the copies are young")->group(group);
-  verb.add_option("--max-feed-age", options.max_feed_age, "age from which a copy is fetched again [feed_max_age of the configuration, 24h]")
+  verb.add_flag("--offline", options.feeds.offline, "fetch nothing; use the copies of URLs that are there")->group(group);
+  verb.add_flag("--refresh", options.feeds.refresh, "ask the servers even if the copies are young")->group(group);
+  verb.add_option("--max-feed-age", options.feeds.max_age, "age from which a copy is fetched again [feed_max_age of the configuration, 24h]")
       ->type_name("TIME")->group(group);
 }
 
@@ -99,8 +99,8 @@ Result<void> check_options(const ScanOptions& options) {
   }
   if (options.fix && trim(*options.fix).empty()) return fail(Errc::usage, "--fix: name a vulnerability, as CVE-2024-6387");
   if (options.package && trim(*options.package).empty()) return fail(Errc::usage, "--package: name a package, as openssl");
-  if (options.offline && options.refresh) return fail(Errc::usage, "--offline and --refresh contradict each other");
-  const MachineOptions& named = options.machines;
+  if (options.feeds.offline && options.feeds.refresh) return fail(Errc::usage, "--offline and --refresh contradict each other");
+  const fleet::MachineOptions& named = options.machines;
   if (options.orphans && !(named.domains.empty() && named.images.empty() && named.groups.empty() && named.folders.empty())) {
     return fail(Errc::usage, "--orphans looks at the storage pools of the hosts; name no machine with it");
   }
@@ -124,8 +124,8 @@ void add_scan_verb(CLI::App& app, Chosen& chosen) {
   auto options = std::make_shared<ScanOptions>();
   add_machine_options(*verb, options->machines);
   add_snapshot_option(*verb, options->machines);
-  verb->add_flag("--fresh", options->fresh, "read the disks again whatever is known of them");
-  verb->add_option("-j,--jobs", options->jobs, "machines read side by side [jobs of the configuration, 2]")
+  verb->add_flag("--fresh", options->reading.fresh, "read the disks again whatever is known of them");
+  verb->add_option("-j,--jobs", options->reading.jobs, "machines read side by side [jobs of the configuration, 2]")
       ->check(CLI::Range(1, 64))->type_name("N");
   add_feed_options(*verb, *options);
   add_result_options(*verb, *options);

@@ -14,7 +14,7 @@ bool is_further_behind(const report::Lag& a, const report::Lag& b) {
   return a.packages > b.packages;
 }
 
-SnapshotLags::SnapshotLags(const Survey& survey, std::size_t machine, Unassessable& unassessable) {
+SnapshotLags::SnapshotLags(const fleet::Survey& survey, std::size_t machine, Unassessable& unassessable) {
   const inventory::Machine& about = survey.machines()[machine].machine;
   const auto& lags = survey.snapshots(machine);
   for (std::size_t i = 0; i < lags.size(); ++i) {

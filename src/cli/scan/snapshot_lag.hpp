@@ -13,7 +13,7 @@ class SnapshotLags {
  public:
   SnapshotLags() = default;
   /// What cannot be assessed goes to `unassessable`.
-  SnapshotLags(const Survey& survey, std::size_t machine, Unassessable& unassessable);
+  SnapshotLags(const fleet::Survey& survey, std::size_t machine, Unassessable& unassessable);
   /// "NAME (2026-11-01): 3 packages, 41 days" of the worst one; "-": there are none; says how many could not be assessed.
   [[nodiscard]] std::string text() const;
   /// {"snapshots": [{"name", "kind", "taken", "memory", "lag" (null: not assessed)}], "worst_snapshot": NAME or null}

@@ -2,7 +2,6 @@
 #include <unordered_set>
 
 #include "cli/common/output.hpp"
-#include "cli/scan/feeds.hpp"
 #include "cli/scan/findings.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -57,6 +56,20 @@ std::string format_explanation(const std::string& machine, const RankedFinding& 
   line("also called", fmt::format("{}", fmt::join(known.aliases, ", ")));
   line("told by", fmt::format("{}", fmt::join(finding.sources, ", ")));
   return text;
+}
+
+std::string age_of(Time then, Time now) {
+  return format_duration(std::max(Seconds(0), std::chrono::duration_cast<Seconds>(now - then)));
+}
+
+std::string format_feeds(const std::vector<FeedState>& states, Time now) {
+  Table table({"FEED", "KIND", "AGE", "SHA-256", "RECORDS", "RELEVANT", "WITHDRAWN", "SKIPPED"});
+  for (const FeedState& state : states) {
+    table.add_row({escape_untrusted(state.origin), std::string(advisory::to_string(state.kind)), age_of(state.issued.value_or(state.fetched), now),
+                   state.digest.hex().substr(0, 12), fmt::format("{}", state.records), fmt::format("{}", state.relevant),
+                   fmt::format("{}", state.withdrawn), fmt::format("{}", state.skipped)});
+  }
+  return table.format();
 }
 
 class TableWriter final : public report::ScanWriter {

@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <map>
 
-#include "cli/common/machine_status.hpp"
-#include "cli/common/machines.hpp"
 #include "cli/common/output.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/hosts.hpp"
+#include "vmpatch/fleet/machine_status.hpp"
 #include "vmpatch/ledger/store.hpp"
 
 namespace vmpatch::cli {
@@ -55,9 +55,9 @@ Result<void> add_ledger(const Context& context, Rows& rows) {
 
 /// False when a host did not answer.
 Result<bool> add_hosts(Context& context, Rows& rows) {
-  VMPATCH_TRY(auto hosts, Hosts::make(context, {}));
+  VMPATCH_TRY(auto hosts, fleet::Hosts::make(context, {}));
   hosts.add_libvirt();
-  const auto verdicts = Verdicts::make(context);
+  const auto verdicts = fleet::Verdicts::make(context);
   inventory::Inventory inventory = hosts.load();
   for (inventory::HostInventory& host : inventory.hosts) {
     if (!host.problem.empty()) context.log.warn("{}: not reachable: {}", escape_untrusted(host.host), host.problem);

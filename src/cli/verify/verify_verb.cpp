@@ -1,18 +1,19 @@
 #include <CLI/CLI.hpp>
 
-#include "cli/common/engine_setup.hpp"
+#include "cli/common/machine_options.hpp"
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/engine/attestation_keys.hpp"
+#include "vmpatch/fleet/engine_setup.hpp"
 
 namespace vmpatch::cli {
 namespace {
 
 struct VerifyOptions {
-  MachineOptions machines;
+  fleet::MachineOptions machines;
   fs::path recipe;
 };
 
@@ -44,9 +45,9 @@ Json to_json(const inventory::Machine& machine, const engine::VerifyReport& repo
 }
 
 Result<int> run_verify(Context& context, const VerifyOptions& options) {
-  engine::NullObserver observer;
-  VMPATCH_TRY(auto setup, EngineSetup::make(context, observer, context.log));
-  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().places));
+  reading::NullObserver observer;
+  VMPATCH_TRY(auto setup, fleet::EngineSetup::make(context, observer, context.log));
+  VMPATCH_CHECK(engine::check_attestation_key(setup->environment().run_places));
   VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
   VMPATCH_TRY(const auto job, setup->make_job(recipe, options.recipe));
   VMPATCH_TRY(const auto machines, setup->select(context, options.machines));

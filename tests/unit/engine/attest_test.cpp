@@ -32,11 +32,11 @@ class AttestTest : public test::ProofTest {
     machine_.name = "web01";
     environment_.keyring = keyring_;
   }
-  Places places() {
+  RunPlaces run_places() {
     const auto keys = dir_ / "state/keys";
-    return {{}, {}, {}, keys, {}, {}, keys / "attest"};
+    return {{}, {}, keys, keys / "attest"};
   }
-  static Identities disks(std::int64_t mtime_ns) {
+  static reading::Identities disks(std::int64_t mtime_ns) {
     image::LayerIdentity layer;
     layer.path = "/images/web01.raw";
     layer.inode = 7;
@@ -44,7 +44,7 @@ class AttestTest : public test::ProofTest {
     layer.mtime_ns = layer.ctime_ns = mtime_ns;
     return {{"vda", {layer}}};
   }
-  void attest(const Json& satisfied, const Identities& identities) {
+  void attest(const Json& satisfied, const reading::Identities& identities) {
     const auto made = make_attestation(environment_, machine_.uuid, machine_.name, "", identities, satisfied);
     ASSERT_TRUE(made) << made.error().message;
     ASSERT_TRUE(environment_.store.attest_checked(*made));
@@ -74,11 +74,11 @@ class AttestTest : public test::ProofTest {
   NoOpener opener_;
   FixedClock clock_{test::at("2026-11-20")};
   StderrLog log_{Level::error};
-  NullObserver observer_;
+  reading::NullObserver observer_;
   inventory::Machine machine_;
   std::unique_ptr<ledger::Store> store_ = std::move(*ledger::open_store(dir_ / "state/ledger.sqlite", clock_));
   std::unique_ptr<ledger::CustodyStore> custody_ = std::move(*ledger::CustodyStore::open(dir_ / "state/custody.sqlite"));
-  Environment environment_{{opener_, clock_, log_, observer_, places(), nullptr, {}}, *store_, *custody_, payloads_, 0, {}, {}, {}};
+  Environment environment_{{opener_, clock_, log_, observer_, {}, nullptr, {}}, run_places(), *store_, *custody_, payloads_, 0, {}, {}, {}};
 };
 
 TEST_F(AttestTest, earlier_recipe_that_holds_is_kept_with_the_proof_of_now) {
@@ -254,16 +254,16 @@ TEST_F(AttestTest, version_counts_as_seen_once_its_bundle_was_verified) {
 class AttestationKeys : public AttestTest {
  protected:
   fs::path configured_ = dir_ / "host.key";
-  void configure() { environment_.places.attestation_key = configured_; }
+  void configure() { environment_.run_places.attestation_key = configured_; }
   void expect_error(Errc code, const std::string& part) {
-    const auto checked = check_attestation_key(environment_.places);
+    const auto checked = check_attestation_key(environment_.run_places);
     ASSERT_FALSE(checked) << "expected: " << part;
     EXPECT_EQ(checked.error().code, code);
     EXPECT_THAT(checked.error().message, HasSubstr(part));
   }
   bool verifies() {
     const auto all = environment_.store.attestations();
-    const auto keyring = load_attestation_keyring(environment_.places.keys);
+    const auto keyring = load_attestation_keyring(environment_.run_places.keys);
     EXPECT_TRUE(keyring) << keyring.error().message;
     for (const auto& attestation : *all) {
       const auto envelope = trust::parse_envelope(attestation.envelope, "a");
@@ -274,30 +274,30 @@ class AttestationKeys : public AttestTest {
 };
 
 TEST_F(AttestationKeys, default_key_is_made_once_and_no_other_is) {
-  ASSERT_TRUE(check_attestation_key(environment_.places));
-  const auto id = trust::PrivateKey::load(environment_.places.attestation_key)->public_key()->id();
-  EXPECT_TRUE(fs::exists(environment_.places.keys / "signers" / (id + ".pub")));
-  ASSERT_TRUE(check_attestation_key(environment_.places));
-  EXPECT_EQ(trust::PrivateKey::load(environment_.places.attestation_key)->public_key()->id(), id);
+  ASSERT_TRUE(check_attestation_key(environment_.run_places));
+  const auto id = trust::PrivateKey::load(environment_.run_places.attestation_key)->public_key()->id();
+  EXPECT_TRUE(fs::exists(environment_.run_places.keys / "signers" / (id + ".pub")));
+  ASSERT_TRUE(check_attestation_key(environment_.run_places));
+  EXPECT_EQ(trust::PrivateKey::load(environment_.run_places.attestation_key)->public_key()->id(), id);
   configure();
   expect_error(Errc::not_found, "vm-patch key generate " + configured_.string());
   EXPECT_FALSE(fs::exists(configured_));
 }
 
 TEST_F(AttestationKeys, key_that_was_taken_away_is_not_replaced_unasked) {
-  ASSERT_TRUE(check_attestation_key(environment_.places));
-  const auto& path = environment_.places.attestation_key;
+  ASSERT_TRUE(check_attestation_key(environment_.run_places));
+  const auto& path = environment_.run_places.attestation_key;
   ASSERT_TRUE(remove_tree(path));
   expect_error(Errc::refused, "this host has signed before");
   expect_error(Errc::refused, "vm-patch key generate " + path.string());
   EXPECT_FALSE(fs::exists(path));
   ASSERT_TRUE(create_file(path, author_.pem(), 0600));
-  EXPECT_TRUE(check_attestation_key(environment_.places));
+  EXPECT_TRUE(check_attestation_key(environment_.run_places));
 }
 
 TEST_F(AttestationKeys, half_a_default_key_is_told_with_the_way_out) {
-  ASSERT_TRUE(make_dirs(environment_.places.keys, 0700));
-  ASSERT_TRUE(create_file(environment_.places.attestation_key, "", 0600));
+  ASSERT_TRUE(make_dirs(environment_.run_places.keys, 0700));
+  ASSERT_TRUE(create_file(environment_.run_places.attestation_key, "", 0600));
   expect_error(Errc::failed, "remove it: where nothing was signed yet, a new one is made");
 }
 
@@ -308,7 +308,7 @@ TEST_F(AttestationKeys, key_that_cannot_be_used_is_an_error_before_anything_is_s
   ASSERT_TRUE(write_file_atomic(configured_, author_.pem(), 0640));
   expect_error(Errc::refused, "mode 0640 lets others use it");
   ASSERT_TRUE(write_file_atomic(configured_, author_.pem(), 0600));
-  ASSERT_TRUE(check_attestation_key(environment_.places));
+  ASSERT_TRUE(check_attestation_key(environment_.run_places));
   if (::geteuid() == 0) {
     ASSERT_EQ(::chown(configured_.c_str(), 12345, 12345), 0);
     expect_error(Errc::refused, "belongs to another user (uid 12345)");
@@ -320,25 +320,25 @@ TEST_F(AttestationKeys, key_that_cannot_be_used_is_an_error_before_anything_is_s
 
 TEST_F(AttestationKeys, what_an_earlier_key_signed_verifies_as_long_as_its_public_half_is_kept) {
   attest(Json::array(), disks(1));
-  const auto first = trust::PrivateKey::load(environment_.places.attestation_key)->public_key()->id();
+  const auto first = trust::PrivateKey::load(environment_.run_places.attestation_key)->public_key()->id();
   configure();
   ASSERT_TRUE(create_file(configured_, author_.pem(), 0600));
   machine_.uuid = "22222222-2222-4333-8444-555555555555";
   attest(Json::array(), disks(2));
-  EXPECT_THAT(load_attestation_keyring(environment_.places.keys)->keys, SizeIs(2));
+  EXPECT_THAT(load_attestation_keyring(environment_.run_places.keys)->keys, SizeIs(2));
   EXPECT_TRUE(verifies());
-  ASSERT_TRUE(remove_tree(environment_.places.keys / "signers" / (first + ".pub")));
+  ASSERT_TRUE(remove_tree(environment_.run_places.keys / "signers" / (first + ".pub")));
   EXPECT_FALSE(verifies());
 }
 
 TEST_F(AttestationKeys, key_of_the_first_versions_verifies_and_a_misnamed_one_is_untrusted) {
-  ASSERT_TRUE(make_dirs(environment_.places.keys, 0700));
-  EXPECT_EQ(load_attestation_keyring(environment_.places.keys).error().code, Errc::not_found);
-  ASSERT_TRUE(write_file_atomic(environment_.places.keys / "attest.pub", author_.public_key()->pem()));
-  EXPECT_EQ(load_attestation_keyring(environment_.places.keys)->keys.at(0).key->id(), author_.public_key()->id());
-  ASSERT_TRUE(make_dirs(environment_.places.keys / "signers", 0700));
-  ASSERT_TRUE(write_file_atomic(environment_.places.keys / "signers" / (std::string(64, '0') + ".pub"), author_.public_key()->pem()));
-  const auto misnamed = load_attestation_keyring(environment_.places.keys);
+  ASSERT_TRUE(make_dirs(environment_.run_places.keys, 0700));
+  EXPECT_EQ(load_attestation_keyring(environment_.run_places.keys).error().code, Errc::not_found);
+  ASSERT_TRUE(write_file_atomic(environment_.run_places.keys / "attest.pub", author_.public_key()->pem()));
+  EXPECT_EQ(load_attestation_keyring(environment_.run_places.keys)->keys.at(0).key->id(), author_.public_key()->id());
+  ASSERT_TRUE(make_dirs(environment_.run_places.keys / "signers", 0700));
+  ASSERT_TRUE(write_file_atomic(environment_.run_places.keys / "signers" / (std::string(64, '0') + ".pub"), author_.public_key()->pem()));
+  const auto misnamed = load_attestation_keyring(environment_.run_places.keys);
   ASSERT_FALSE(misnamed);
   EXPECT_EQ(misnamed.error().code, Errc::untrusted);
 }

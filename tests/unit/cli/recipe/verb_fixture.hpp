@@ -36,10 +36,10 @@ class VerbTest : public testing::Test {
     } catch (const CLI::Error& error) {
       return {make_error(Errc::usage, error.what()), {}};
     }
-    cli::Paths paths;
+    fleet::Paths paths;
     paths.state = dir_ / "state";
     paths.trust = dir_ / "trust.yaml";
-    cli::Context context{options_, paths, clock_, log_};
+    cli::Context context{{paths, options_.connect, clock_, log_}, options_};
     testing::internal::CaptureStdout();
     auto result = chosen.action(context);
     return {std::move(result), testing::internal::GetCapturedStdout()};
