@@ -4,6 +4,7 @@
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/common/progress.hpp"
+#include "cli/plan/repository_plan.hpp"
 #include "cli/verbs.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/fleet/engine_setup.hpp"
@@ -14,6 +15,8 @@ namespace {
 struct PlanOptions {
   fleet::MachineOptions machines;
   fs::path recipe;
+  bool from_repositories = false;
+  RepositoryPlanOptions repositories;
 };
 
 int code_of(plan::Outcome outcome) {
@@ -59,11 +62,18 @@ void add_plan_verb(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("plan", "Show what a recipe would change on machines, and why others are not touched");
   auto options = std::make_shared<PlanOptions>();
   add_machine_options(*verb, options->machines);
-  verb->add_option("-r,--recipe", options->recipe, "signed bundle (*.vmpatch)")->required()->type_name("FILE");
+  auto* recipe = verb->add_option("-r,--recipe", options->recipe, "signed bundle (*.vmpatch)")->type_name("FILE");
+  auto* from_repositories = verb->add_flag("--from-repositories", options->from_repositories,
+                                           "instead of a recipe: what the configured package repositories would update")->excludes(recipe);
+  add_repository_plan_options(*verb, options->repositories, from_repositories);
   verb->footer("Writes no disk. Exit code 3 when something would change, 4 when a machine is not fit for it.\n"
-               "Example: vm-patch plan -d web01 -r openssl.vmpatch");
-  verb->callback([options, &chosen] {
-    chosen.action = [options](Context& context) { return run_plan(context, *options); };
+               "Examples: vm-patch plan -d web01 -r openssl.vmpatch\n"
+               "          vm-patch plan --all --from-repositories --mode security");
+  verb->callback([options, recipe, &chosen] {
+    if (!options->from_repositories && recipe->empty()) throw CLI::RequiredError("--recipe or --from-repositories");
+    chosen.action = [options](Context& context) {
+      return options->from_repositories ? plan_from_repositories(context, options->machines, options->repositories) : run_plan(context, *options);
+    };
   });
 }
 

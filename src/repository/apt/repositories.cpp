@@ -76,6 +76,9 @@ class AptRepositories final : public Repositories {
   }
 
   Result<bool> forget(const std::string& repository) override {
+    // The name becomes a folder's.
+    const bool plain = !repository.empty() && repository.front() != '.' && repository.find('/') == std::string::npos;
+    if (!plain) return fail(Errc::usage, "'{}' is no name of a repository", escape_untrusted(repository));
     VMPATCH_TRY(const UniqueFd lock, store_.lock(repository));
     return store_.forget(repository);
   }

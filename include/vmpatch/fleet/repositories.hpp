@@ -1,0 +1,45 @@
+#pragma once
+// Package repositories of the configuration, asked about machines.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vmpatch/fleet/invocation.hpp"
+#include "vmpatch/policy/policy.hpp"
+#include "vmpatch/reading/inspect.hpp"
+#include "vmpatch/repository/repository.hpp"
+
+namespace vmpatch::fleet {
+
+/// What repositories would change on one machine.
+struct MachineUpdate {
+  guest::Facts facts;
+  repository::Snapshot snapshot;
+  repository::Update update;
+};
+
+class Repositories {
+ public:
+  /// `policy` and `log` outlive it. Errors: usage (none is configured, or one of a type that is not supported yet).
+  static Result<Repositories> make(const Invocation& invocation, const policy::Policy& policy, Log& log);
+
+  /// The configured ones of these names, all where none is named. Errc::usage: an unknown name, with those that there are.
+  [[nodiscard]] Result<std::vector<repository::Source>> named(const std::vector<std::string>& names) const;
+
+  /// What was accepted last for this system. Errors: not_found (no repository is for it, or one was never fetched), untrusted (expired).
+  Result<repository::Snapshot> snapshot_for(const guest::OsRelease& os);
+
+  /// Reads the machine (from the cache where its disks did not change, unless `fresh`) and resolves. Errors: those of reading, of
+  /// snapshot_for() and of repository::Repositories::resolve().
+  Result<MachineUpdate> update_of(const reading::Environment& environment, const inventory::Machine& machine, const repository::Rules& rules, bool fresh);
+
+  [[nodiscard]] repository::Repositories& port() { return *port_; }
+
+ private:
+  Repositories(const policy::Policy& policy, std::unique_ptr<repository::Repositories> port) : policy_(&policy), port_(std::move(port)) {}
+  const policy::Policy* policy_;
+  std::unique_ptr<repository::Repositories> port_;
+};
+
+}  // namespace vmpatch::fleet

@@ -1,0 +1,68 @@
+#include "vmpatch/fleet/repositories.hpp"
+
+#include <algorithm>
+
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::fleet {
+namespace {
+
+std::string names_of(const std::vector<repository::Source>& sources) {
+  std::string all;
+  for (const auto& source : sources) all += (all.empty() ? "" : ", ") + source.name;
+  return all;
+}
+
+}  // namespace
+
+Result<Repositories> Repositories::make(const Invocation& invocation, const policy::Policy& policy, Log& log) {
+  if (policy.repositories.empty()) {
+    return fail(Errc::usage, "no package repository is configured; 'vm-patch repository import' makes a list from this host's apt for {}",
+                invocation.paths.config.empty() ? "the configuration" : invocation.paths.config.string());
+  }
+  for (const auto& source : policy.repositories) {
+    if (source.type == repository::Type::apt) continue;
+    return fail(Errc::unsupported, "repository {}: repositories of rpm packages are not supported yet", source.name);
+  }
+  VMPATCH_TRY(auto port, repository::make_apt_repositories({invocation.paths.state, invocation.paths.cache, invocation.paths.scratch}, invocation.clock, log));
+  return Repositories(policy, std::move(port));
+}
+
+Result<std::vector<repository::Source>> Repositories::named(const std::vector<std::string>& names) const {
+  if (names.empty()) return policy_->repositories;
+  std::vector<repository::Source> sources;
+  for (const std::string& name : names) {
+    const auto& all = policy_->repositories;
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& source) { return source.name == name; });
+    if (found == all.end()) return fail(Errc::usage, "no repository '{}' is configured; there are {}", escape_untrusted(name), names_of(all));
+    sources.push_back(*found);
+  }
+  return sources;
+}
+
+Result<repository::Snapshot> Repositories::snapshot_for(const guest::OsRelease& os) {
+  const auto sources = repository::sources_for(policy_->repositories, os);
+  if (sources.empty()) {
+    return fail(Errc::not_found, "no repository is configured for {} {}; there are {}", escape_untrusted(os.id), escape_untrusted(os.version_id),
+                names_of(policy_->repositories));
+  }
+  repository::Snapshot snapshot;
+  for (const auto& source : sources) {
+    VMPATCH_TRY(auto suites, port_->load(source));
+    std::move(suites.begin(), suites.end(), std::back_inserter(snapshot.suites));
+  }
+  return snapshot;
+}
+
+Result<MachineUpdate> Repositories::update_of(const reading::Environment& environment, const inventory::Machine& machine, const repository::Rules& rules,
+                                              bool fresh) {
+  VMPATCH_TRY(auto inspection, reading::inspect(environment, machine, fresh));
+  VMPATCH_TRY(auto snapshot, snapshot_for(inspection.facts.os));
+  VMPATCH_TRY(const auto files, reading::inspect_manager_files(environment, machine, fresh));
+  auto update = port_->resolve(files, snapshot, rules);
+  if (!update) return update.error().in(escape_untrusted(machine.name));
+  return MachineUpdate{std::move(inspection.facts), std::move(snapshot), std::move(*update)};
+}
+
+}  // namespace vmpatch::fleet
