@@ -54,6 +54,7 @@ void add_verbs(CLI::App& app, cli::Chosen& chosen) {
   cli::add_scan_verb(app, chosen);
   cli::add_plan_verb(app, chosen);
   cli::add_apply_verb(app, chosen);
+  cli::add_refresh_verb(app, chosen);
   cli::add_verify_verb(app, chosen);
   cli::add_rollback_verb(app, chosen);
   cli::add_recover_verb(app, chosen);

@@ -29,6 +29,7 @@ void add_inspect_verb(CLI::App& app, Chosen& chosen);
 void add_scan_verb(CLI::App& app, Chosen& chosen);
 void add_plan_verb(CLI::App& app, Chosen& chosen);
 void add_apply_verb(CLI::App& app, Chosen& chosen);
+void add_refresh_verb(CLI::App& app, Chosen& chosen);
 void add_verify_verb(CLI::App& app, Chosen& chosen);
 void add_recover_verb(CLI::App& app, Chosen& chosen);
 void add_rollback_verb(CLI::App& app, Chosen& chosen);

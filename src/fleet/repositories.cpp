@@ -26,7 +26,7 @@ Result<Repositories> Repositories::make(const Invocation& invocation, const poli
     return fail(Errc::unsupported, "repository {}: repositories of rpm packages are not supported yet", source.name);
   }
   VMPATCH_TRY(auto port, repository::make_apt_repositories({invocation.paths.state, invocation.paths.cache, invocation.paths.scratch}, invocation.clock, log));
-  return Repositories(policy, std::move(port));
+  return Repositories(policy, std::move(port), log);
 }
 
 Result<std::vector<repository::Source>> Repositories::named(const std::vector<std::string>& names) const {
@@ -41,6 +41,16 @@ Result<std::vector<repository::Source>> Repositories::named(const std::vector<st
   return sources;
 }
 
+void Repositories::refresh() {
+  for (const auto& source : policy_->repositories) {
+    log_->info("repository {}: asking for its state", source.name);
+    const auto refreshed = port_->refresh(source);
+    if (refreshed) continue;
+    log_->error("{}", refreshed.error().message);
+    failed_.emplace(source.name, refreshed.error());
+  }
+}
+
 Result<repository::Snapshot> Repositories::snapshot_for(const guest::OsRelease& os) {
   const auto sources = repository::sources_for(policy_->repositories, os);
   if (sources.empty()) {
@@ -49,6 +59,7 @@ Result<repository::Snapshot> Repositories::snapshot_for(const guest::OsRelease& 
   }
   repository::Snapshot snapshot;
   for (const auto& source : sources) {
+    if (const auto failed = failed_.find(source.name); failed != failed_.end()) return failed->second;
     VMPATCH_TRY(auto suites, port_->load(source));
     std::move(suites.begin(), suites.end(), std::back_inserter(snapshot.suites));
   }

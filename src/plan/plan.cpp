@@ -46,6 +46,10 @@ void select(const recipe::Recipe& recipe, const std::vector<PayloadPackage>& pay
     }
     auto selection = select_packages(VersionScheme::deb, recipe, *packages, payloads, facts);
     if (auto too_many = too_many_packages(selection.changes); !too_many.empty()) plan.reasons.push_back(std::move(too_many));
+    if (recipe.made_from && selection.changes.size() != packages->install.size()) {
+      plan.reasons.push_back(fmt::format("the recipe was made for a machine that needs all of its {} packages, and this one needs {}: it is another "
+                                         "machine, or changed since; run vm-patch refresh", packages->install.size(), selection.changes.size()));
+    }
     plan.packages.insert(plan.packages.end(), selection.changes.begin(), selection.changes.end());
     plan.skipped.insert(plan.skipped.end(), selection.skipped.begin(), selection.skipped.end());
     for (const auto& held : selection.held) {

@@ -179,6 +179,12 @@ Result<TrustedRecipe> load_bundle(const fs::path& bundle, const trust::Keyring& 
   return std::move(read.recipe);
 }
 
+Result<TrustedRecipe> admit_envelope(const trust::Envelope& envelope, const trust::Keyring& keyring, Time now, PayloadStore& store, const std::string& name) {
+  VMPATCH_TRY(TrustedRecipe recipe, verify_envelope(envelope, keyring, now, name));
+  VMPATCH_CHECK(store.keep_envelope(recipe.digest(), envelope));
+  return recipe;
+}
+
 Result<void> PayloadStore::keep_envelope(const Digest& recipe, const trust::Envelope& envelope) {
   const auto path = kept_path(dir_, recipe);
   VMPATCH_CHECK(make_dirs(path.parent_path()));

@@ -5,13 +5,13 @@
 #include <map>
 
 #include "vmpatch/core/format.hpp"
-#include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::repository {
 namespace {
 
-constexpr std::chrono::days longest_validity{30};
+/// As long as an attestation by it is proved again.
+constexpr std::chrono::days validity{90};
 constexpr std::size_t id_digits = 16;
 
 using Changes = std::vector<const Change*>;
@@ -39,11 +39,11 @@ Result<void> check_for_human(const Update& update) {
               named(older));
 }
 
-/// The same for the same changes on the same system.
-std::string id_of(const Update& update, const guest::OsRelease& os) {
-  Json all = Json::array();
-  for (const Change& change : update.changes) all.push_back({change.name, change.arch, change.from, change.to, change.sha256.hex()});
-  std::string id = fmt::format("refresh.{}-{}.{}", os.id, os.version_id.empty() ? "any" : os.version_id, sha256(dump_json(all)).hex().substr(0, id_digits));
+/// By its whole content, so that another recipe never has the same id and version.
+std::string id_of(const recipe::Recipe& recipe) {
+  const auto& versions = recipe.applies_to.version_id;
+  std::string id = fmt::format("refresh.{}-{}.{}", recipe.applies_to.os_id, versions.empty() ? "any" : versions.front(),
+                               sha256(recipe::write_recipe(recipe)).hex().substr(0, id_digits));
   std::transform(id.begin(), id.end(), id.begin(), [](unsigned char c) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '+' || c == '-';
     return plain ? static_cast<char>(c) : '-';
@@ -74,24 +74,17 @@ std::vector<const Change*> in_order(const Update& update) {
   return ordered;
 }
 
-Time expiry(const Snapshot& snapshot, Time issued) {
-  const Time latest = issued + longest_validity;
-  const auto expires = snapshot.expires();
-  return std::chrono::floor<Seconds>(expires && *expires < latest && *expires > issued ? *expires : latest);
-}
-
 }  // namespace
 
 Result<recipe::Recipe> make_update_recipe(const Update& update, const Snapshot& snapshot, const guest::Facts& facts, Time now) {
   if (update.changes.empty()) return fail(Errc::usage, "there is nothing to update");
   VMPATCH_CHECK(check_for_human(update));
   recipe::Recipe recipe;
-  recipe.id = id_of(update, facts.os);
   recipe.title = fmt::format("{} of {} as of {}: {} packages", update.mode == Mode::all ? "All updates" : "Security updates",
                              escape_untrusted(facts.os.pretty_name.empty() ? facts.os.id : facts.os.pretty_name).substr(0, 80), format_time(snapshot.date()),
                              update.changes.size());
   recipe.issued = std::chrono::floor<Seconds>(now);
-  recipe.expires = expiry(snapshot, recipe.issued);
+  recipe.expires = recipe.issued + validity;
   const bool security = std::any_of(update.changes.begin(), update.changes.end(), [](const Change& change) { return change.security; });
   recipe.severity = security ? recipe::Severity::high : recipe::Severity::none;
   recipe.applies_to.os_id = facts.os.id;
@@ -105,13 +98,14 @@ Result<recipe::Recipe> make_update_recipe(const Update& update, const Snapshot& 
       return fail(Errc::refused, "two packages of the update are in files of one name, {}; update the machine by hand", payload.name);
     }
     if (!change->from.empty()) recipe.applies_to.packages[change->name] = {recipe::VersionBound::Op::lt, change->to};
-    recipe.verify.emplace_back(recipe::check::Package{change->name, {recipe::VersionBound::Op::eq, change->to}});
+    recipe.verify.emplace_back(recipe::check::Package{change->name, {recipe::VersionBound::Op::ge, change->to}});
     step.install.push_back(payload.name);
     recipe.payloads.push_back(payload);
   }
   if (step.install.size() != update.changes.size()) return fail(Errc::refused, "the update changes a package's architecture; update the machine by hand");
   recipe.steps.emplace_back(std::move(step));
   recipe.made_from = made_from(snapshot);
+  recipe.id = id_of(recipe);
   return recipe;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Package repositories of the configuration, asked about machines.
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ class Repositories {
   /// The configured ones of these names, all where none is named. Errc::usage: an unknown name, with those that there are.
   [[nodiscard]] Result<std::vector<repository::Source>> named(const std::vector<std::string>& names) const;
 
+  /// Asks the servers of all configured repositories. One that fails fails the machines that it is for: what was accepted
+  /// before is not used in its place, since that is how updates are held back.
+  void refresh();
+
   /// What was accepted last for this system. Errors: not_found (no repository is for it, or one was never fetched), untrusted (expired).
   Result<repository::Snapshot> snapshot_for(const guest::OsRelease& os);
 
@@ -37,8 +42,11 @@ class Repositories {
   [[nodiscard]] repository::Repositories& port() { return *port_; }
 
  private:
-  Repositories(const policy::Policy& policy, std::unique_ptr<repository::Repositories> port) : policy_(&policy), port_(std::move(port)) {}
+  Repositories(const policy::Policy& policy, std::unique_ptr<repository::Repositories> port, Log& log)
+      : policy_(&policy), log_(&log), port_(std::move(port)) {}
   const policy::Policy* policy_;
+  Log* log_;
+  std::map<std::string, Error> failed_;  ///< by name, of refresh()
   std::unique_ptr<repository::Repositories> port_;
 };
 

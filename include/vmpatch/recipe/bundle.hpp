@@ -44,6 +44,8 @@ class PayloadStore {
 /// Reads a bundle: envelope, verification, parsing, then every payload and the envelope into the store, bounded by the sizes of the
 /// recipe. Extra, missing, duplicate or misnamed members are Errc::untrusted.
 Result<TrustedRecipe> load_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now, PayloadStore& store);
+/// The same for a recipe whose payloads are in the store already; `name` is for messages. The envelope is kept.
+Result<TrustedRecipe> admit_envelope(const trust::Envelope& envelope, const trust::Keyring& keyring, Time now, PayloadStore& store, const std::string& name);
 /// The same without a store (recipe verify): payloads are hashed and dropped.
 Result<TrustedRecipe> verify_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now);
 /// The envelope only (show, sign).

@@ -8,8 +8,8 @@
 
 namespace vmpatch::repository {
 
-/// A recipe that makes exactly these changes: its id tells system and changes, so that like machines have one; it says what it was made
-/// from, expires with the snapshot (after 30 days at the latest), and demands every package in its new version. Conffiles are kept.
+/// A recipe that makes exactly these changes: its id tells system and content; it says what it was made from, is accepted for 90 days, and
+/// demands every package in its new version or a newer one. Conffiles are kept.
 /// Errors: usage (nothing to do), refused (packages are removed or made older, or several architectures: for a human).
 Result<recipe::Recipe> make_update_recipe(const Update& update, const Snapshot& snapshot, const guest::Facts& facts, Time now);
 

@@ -1,0 +1,139 @@
+#include "vmpatch/fleet/refresh.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "fleet/update_jobs.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/interruption.hpp"
+#include "vmpatch/core/side_by_side.hpp"
+#include "vmpatch/core/text.hpp"
+
+namespace vmpatch::fleet {
+namespace {
+
+class Refresh {
+ public:
+  Refresh(const Invocation& invocation, EngineSetup& setup, const RefreshOptions& options, Log& log, Repositories repositories,
+          const std::function<void(const Refreshed&)>& finished)
+      : invocation_(invocation), setup_(setup), options_(options), log_(log), repositories_(std::move(repositories)), finished_(finished) {}
+
+  Result<std::vector<Refreshed>> run(const std::vector<inventory::Machine>& machines) {
+    for (const auto& machine : machines) all_.push_back({machine, RefreshOutcome::not_begun, {}, {}, {}, Seconds(0)});
+    pass_over();
+    if (!options_.offline) repositories_.refresh();
+    side_by_side(all_.size(), jobs(), [&](std::size_t i) { resolve(all_[i]); });
+    if (options_.dry_run) return std::move(all_);
+    VMPATCH_TRY(const auto key, load_refresher_key(invocation_));
+    UpdateJobs update_jobs(invocation_, setup_, repositories_, key);
+    std::vector<std::pair<Refreshed*, const engine::Job*>> work;
+    for (Refreshed& one : all_) {
+      if (one.outcome != RefreshOutcome::planned) continue;
+      one.outcome = RefreshOutcome::not_begun;
+      log_.info("{}: fetching {} packages, {}", escape_untrusted(one.machine.name), one.update->update.changes.size(),
+                format_size(one.update->update.download_size()));
+      const auto job = update_jobs.job_for(*one.update);
+      if (job) {
+        work.emplace_back(&one, *job);
+      } else {
+        end(one, job.error());
+      }
+    }
+    side_by_side(work.size(), jobs(), [&](std::size_t i) { apply(*work[i].first, *work[i].second); });
+    return std::move(all_);
+  }
+
+ private:
+  [[nodiscard]] unsigned jobs() const { return options_.jobs == 0 ? setup_.policy().jobs : options_.jobs; }
+
+  /// Nobody shuts a machine down for a refresh.
+  void pass_over() {
+    if (!options_.pass_over) return;
+    for (Refreshed& one : all_) {
+      if (one.machine.state != inventory::State::shutoff) one.outcome = RefreshOutcome::passed_over;
+      if (one.outcome == RefreshOutcome::passed_over) finished_(one);
+    }
+  }
+
+  void end(Refreshed& one, const Error& error) {
+    one.outcome = RefreshOutcome::failed;
+    one.error = error;
+    finished_(one);
+  }
+
+  void resolve(Refreshed& one) {
+    if (one.outcome == RefreshOutcome::passed_over) return;
+    auto update = attempt(escape_untrusted(one.machine.name), [&] { return repositories_.update_of(setup_.reading(), one.machine, options_.rules, options_.fresh); });
+    if (!update) return end(one, update.error());
+    one.update = std::move(*update);
+    one.outcome = one.update->update.changes.empty() ? RefreshOutcome::current : RefreshOutcome::planned;
+    if (one.outcome == RefreshOutcome::current || options_.dry_run) finished_(one);
+  }
+
+  void apply(Refreshed& one, const engine::Job& job) {
+    const bool over = options_.until && invocation_.clock.now() >= *options_.until;
+    if (over || !check_interruption()) return finished_(one);
+    const auto begun = std::chrono::steady_clock::now();
+    const auto what = fmt::format("{}: cut off in its middle, 'vm-patch recover' ends it", escape_untrusted(one.machine.name));
+    auto report = attempt(what, [&] { return engine::apply(setup_.environment(), job, one.machine); });
+    one.duration = std::chrono::duration_cast<Seconds>(std::chrono::steady_clock::now() - begun);
+    if (!report) return end(one, report.error());
+    if (report->run_id.empty()) return end(one, fail(Errc::failed, "{}: it changed since it was read; refresh it again", escape_untrusted(one.machine.name)));
+    one.outcome = RefreshOutcome::updated;
+    one.report = std::move(*report);
+    finished_(one);
+  }
+
+  const Invocation& invocation_;
+  EngineSetup& setup_;
+  const RefreshOptions& options_;
+  Log& log_;
+  Repositories repositories_;
+  const std::function<void(const Refreshed&)>& finished_;
+  std::vector<Refreshed> all_;
+};
+
+}  // namespace
+
+std::string_view to_string(RefreshOutcome outcome) {
+  switch (outcome) {
+    case RefreshOutcome::current: return "current";
+    case RefreshOutcome::updated: return "updated";
+    case RefreshOutcome::planned: return "planned";
+    case RefreshOutcome::passed_over: return "passed-over";
+    case RefreshOutcome::not_begun: return "not-begun";
+    case RefreshOutcome::failed: return "failed";
+  }
+  return "failed";
+}
+
+Result<std::vector<Refreshed>> refresh(const Invocation& invocation, EngineSetup& setup, const std::vector<inventory::Machine>& machines,
+                                       const RefreshOptions& options, Log& log, const std::function<void(const Refreshed&)>& finished) {
+  VMPATCH_TRY(auto repositories, Repositories::make(invocation, setup.policy(), log));
+  // Before minutes of work that could not be signed.
+  if (!options.dry_run) {
+    VMPATCH_TRY(const auto key, load_refresher_key(invocation));
+    VMPATCH_CHECK(engine::check_attestation_key(setup.environment().run_places));
+  }
+  auto lock = lock_file(invocation.paths.state / "refresh.lock");
+  if (!lock) return lock.error().code == Errc::busy ? lock.error().in("another refresh runs") : lock.error();
+  return Refresh(invocation, setup, options, log, std::move(repositories), finished).run(machines);
+}
+
+int exit_code_of(const std::vector<Refreshed>& all) {
+  int code = 0;
+  for (const auto grave : {Errc::recovery_needed, Errc::untrusted, Errc::busy, Errc::refused}) {
+    for (const Refreshed& one : all) {
+      if (one.error && one.error->code == grave) return exit_code(grave);
+    }
+  }
+  for (const Refreshed& one : all) {
+    if (one.error) return exit_code(one.error->code);
+    if (one.outcome == RefreshOutcome::not_begun) code = 1;
+    if (one.outcome == RefreshOutcome::planned && code == 0) code = 3;
+  }
+  return code;
+}
+
+}  // namespace vmpatch::fleet
