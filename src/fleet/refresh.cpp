@@ -9,6 +9,7 @@
 #include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/side_by_side.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/engine/attestation_keys.hpp"
 
 namespace vmpatch::fleet {
 namespace {

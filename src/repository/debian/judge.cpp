@@ -17,10 +17,10 @@ Result<void> judge_pin(const Pin& pin, const Release& release, const Digest& sig
     if (*digest == signed_file) return {};
     return fail(Errc::untrusted, "snapshot: InRelease has the SHA-256 {}, not {} as `snapshot:` demands", signed_file.hex(), digest->hex());
   }
-  const Time day = std::get<Time>(pin);
-  if (release.date < day + std::chrono::hours(24)) return {};
-  return fail(Errc::untrusted, "snapshot: it was made {}, after the day {} that `snapshot:` demands; name the address of an archive of that day",
-              format_time(release.date), format_time(day).substr(0, 10));
+  const Time end = std::get<Time>(pin);
+  if (release.date < end) return {};
+  return fail(Errc::untrusted, "snapshot: it was made {}, and `snapshot:` demands one from before {}; name the address of an archive of that day",
+              format_time(release.date), format_time(end));
 }
 
 Result<void> judge_name(const std::string& suite, const Release& release) {
