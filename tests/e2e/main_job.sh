@@ -139,7 +139,7 @@ expect_exit 0 vm-patch verify -d $machine -r "$WORK/web.vmpatch"
 
 title 'the patched machine starts, and its own console shows the new versions'
 expect_exit 0 virsh start $machine
-wait_for 300 'the login prompt' grep -aq 'login:' "$WORK/console.log"
+wait_for 900 'the login prompt' grep -aq 'login:' "$WORK/console.log"
 
 title 'a running machine is refused, nothing is touched'
 expect_exit 4 vm-patch apply -d $machine -r "$WORK/web.vmpatch" --yes

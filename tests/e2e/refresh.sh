@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# refresh on a small guest from a local repository: one command from signed lists to an attested machine; what needs a human or fails leaves
+# the disk as it was; a second refresh has nothing to do and launches nothing.
+set -euo pipefail  # without its variables nothing may run
+. "$(dirname "$0")/../support/e2e.sh"
+. "$(dirname "$0")/../support/apt_repository.sh"
+
+debs=$(image debs mini-debian)
+disk=$WORK/disk.raw
+copy "$(image raw mini-debian)" "$disk"
+vm-patch() { "$VMPATCH" --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" "$@"; }
+refresh() { vm-patch refresh -a "$disk" --format raw "$@"; }
+plan() { vm-patch plan -a "$disk" --format raw --from-repositories "$@"; }
+# machine EXPRESSION: of the one machine in the JSON on standard output
+machine() { python3 -c 'import json, sys; m = json.load(open(sys.argv[1]))["machines"][0]; print(eval(sys.argv[2]))' "$OUT" "$1"; }
+has_no_runs() { [ -z "$(find "$WORK/state/runs" -mindepth 1 2>/dev/null)" ] || failed 'a run left something'; }
+
+signing_key archive
+published "$WORK/repo" stable archive "$debs"/{libdemo,demo-app,demo-service}_2.0_all.deb
+{
+  echo 'repositories:'
+  repository demo "file://$WORK/repo/" stable archive 'security: true'
+} >"$WORK/vm-patch.yaml"
+
+title 'without a key that signs its recipes a refresh says how to make one, and writes nothing'
+before=$(digest_of "$disk")
+expect_exit 1 refresh --yes
+expect_text "$ERR" 'vm-patch key generate .*/keys/refresher'
+vm-patch -q key generate "$WORK/state/keys/refresher" >"$OUT"
+expect_exit 5 refresh --yes
+expect_text "$ERR" 'key trust .*/keys/refresher.pub --role refresher'
+vm-patch -q key trust "$WORK/state/keys/refresher.pub" --role refresher >"$OUT"
+expect_exit 2 refresh
+expect_text "$ERR" 'say --yes'
+
+title 'plan --from-repositories: what was never fetched is said, and after repository refresh every change is named'
+expect_exit 1 plan
+expect_text "$ERR" 'vm-patch repository refresh'
+expect_exit 0 vm-patch repository refresh
+expect_text "$OUT" '^demo +stable'
+expect_exit 3 plan
+expect_text "$OUT" '3 packages would be updated'
+expect_text "$OUT" 'libdemo:all +1\.0 +-> +2\.0 +security'
+expect_text "$OUT" 'not updated, as no repository offers them'
+expect_exit 3 plan --exclude 'demo-*' --json
+expect_text "$OUT" '"why": "excluded"'
+
+title 'a dry run says what would be done, and nothing is written'
+expect_exit 3 refresh --dry-run --json
+expect_same 'result' planned "$(machine 'm["result"]')"
+expect_same 'the disk' "$before" "$(digest_of "$disk")"
+
+title 'a refresh patches, proves, commits and attests by a recipe that this host signed'
+expect_exit 0 refresh --yes --json
+expect_same 'result' updated "$(machine 'm["result"]')"
+expect_same 'packages' 3 "$(machine 'len(m["update"]["changes"])')"
+expect_same 'proof' delivered "$(machine 'm["report"]["proof"]')"
+expect_text "$OUT" 'every version as predicted'
+debugfs -R 'cat /var/lib/dpkg/status' "$disk" 2>"$WORK/debugfs" | grep -A8 '^Package: demo-app$' | grep -q '^Version: 2.0' || failed 'demo-app is not 2.0'
+run=$(machine 'm["report"]["run"]')
+expect_exit 0 vm-patch history
+expect_text "$OUT" 'refresh\.debian-12\.'
+
+title 'a second refresh finds the machine current, reads it from the cache and launches nothing'
+touch "$WORK/before"
+expect_exit 0 refresh --yes --json
+expect_same 'result' current "$(machine 'm["result"]')"
+[ -z "$(find "$WORK/state/logs" -name '*.log' ! -name read.log -newer "$WORK/before")" ] || failed 'a run was begun'
+expect_exit 0 plan
+expect_text "$OUT" 'no security update'
+
+title 'its undo brings the old versions back, and the next plan finds the updates again'
+expect_exit 0 vm-patch rollback "$run" -a "$disk" --format raw --yes
+expect_exit 3 plan
+expect_text "$OUT" '3 packages would be updated'
+
+title 'a package whose script fails: the reason is told, the disk is as it was, nothing is left'
+before=$(digest_of "$disk")
+published "$WORK/repo" stable archive "$debs"/demo-fail_2.0_all.deb
+expect_exit 1 refresh --yes
+expect_text "$OUT" 'demo-fail'
+expect_same 'the disk' "$before" "$(digest_of "$disk")"
+has_no_runs
+
+title 'excluded, the others are updated all the same'
+expect_exit 0 refresh --yes --exclude demo-fail --json
+expect_same 'result' updated "$(machine 'm["result"]')"
+
+title 'a repository that is not what its key signed stops the machines that it is for, and the older list is not used in its place'
+sed -i 's/^Version: 2.0/Version: 9.0/' "$WORK/repo/dists/stable/main/binary-amd64/Packages"
+xz -kf "$WORK/repo/dists/stable/main/binary-amd64/Packages"
+release "$WORK/repo" stable
+sed -i 's/^Label: Demo/Label: Other/' "$WORK/repo/dists/stable/InRelease"
+expect_exit 5 refresh --yes
+expect_text "$ERR" 'repository demo, stable: .*changed after it was signed'
