@@ -5,16 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "vmpatch/advisory/code_names.hpp"
+
 namespace vmpatch::advisory {
 
 /// Of at most 200 bytes.
 std::string lower_case(std::string_view text);
-
-/// Debian's code names (distro-info-data, debian.csv): "bookworm" → "12", "unstable" → "sid"; "" for no code name.
-std::string_view debian_number(std::string_view code_name);
-
-/// Ubuntu's (ubuntu.csv): "jammy" → "22.04"; "" for no code name.
-std::string_view ubuntu_number(std::string_view code_name);
 
 /// "jammy" and "22.04.3", a point release, are "22.04".
 std::string ubuntu_release(std::string_view text);

@@ -24,6 +24,7 @@ struct Chosen {
 
 void add_key_verbs(CLI::App& app, Chosen& chosen);        // key generate|list|trust|revoke
 void add_recipe_verbs(CLI::App& app, Chosen& chosen);     // recipe new|lint|bundle|sign|verify|show|from-packages
+void add_repository_verbs(CLI::App& app, Chosen& chosen);  // repository list|import
 void add_inventory_verb(CLI::App& app, Chosen& chosen);
 void add_inspect_verb(CLI::App& app, Chosen& chosen);
 void add_scan_verb(CLI::App& app, Chosen& chosen);

@@ -14,24 +14,6 @@ using recipe::YamlNode;
 constexpr std::string_view schema_name = "vm-patch/config/v1";
 constexpr std::int64_t most_jobs = 64;
 
-Result<std::filesystem::path> parse_path(const YamlNode& node) {
-  VMPATCH_TRY(const std::string text, node.text());
-  if (text.empty() || text.front() != '/') {
-    return node.error(fmt::format("'{}' is not an absolute path", escape_untrusted(text)));
-  }
-  return std::filesystem::path(text);
-}
-
-Result<std::vector<std::filesystem::path>> parse_paths(const YamlNode& node) {
-  VMPATCH_TRY(const auto items, node.items());
-  std::vector<std::filesystem::path> paths;
-  for (const YamlNode& item : items) {
-    VMPATCH_TRY(auto path, parse_path(item));
-    paths.push_back(std::move(path));
-  }
-  return paths;
-}
-
 Result<void> check_schema(YamlMapping& map) {
   VMPATCH_TRY(const YamlNode schema, map.require("schema"));
   VMPATCH_TRY(const std::string text, schema.text());
@@ -48,6 +30,19 @@ Result<void> parse_groups(const YamlNode& node, std::vector<Group>& groups) {
       return item.error(fmt::format("there are two groups named '{}'", escape_untrusted(group.name)));
     }
     groups.push_back(std::move(group));
+  }
+  return {};
+}
+
+Result<void> parse_repositories(const YamlNode& node, std::vector<repository::Source>& repositories) {
+  VMPATCH_TRY(const auto items, node.items());
+  std::set<std::string> names;
+  for (const YamlNode& item : items) {
+    VMPATCH_TRY(auto source, parse_repository(item));
+    if (!names.insert(source.name).second) {
+      return item.error(fmt::format("there are two repositories named '{}'; rename one of them", escape_untrusted(source.name)));
+    }
+    repositories.push_back(std::move(source));
   }
   return {};
 }
@@ -115,6 +110,24 @@ Result<void> parse_limits(YamlMapping& map, Policy& policy) {
 
 }  // namespace
 
+Result<std::filesystem::path> parse_path(const YamlNode& node) {
+  VMPATCH_TRY(const std::string text, node.text());
+  if (text.empty() || text.front() != '/') {
+    return node.error(fmt::format("'{}' is not an absolute path", escape_untrusted(text)));
+  }
+  return std::filesystem::path(text);
+}
+
+Result<std::vector<std::filesystem::path>> parse_paths(const YamlNode& node) {
+  VMPATCH_TRY(const auto items, node.items());
+  std::vector<std::filesystem::path> paths;
+  for (const YamlNode& item : items) {
+    VMPATCH_TRY(auto path, parse_path(item));
+    paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
 Result<std::uint64_t> parse_size(const YamlNode& node) {
   static constexpr std::array<std::pair<std::string_view, unsigned>, 5> units{
       {{"KiB", 10U}, {"MiB", 20U}, {"GiB", 30U}, {"TiB", 40U}, {"", 0U}}};
@@ -157,6 +170,9 @@ Result<Policy> parse_policy(std::string_view yaml, std::string_view file_name) {
   }
   VMPATCH_CHECK(parse_limits(map, policy));
   VMPATCH_CHECK(parse_feeds(map, policy));
+  if (const auto repositories = map.find("repositories")) {
+    VMPATCH_CHECK(parse_repositories(*repositories, policy.repositories));
+  }
   if (const auto groups = map.find("groups")) {
     VMPATCH_CHECK(parse_groups(*groups, policy.groups));
   }

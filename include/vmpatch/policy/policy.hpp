@@ -1,5 +1,5 @@
 #pragma once
-// Groups, baselines and limits from vm-patch.yaml (schema vm-patch/config/v1). An empty or missing file means defaults.
+// Groups, baselines, repositories and limits from vm-patch.yaml (schema vm-patch/config/v1). An empty or missing file means defaults.
 //
 //   schema: vm-patch/config/v1
 //   state_dir: /var/lib/vm-patch
@@ -20,6 +20,22 @@
 //     - osv=https://example.org/Debian/all.zip
 //     - /srv/feeds/kev.json
 //   feed_max_age: 24h                    # a fetched copy that is younger is not fetched again
+//   repositories:                        # verified package repositories, see repository/source.hpp
+//     - name: debian-12-security           # unique
+//       type: apt                          # the default, or rpmmd
+//       for: {os: debian, versions: ["12"]}  # ID and VERSION_IDs of the guests' os-release; no versions = all
+//       uris: ["https://mirror.example.org/debian-security"]  # https:, http:, file:; no user, password, query or fragment
+//       suites: [bookworm-security]        # apt only, and required there; no flat repositories
+//       components: [main]                 # the same
+//       architectures: [amd64]             # the default; [x86_64] of rpmmd
+//       signed_by: [/usr/share/keyrings/debian-archive-keyring.gpg]  # required
+//       security: true                     # what it offers are security updates; default false
+//       snapshot: 2026-11-01               # an older state on purpose: of that day, or sha256:HEX of its InRelease or repomd.xml
+//       max_age: 10d                       # metadata older than that is refused although it has not expired
+//       proxy: http://proxy.example.org:3128  # default: as the environment says
+//       client_certificate: /etc/vm-patch/client.pem   # with client_key, or none
+//       client_key: /etc/vm-patch/client.key
+//       ca: /etc/vm-patch/ca.pem           # default: the system's authorities
 //   groups:
 //     - name: web
 //       match: {names: ["web*"], uuids: [...], metadata_groups: [web]}   # any of
@@ -43,6 +59,7 @@
 #include "vmpatch/core/clock.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json_fwd.hpp"
+#include "vmpatch/repository/source.hpp"
 
 namespace vmpatch::policy {
 
@@ -81,6 +98,7 @@ struct Policy {
   Audit audit;
   std::vector<std::string> feeds;      ///< locations as written
   Seconds feed_max_age{24 * 3600};
+  std::vector<repository::Source> repositories;  ///< in the order of the file, names unique
   std::vector<Group> groups;
 };
 

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 enum class Type { apt, rpmmd };
 
 /// An older state on purpose: exactly the one whose signed file (InRelease, repomd.xml) has this SHA-256, or any that was made before the
-/// end of this day (UTC). Such a repository may be expired.
+/// end of this day (UTC): the Time is that end, midnight of the next day. Such a repository may be expired.
 using Pin = std::variant<Digest, Time>;
 
 struct Source {
