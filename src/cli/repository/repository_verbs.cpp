@@ -27,6 +27,23 @@ void add_import(CLI::App& repository, Chosen& chosen) {
   verb->callback([&chosen, options] { chosen.action = [options](Context& context) { return import_repositories(context, *options); }; });
 }
 
+void add_states(CLI::App& repository, Chosen& chosen, const char* name, const char* what, const char* more,
+                Result<int> (*run)(Context&, const NamesOptions&)) {
+  auto options = std::make_shared<NamesOptions>();
+  auto* verb = repository.add_subcommand(name, what);
+  verb->add_option("NAME", options->names, "Repositories of the configuration; default: all");
+  verb->footer(more);
+  verb->callback([&chosen, options, run] { chosen.action = [options, run](Context& context) { return run(context, *options); }; });
+}
+
+void add_forget(CLI::App& repository, Chosen& chosen) {
+  auto name = std::make_shared<std::string>();
+  auto* verb = repository.add_subcommand("forget", "Forget what was seen of a repository, so that another archive or an older state is accepted");
+  verb->add_option("NAME", *name, "Its name in the configuration")->required();
+  verb->footer("Signatures and expiry count all the same. Only for a repository that was changed on purpose.\n\nExample:\n  vm-patch repository forget debian");
+  verb->callback([&chosen, name] { chosen.action = [name](Context& context) { return forget_repository(context, *name); }; });
+}
+
 }  // namespace
 
 void add_repository_verbs(CLI::App& app, Chosen& chosen) {
@@ -34,6 +51,12 @@ void add_repository_verbs(CLI::App& app, Chosen& chosen) {
   repository->require_subcommand(1);
   add_list(*repository, chosen);
   add_import(*repository, chosen);
+  add_states(*repository, chosen, "refresh", "Fetch the lists of repositories, verified, and remember them",
+             "A list that is unsigned, expired, older than one that was seen, or not what was signed is refused by name, and what was accepted before stays.\n\n"
+             "Example:\n  vm-patch repository refresh", refresh_repositories);
+  add_states(*repository, chosen, "show", "Show what was accepted of repositories: made, valid until, signed by",
+             "Exit code 5 when something of it has expired.\n\nExample:\n  vm-patch repository show --json", show_repositories);
+  add_forget(*repository, chosen);
 }
 
 }  // namespace vmpatch::cli

@@ -16,7 +16,16 @@ struct ImportOptions {
   fs::path output;                  ///< empty = standard output
 };
 
+struct NamesOptions {
+  std::vector<std::string> names;  ///< of the configuration; empty = all
+};
+
 Result<int> import_repositories(Context& context, const ImportOptions& options);
 Result<int> list_repositories(Context& context);
+/// Asks the servers.
+Result<int> refresh_repositories(Context& context, const NamesOptions& options);
+/// What was accepted last.
+Result<int> show_repositories(Context& context, const NamesOptions& options);
+Result<int> forget_repository(Context& context, const std::string& name);
 
 }  // namespace vmpatch::cli
