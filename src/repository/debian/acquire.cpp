@@ -21,7 +21,7 @@ constexpr std::array<const char*, 4> compressions{".xz", ".zst", ".gz", ""};
 
 bool has(const std::vector<std::string>& all, const std::string& one) { return std::find(all.begin(), all.end(), one) != all.end(); }
 
-/// In buster/updates, as Debian's security updates were named up to Debian 10, main is called updates/main.
+/// Debian's security suites call main "updates/main".
 bool has_component(const Release& release, const std::string& component) {
   return std::any_of(release.components.begin(), release.components.end(), [&](const std::string& one) {
     return one == component || one.substr(one.rfind('/') + 1) == component;

@@ -28,6 +28,12 @@ constexpr std::array problems{
 /// Hash algorithms of RFC 4880, section 9.4 that an attacker can forge: MD5, SHA-1, RIPEMD-160.
 bool is_weak(std::string_view algorithm) { return algorithm == "1" || algorithm == "2" || algorithm == "3"; }
 
+/// SHA-2 and SHA-3.
+bool is_strong(std::string_view algorithm) {
+  constexpr std::array<std::string_view, 6> strong{"8", "9", "10", "11", "12", "14"};
+  return std::find(strong.begin(), strong.end(), algorithm) != strong.end();
+}
+
 std::string weak(const std::string& key) {
   return fmt::format("key {} signed it with a digest that can be forged (MD5, SHA-1 or RIPEMD-160)", key);
 }
@@ -47,11 +53,11 @@ void take(Signature& signature, const std::vector<std::string_view>& words) {
   if (keyword == "GOODSIG") {
     signature.good = true;
     signature.user = escape_untrusted(joined(words, 2));
-  } else if (keyword == "VALIDSIG" && words.size() > 8) {
+  } else if (keyword == "VALIDSIG" && words.size() > 9) {
     signature.valid = true;
     // The last word is the primary key's, where a subkey signed.
     signature.fingerprint = words.size() > 10 ? words[10] : words[1];
-    if (is_weak(words[8])) signature.problem = weak(key);
+    if (!is_strong(words[8])) signature.problem = weak(key);
   } else if (keyword == "ERRSIG" && signature.problem.empty()) {
     // ERRSIG key, algorithm of the key, of the digest, class, time, reason: 9 is a missing key.
     const bool unknown = words.size() > 6 && words[6] == "9";
