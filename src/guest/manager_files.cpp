@@ -1,6 +1,7 @@
 #include "vmpatch/guest/manager_files.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "guest/json_bytes.hpp"
 #include "guest/optional_files.hpp"
@@ -17,9 +18,14 @@ constexpr std::size_t max_files = 1000;
 
 Result<void> add(Guest& guest, ManagerFiles& found, const std::string& path, const std::string& name, std::uint64_t max_bytes) {
   auto content = read_if_there(guest, path, max_bytes);
-  if (!content) return content.error().in(escape_untrusted(path));
-  if (*content) found.files.emplace(name, std::move(**content));
-  return {};
+  if (content) {
+    if (*content) found.files.emplace(name, std::move(**content));
+    return {};
+  }
+  // A link to /dev/null or to a folder: apt passes over it, too.
+  const auto info = guest.stat(path);
+  if (info && info->kind != FileKind::regular) return {};
+  return content.error().in(escape_untrusted(path));
 }
 
 /// Names that apt passes over need not be carried.
@@ -27,6 +33,16 @@ bool is_plain_name(const std::string& name) {
   return !name.empty() && name.front() != '.' && name.size() < 200 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
   });
+}
+
+constexpr std::array folders{"preferences.d", "apt.conf.d"};
+
+/// What read_manager_files() gives a name.
+bool is_known(const std::string& name) {
+  constexpr std::array files{"status", "extended_states", "preferences", "apt.conf", "machine-id"};
+  const std::string folder = name.substr(0, name.find('/'));
+  if (folder == name) return std::find(files.begin(), files.end(), name) != files.end();
+  return std::find(folders.begin(), folders.end(), folder) != folders.end() && is_plain_name(name.substr(folder.size() + 1));
 }
 
 Result<void> add_folder(Guest& guest, ManagerFiles& found, const std::string& path, const std::string& name) {
@@ -70,9 +86,8 @@ Result<ManagerFiles> read_manager_files(Guest& guest) {
   VMPATCH_TRY(found.architectures, architectures(guest, status->second));
   VMPATCH_CHECK(add(guest, found, "/var/lib/apt/extended_states", "extended_states", max_database));
   VMPATCH_CHECK(add(guest, found, "/etc/apt/preferences", "preferences", max_small));
-  VMPATCH_CHECK(add_folder(guest, found, "/etc/apt/preferences.d", "preferences.d"));
   VMPATCH_CHECK(add(guest, found, "/etc/apt/apt.conf", "apt.conf", max_small));
-  VMPATCH_CHECK(add_folder(guest, found, "/etc/apt/apt.conf.d", "apt.conf.d"));
+  for (const std::string folder : folders) VMPATCH_CHECK(add_folder(guest, found, "/etc/apt/" + folder, folder));
   VMPATCH_CHECK(add(guest, found, "/etc/machine-id", "machine-id", max_small));
   return found;
 }
@@ -88,7 +103,10 @@ Result<ManagerFiles> manager_files_from_json(const Json& json) {
   try {
     json.at("manager").get_to(files.manager);
     json.at("architectures").get_to(files.architectures);
-    for (const auto& [name, text] : json.at("files").items()) files.files.emplace(name, text_to_bytes(text.get<std::string>()));
+    for (const auto& [name, text] : json.at("files").items()) {
+      if (!is_known(name)) return fail(Errc::failed, "'{}' is no file of a package manager", escape_untrusted(name));
+      files.files.emplace(name, text_to_bytes(text.get<std::string>()));
+    }
   } catch (const Json::exception& error) {
     return fail(Errc::failed, "they are no package manager's files of this version: {}", error.what());
   }

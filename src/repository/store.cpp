@@ -85,19 +85,28 @@ Result<bool> Store::forget(const std::string& repository) const {
 }
 
 Result<UniqueFd> Store::lock(const std::string& repository) const {
-  auto lock = lock_file(records_ / (repository + ".lock"));
+  // No repository's name begins with a dot.
+  auto lock = lock_file(records_ / ("." + repository + ".lock"));
   if (!lock && lock.error().code == Errc::busy) return lock.error().in("another vm-patch refreshes repository " + repository);
   return lock;
 }
 
 Result<fs::path> Store::open_file(const IndexFile& file) const {
   const fs::path path = files_ / file.sha256.hex();
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return errno_error(errno, path.string());
-  VMPATCH_TRY(const Digest digest, sha256_fd(fd.get(), file.size));
-  if (digest != file.sha256) return fail(Errc::untrusted, "{} has another content than its name says; remove it, and refresh", path.string());
-  VMPATCH_CHECK(admit(file, fd.get()));
-  return fs::path(path.string() + file.compression);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const int why = errno;
+  if (!fd && why != ELOOP) return errno_error(why, path.string());
+  struct stat info {};
+  const bool is_file = fd && ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode);
+  if (!is_file) return fail(Errc::untrusted, "{} is no regular file; remove it, and refresh", path.string());
+  if (static_cast<std::uint64_t>(info.st_size) == file.size) {
+    VMPATCH_TRY(const Digest digest, sha256_fd(fd.get(), file.size));
+    if (digest == file.sha256) {
+      VMPATCH_CHECK(admit(file, fd.get()));
+      return fs::path(path.string() + file.compression);
+    }
+  }
+  return fail(Errc::untrusted, "{} has another content than its name says; remove it, and refresh", path.string());
 }
 
 Result<IndexFile> Store::keep(std::string_view content) const {
@@ -114,6 +123,9 @@ Result<void> Store::admit(const IndexFile& file, int fd) const {
   if (file.compression.empty()) return {};
   const fs::path with_ending = files_ / (name + file.compression);
   std::error_code error;
+  if (fs::read_symlink(with_ending, error) == name) return {};
+  // Whatever else has this name was not hashed.
+  VMPATCH_CHECK(remove_tree(with_ending));
   fs::create_symlink(name, with_ending, error);
   if (error && error != std::errc::file_exists) return fail(Errc::failed, "cannot make {}: {}", with_ending.string(), error.message());
   return {};

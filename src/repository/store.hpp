@@ -30,7 +30,8 @@ class Store {
   [[nodiscard]] Result<UniqueFd> lock(const std::string& repository) const;
 
   [[nodiscard]] const fs::path& files() const { return files_; }
-  /// The path whose ending tells the compression. The file is there and hashed just now, else not_found or untrusted.
+  /// The path whose ending tells the compression. The file is there and hashed just now, else not_found or untrusted. No link is followed
+  /// but the one of that name, which leads to what was hashed.
   [[nodiscard]] Result<fs::path> open_file(const IndexFile& file) const;
   /// Puts content there.
   Result<IndexFile> keep(std::string_view content) const;

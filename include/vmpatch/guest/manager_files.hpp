@@ -19,10 +19,11 @@ struct ManagerFiles {
   bool operator==(const ManagerFiles&) const = default;
 };
 
-/// Errors: unsupported (no dpkg), failed (a file that is too large, or more than 1,000 files in a folder).
+/// What is no regular file (a link to /dev/null) counts as missing, as it does to apt. Errors: unsupported (no dpkg), failed (a file that is
+/// too large, or more than 1,000 files in a folder).
 Result<ManagerFiles> read_manager_files(Guest& guest);
 
-/// As with facts: text of a guest comes back exactly.
+/// As with facts: text of a guest comes back exactly, and no other names than these.
 Json to_json(const ManagerFiles& files);
 Result<ManagerFiles> manager_files_from_json(const Json& json);
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t max_rows = 50'000;
 constexpr std::size_t max_text = 1024;
+constexpr std::int64_t max_bytes = std::int64_t{1} << 40U;  ///< of one package; sums of all stay exact
 
 bool is_alnum(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
@@ -24,8 +25,22 @@ Result<std::string> word(const Json& json, const char* key, std::string_view oth
   return text;
 }
 
-Result<std::string> name_at(const Json& json, const char* key, bool may_be_empty = false) { return word(json, key, "+-._", may_be_empty); }
+/// It starts with a letter or digit, so that no program takes it for an option.
+Result<std::string> name_at(const Json& json, const char* key, bool may_be_empty = false) {
+  VMPATCH_TRY(std::string name, word(json, key, "+-._", may_be_empty));
+  if (!name.empty() && !is_alnum(static_cast<unsigned char>(name.front()))) return fail(Errc::failed, "'{}' is no {}", escape_untrusted(name), key);
+  return name;
+}
 Result<std::string> version_at(const Json& json, const char* key, bool may_be_empty) { return word(json, key, "+-.~:", may_be_empty); }
+
+/// The library converts what does not fit.
+Result<std::int64_t> number_at(const Json& json, const char* key, std::int64_t least) {
+  const Json& value = json.at(key);
+  const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(max_bytes)
+                                               : value.is_number_integer() && value.get<std::int64_t>() >= least;
+  if (!fits) return fail(Errc::failed, "{} is no number from {} to {}", key, least, max_bytes);
+  return value.get<std::int64_t>();
+}
 
 Result<std::string> file_at(const Json& json) {
   VMPATCH_TRY(std::string file, word(json, "file", "+-._~:/%=,@"));
@@ -47,11 +62,13 @@ Result<Change> change_from(const Json& row, std::size_t& source) {
   if (change.to.empty()) return change;
   row.at("security").get_to(change.security);
   row.at("downgrade").get_to(change.downgrade);
-  row.at("source").get_to(source);
+  VMPATCH_TRY(const std::int64_t number, number_at(row, "source", 0));
+  source = static_cast<std::size_t>(number);
   VMPATCH_TRY(change.file, file_at(row));
-  row.at("size").get_to(change.size);
+  VMPATCH_TRY(const std::int64_t size, number_at(row, "size", 0));
+  change.size = static_cast<std::uint64_t>(size);
   VMPATCH_TRY(change.sha256, Digest::parse(row.at("sha256").get<std::string>()));
-  row.at("installed_size").get_to(change.installed_size);
+  VMPATCH_TRY(change.installed_size, number_at(row, "installed_size", -max_bytes));
   return change;
 }
 

@@ -7,8 +7,10 @@
 
 namespace vmpatch::repository::apt {
 
-/// From vm-patch-apt's answer to an update. Errors: failed (no answer of this version), untrusted (a package that no list offers in this
-/// form, another installed version than the database's, operations that do not make the changes).
+/// From vm-patch-apt's answer to an update; what is a downgrade, essential (of what is installed) or a security update is said by lists and
+/// database, not by the resolver. Errors: failed (no answer of this version, no package database), untrusted (a package that no list offers
+/// in this form, another installed version than the database's, in mode security a change that is none, operations that do not make the
+/// changes).
 Result<Update> checked_update(std::string_view answer, const guest::ManagerFiles& installed, const Snapshot& snapshot, Mode mode, const Store& store);
 
 }  // namespace vmpatch::repository::apt

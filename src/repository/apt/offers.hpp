@@ -26,6 +26,13 @@ class Offers {
   /// From the cache (HEX.offers beside the list), else by vm-patch-apt, which is confined and sees nothing else. Errors: failed, untrusted.
   static Result<Offers> load(const Store& store, const IndexFile& list);
 
+  // A copy would look into the other's text.
+  Offers(const Offers&) = delete;
+  Offers& operator=(const Offers&) = delete;
+  Offers(Offers&&) noexcept = default;
+  Offers& operator=(Offers&&) noexcept = default;
+  ~Offers() = default;
+
   /// Every version of a package, for any architecture.
   [[nodiscard]] Result<std::vector<Offer>> find(std::string_view name) const;
 

@@ -21,6 +21,13 @@ constexpr std::array<const char*, 4> compressions{".xz", ".zst", ".gz", ""};
 
 bool has(const std::vector<std::string>& all, const std::string& one) { return std::find(all.begin(), all.end(), one) != all.end(); }
 
+/// Debian's security suites call main "updates/main".
+bool has_component(const Release& release, const std::string& component) {
+  return std::any_of(release.components.begin(), release.components.end(), [&](const std::string& one) {
+    return one == component || one.substr(one.rfind('/') + 1) == component;
+  });
+}
+
 class Acquisition {
  public:
   Acquisition(const Source& source, const std::string& suite, const Surroundings& around, fetch::Access access)
@@ -65,7 +72,7 @@ class Acquisition {
 
   Result<void> add_indexes(const Release& release, Suite& suite) {
     for (const std::string& component : source_.components) {
-      if (!release.components.empty() && !has(release.components, component) && !has(release.components, suite_ + "/" + component)) {
+      if (!release.components.empty() && !has_component(release, component)) {
         return fail(Errc::not_found, "it has no component {}; it has {}", component, escape_untrusted(fmt::format("{}", fmt::join(release.components, ", "))));
       }
       auto architectures = source_.architectures;

@@ -23,8 +23,12 @@ Result<void> judge_pin(const Pin& pin, const Release& release, const Digest& sig
               format_time(release.date), format_time(end));
 }
 
+/// In buster/updates, as Debian's security updates were named up to Debian 10, it says buster.
 Result<void> judge_name(const std::string& suite, const Release& release) {
-  if (suite == release.suite || suite == release.codename) return {};
+  const std::string first = suite.substr(0, suite.rfind('/'));
+  for (const std::string& name : {suite, first}) {
+    if (!name.empty() && (name == release.suite || name == release.codename)) return {};
+  }
   return fail(Errc::untrusted, "another archive: it is {} (codename {}), not {}", escape_untrusted(release.suite), escape_untrusted(release.codename), suite);
 }
 

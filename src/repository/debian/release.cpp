@@ -28,6 +28,16 @@ bool parse_number(std::string_view text, Number& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+/// Of one line, in UTF-8: it is compared with what is kept as JSON.
+bool is_text(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0 || static_cast<unsigned char>(text.front()) < ' ') return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 /// A relative path that stays below its folder.
 bool is_plain_path(std::string_view path) {
   if (path.empty() || path.front() == '/') return false;
@@ -72,12 +82,12 @@ class Parser {
   }
 
   Result<void> take_field(std::string_view value) {
-    const std::string text(value);
-    if (field_ == "origin") release_.origin = text;
-    if (field_ == "label") release_.label = text;
-    if (field_ == "suite") release_.suite = text;
-    if (field_ == "codename") release_.codename = text;
-    if (field_ == "version") release_.version = text;
+    const std::map<std::string_view, std::string*> texts{{"origin", &release_.origin}, {"label", &release_.label}, {"suite", &release_.suite},
+                                                         {"codename", &release_.codename}, {"version", &release_.version}};
+    if (const auto text = texts.find(field_); text != texts.end()) {
+      if (!is_text(value)) return fail(Errc::untrusted, "its {} is no line of UTF-8", field_);
+      *text->second = value;
+    }
     if (field_ == "architectures") release_.architectures = words(value);
     if (field_ == "components") release_.components = words(value);
     if (field_ == "acquire-by-hash") release_.by_hash = value == "yes";

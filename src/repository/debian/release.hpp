@@ -28,7 +28,8 @@ struct Release {
   std::map<std::string, FileEntry> files;  ///< of the SHA256 list: "main/binary-amd64/Packages.xz" → …
 };
 
-/// Errors: untrusted, with the line (a field twice, no Date, no SHA256 list, paths that leave the suite's folder, more than 200,000 files).
+/// Errors: untrusted, with the line (a field twice, no Date, no SHA256 list, paths that leave the suite's folder, more than 200,000 files,
+/// names that are no UTF-8).
 Result<Release> parse_release(std::string_view text);
 
 /// "Sat, 11 Nov 2023 10:00:00 UTC" (RFC 1123; the zone is UTC or +0000). Errc::untrusted otherwise.

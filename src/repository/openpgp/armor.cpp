@@ -50,19 +50,29 @@ Result<std::string> decode_block(std::string_view block) {
   return bytes;
 }
 
+/// Where the next block begins; at the start of a line, for a name inside of a binary key may look like one.
+std::size_t find_head(std::string_view content, std::size_t from) {
+  auto at = content.find(head, from);
+  while (at != std::string_view::npos && at != 0 && content[at - 1] != '\n') at = content.find(head, at + 1);
+  return at;
+}
+
+/// The first byte of a packet has its highest bit set; a keybox has "KBXf" at 8.
+bool is_binary(std::string_view content) {
+  return (static_cast<unsigned char>(content.front()) & 0x80U) != 0 || (content.size() >= 12 && content.substr(8, 4) == "KBXf");
+}
+
 }  // namespace
 
 Result<std::string> binary_keyring(std::string_view content, std::string_view name) {
   if (content.empty()) return fail(Errc::failed, "keyring {} is empty", name);
-  auto begin = content.find(head);
+  auto begin = find_head(content, 0);
   if (begin == std::string_view::npos) {
-    // The first byte of a packet has its highest bit set; a keybox has "KBXf" at 8.
-    const bool binary = (static_cast<unsigned char>(content.front()) & 0x80U) != 0 || content.substr(8, 4) == "KBXf";
-    if (!binary) return fail(Errc::failed, "keyring {} holds no OpenPGP public key; export it with gpg --export", name);
+    if (!is_binary(content)) return fail(Errc::failed, "keyring {} holds no OpenPGP public key; export it with gpg --export", name);
     return std::string(content);
   }
   std::string all;
-  for (; begin != std::string_view::npos; begin = content.find(head, begin)) {
+  for (; begin != std::string_view::npos; begin = find_head(content, begin)) {
     begin += head.size();
     const auto end = content.find(tail, begin);
     if (end == std::string_view::npos) return fail(Errc::failed, "keyring {} ends in the middle of a key", name);

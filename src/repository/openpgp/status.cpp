@@ -28,6 +28,22 @@ constexpr std::array problems{
 /// Hash algorithms of RFC 4880, section 9.4 that an attacker can forge: MD5, SHA-1, RIPEMD-160.
 bool is_weak(std::string_view algorithm) { return algorithm == "1" || algorithm == "2" || algorithm == "3"; }
 
+/// SHA-2 and SHA-3.
+bool is_strong(std::string_view algorithm) {
+  constexpr std::array<std::string_view, 6> strong{"8", "9", "10", "11", "12", "14"};
+  return std::find(strong.begin(), strong.end(), algorithm) != strong.end();
+}
+
+/// 40 hex digits of a key of version 4, or 64.
+bool is_fingerprint(std::string_view text) {
+  return (text.size() == 40 || text.size() == 64) &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); });
+}
+
+std::string weak(const std::string& key) {
+  return fmt::format("key {} signed it with a digest that can be forged (MD5, SHA-1 or RIPEMD-160)", key);
+}
+
 std::string joined(const std::vector<std::string_view>& words, std::size_t from) {
   std::string all;
   for (std::size_t i = from; i < words.size(); ++i) all += (all.empty() ? "" : " ") + std::string(words[i]);
@@ -43,15 +59,17 @@ void take(Signature& signature, const std::vector<std::string_view>& words) {
   if (keyword == "GOODSIG") {
     signature.good = true;
     signature.user = escape_untrusted(joined(words, 2));
-  } else if (keyword == "VALIDSIG" && words.size() > 8) {
-    signature.valid = true;
+  } else if (keyword == "VALIDSIG" && words.size() > 9) {
     // The last word is the primary key's, where a subkey signed.
     signature.fingerprint = words.size() > 10 ? words[10] : words[1];
-    if (is_weak(words[8])) signature.problem = fmt::format("key {} signed it with a digest that can be forged (MD5, SHA-1 or RIPEMD-160)", key);
+    signature.valid = is_fingerprint(signature.fingerprint);
+    if (!is_strong(words[8])) signature.problem = weak(key);
   } else if (keyword == "ERRSIG" && signature.problem.empty()) {
+    // ERRSIG key, algorithm of the key, of the digest, class, time, reason: 9 is a missing key.
     const bool unknown = words.size() > 6 && words[6] == "9";
-    signature.problem = unknown ? fmt::format("it is signed by key {}, which is in none of the keyrings", key)
-                                : fmt::format("the signature of key {} cannot be checked", key);
+    signature.problem = unknown                                 ? fmt::format("it is signed by key {}, which is in none of the keyrings", key)
+                        : words.size() > 3 && is_weak(words[3]) ? weak(key)
+                                                                : fmt::format("the signature of key {} cannot be checked", key);
   }
 }
 
@@ -60,15 +78,19 @@ void take(Signature& signature, const std::vector<std::string_view>& words) {
 Result<std::vector<Signer>> good_signers(std::string_view status_lines) {
   constexpr std::string_view prefix = "[GNUPG:] ";
   std::vector<Signature> signatures;
-  bool bad = false;
+  bool bad = false, mixed = false;
+  std::size_t texts = 0;
   for (const auto line : split(status_lines, '\n')) {
     if (!line.starts_with(prefix)) continue;
     const auto words = split(line.substr(prefix.size()), ' ');
+    if (words[0] == "PLAINTEXT") ++texts;
     if (words[0] == "NEWSIG") signatures.emplace_back();
     if (words[0] == "BADSIG") bad = true;
+    if (words[0] == "ERROR" || words[0] == "NODATA" || words[0] == "UNEXPECTED") mixed = true;
     if (!signatures.empty()) take(signatures.back(), words);
   }
   if (signatures.empty()) return fail(Errc::untrusted, "it is not signed");
+  if (!bad && (mixed || texts != 1)) return fail(Errc::untrusted, "it is not one signed text alone: what was signed cannot be told from the rest");
   std::vector<Signer> signers;
   for (const Signature& signature : signatures) {
     if (signature.good && signature.valid && signature.problem.empty()) signers.push_back({signature.fingerprint, signature.user});

@@ -16,8 +16,9 @@ struct Signer {
   bool operator==(const Signer&) const = default;
 };
 
-/// At least one good signature; those of unknown keys beside it do not count, a bad one refuses all. Errors: untrusted, with the reason
-/// (unsigned, unknown key with its id, expired key, revoked key, expired signature, changed content, weak digest).
+/// At least one good signature of exactly one text; those of unknown keys beside it do not count, a bad one refuses all. Errors: untrusted,
+/// with the reason (unsigned, unknown key with its id, expired key, revoked key, expired signature, changed content, weak digest, several
+/// texts or broken data in one file).
 Result<std::vector<Signer>> good_signers(std::string_view status_lines);
 
 }  // namespace vmpatch::repository::openpgp

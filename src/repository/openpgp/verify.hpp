@@ -17,7 +17,7 @@ struct SignedText {
 };
 
 /// A cleartext-signed message (RFC 4880, section 7), verified by the keys of these files. `scratch`: where a folder for gpgv is made.
-/// Errors: untrusted (see good_signers()), not_found (a keyring, gpgv), failed.
+/// Errors: untrusted (see good_signers(); no keyring), not_found (a keyring file, gpgv), failed.
 Result<SignedText> verify_clearsigned(std::string_view message, const std::vector<std::filesystem::path>& keyrings,
                                       const std::filesystem::path& scratch);
 
