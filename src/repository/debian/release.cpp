@@ -121,6 +121,8 @@ class Parser {
 
 }  // namespace
 
+Result<Release> parse_release(std::string_view text) { return Parser().parse(text); }
+
 Result<Time> parse_release_date(std::string_view text) {
   constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const auto wrong = [&] { return fail(Errc::untrusted, "'{}' is no date like Sat, 11 Nov 2023 10:00:00 UTC", escape_untrusted(text)); };
