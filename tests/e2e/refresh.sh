@@ -18,7 +18,7 @@ has_no_runs() { [ -z "$(find "$WORK/state/runs" -mindepth 1 2>/dev/null)" ] || f
 signing_key archive
 published "$WORK/repo" stable archive "$debs"/{libdemo,demo-app,demo-service}_2.0_all.deb
 {
-  echo 'repositories:'
+  printf 'schema: vm-patch/config/v1\nrepositories:\n'
   repository demo "file://$WORK/repo/" stable archive 'security: true'
 } >"$WORK/vm-patch.yaml"
 
@@ -42,7 +42,7 @@ expect_exit 3 plan
 expect_text "$OUT" '3 packages would be updated'
 expect_text "$OUT" 'libdemo:all +1\.0 +-> +2\.0 +security'
 expect_text "$OUT" 'not updated, as no repository offers them'
-expect_exit 3 plan --exclude 'demo-*' --json
+expect_exit 3 plan --exclude 'demo-s*' --json
 expect_text "$OUT" '"why": "excluded"'
 
 title 'a dry run says what would be done, and nothing is written'

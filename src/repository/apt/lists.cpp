@@ -3,7 +3,6 @@
 #include <apt-pkg/sourcelist.h>
 #include <apt-pkg/strutl.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "repository/apt/configuration.hpp"
@@ -31,13 +30,6 @@ std::string line_of(const SourceFiles& source, const std::vector<std::string>& a
   return line + "\n";
 }
 
-std::size_t find(const std::vector<SourceFiles>& sources, const metaIndex& meta) {
-  const auto found = std::find_if(sources.begin(), sources.end(), [&](const SourceFiles& source) {
-    return source.uri == meta.GetURI() && source.suite == meta.GetDist();
-  });
-  return static_cast<std::size_t>(found - sources.begin());
-}
-
 Result<void> link_indexes(const SourceFiles& source, std::size_t number, const metaIndex& meta, ListedSources& listed) {
   for (const IndexTarget& target : meta.GetIndexTargets()) {
     const auto file = source.indexes.find(target.MetaKey);
@@ -62,12 +54,12 @@ Result<ListedSources> link_lists(const std::string& folder, const ResolveRequest
   std::size_t found = 0;
   ListedSources listed;
   for (const metaIndex* meta : list) {
-    const std::size_t number = find(request.sources, *meta);
-    if (number == request.sources.size()) return fail(Errc::failed, "{} {} is no address that libapt-pkg reads", meta->GetURI(), meta->GetDist());
+    // One for each line, in their order. Addresses are not compared: file:///x becomes file:/x.
+    if (found == request.sources.size() || meta->GetDist() != request.sources[found].suite) return fail(Errc::failed, "two repositories have the same address and suite");
+    const SourceFiles& source = request.sources[found];
+    VMPATCH_CHECK(link(source.release, folder + "/lists/" + URItoFileName(meta->GetURI() + "dists/" + source.suite + "/Release")));
+    VMPATCH_CHECK(link_indexes(source, found, *meta, listed));
     ++found;
-    const SourceFiles& source = request.sources[number];
-    VMPATCH_CHECK(link(source.release, folder + "/lists/" + URItoFileName(source.uri + "dists/" + source.suite + "/Release")));
-    VMPATCH_CHECK(link_indexes(source, number, *meta, listed));
   }
   if (found != request.sources.size()) return fail(Errc::failed, "two repositories have the same address and suite");
   VMPATCH_CHECK(no_complaints("the list of repositories cannot be read"));
