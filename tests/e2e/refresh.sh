@@ -70,7 +70,7 @@ expect_exit 0 plan
 expect_text "$OUT" 'no security update'
 
 title 'its undo brings the old versions back, and the next plan finds the updates again'
-expect_exit 0 vm-patch rollback "$run" -a "$disk" --format raw --yes
+expect_exit 0 vm-patch rollback "$run"
 expect_exit 3 plan
 expect_text "$OUT" '3 packages would be updated'
 
@@ -81,6 +81,14 @@ expect_exit 1 refresh --yes
 expect_text "$OUT" 'demo-fail'
 expect_same 'the disk' "$before" "$(digest_of "$disk")"
 has_no_runs
+
+title 'a package that is not the one of the list: nothing is patched with it'
+cp "$debs/demo-conf_2.0_all.deb" "$WORK/repo/pool/demo-fail_2.0_all.deb"
+rm -rf "$WORK/state/payloads"
+expect_exit 5 refresh --yes
+expect_text "$OUT" 'mix and match or tampering'
+expect_same 'the disk' "$before" "$(digest_of "$disk")"
+cp "$debs/demo-fail_2.0_all.deb" "$WORK/repo/pool/"
 
 title 'excluded, the others are updated all the same'
 expect_exit 0 refresh --yes --exclude demo-fail --json

@@ -20,18 +20,20 @@ in_suite() {
   (cd "$repo" && apt-ftparchive packages pool >"dists/$suite/main/binary-amd64/Packages" 2>"$WORK/ftparchive")
   xz -kf "$repo/dists/$suite/main/binary-amd64/Packages"
 }
-# release REPO SUITE [OPTION=VALUE …]: the Release file; options as apt-ftparchive has them, e.g. Valid-Until='…'. DATE: its Date
+# release REPO SUITE [FIELD=VALUE …]: the Release file, in which these fields have these values
 release() {
   local repo=$1 suite=$2 option options=()
   shift 2
-  for option in Origin=Demo Label=Demo Suite="$suite" Codename="$suite" Architectures=amd64 Components=main "$@"; do
+  for option in Origin=Demo Label=Demo Suite="$suite" Codename="$suite" Architectures=amd64 Components=main; do
     options+=(-o "APT::FTPArchive::Release::$option")
   done
   rm -f "$repo/dists/$suite/Release" "$repo/dists/$suite/InRelease"
   (cd "$repo/dists/$suite" && apt-ftparchive "${options[@]}" release . >"$WORK/Release")
-  if [ -n "${DATE:-}" ]; then sed -i "s/^Date: .*/Date: $DATE/" "$WORK/Release"; fi
+  for option in "$@"; do sed -i -e "/^${option%%=*}: /d" -e "1i ${option%%=*}: ${option#*=}" "$WORK/Release"; done
   mv "$WORK/Release" "$repo/dists/$suite/Release"
 }
+# date_in TEXT: as date(1) understands it, in the form of Release files
+date_in() { LC_ALL=C date -u -d "$1" '+%a, %d %b %Y %H:%M:%S UTC'; }
 # sign REPO SUITE KEY [GPG-OPTION …]
 sign() {
   local dir=$1/dists/$2 key=$3
