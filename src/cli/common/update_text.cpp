@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <tuple>
 
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
@@ -35,7 +36,9 @@ std::string format_changes(const Update& update) {
     from_width = std::max(from_width, change.from.size());
     to_width = std::max(to_width, std::max<std::size_t>(change.to.size(), 1));
   }
-  for (const Change& change : update.changes) {
+  auto changes = update.changes;
+  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return std::tie(a.name, a.arch) < std::tie(b.name, b.arch); });
+  for (const Change& change : changes) {
     text += fmt::format("    {:<{}}  {:<{}}  ->  {:<{}}  {}\n", full_package(change.name, change.arch), name_width, change.from.empty() ? "new" : change.from,
                         from_width, change.to.empty() ? "-" : change.to, to_width, reason(change));
   }
