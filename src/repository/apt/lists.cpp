@@ -1,3 +1,4 @@
+#include <apt-pkg/aptconfiguration.h>
 #include <apt-pkg/indexfile.h>
 #include <apt-pkg/metaindex.h>
 #include <apt-pkg/sourcelist.h>
@@ -38,12 +39,20 @@ std::size_t find(const std::vector<SourceFiles>& sources, const metaIndex& meta)
   return static_cast<std::size_t>(found - sources.begin());
 }
 
+/// A name of a host has dots, too.
+std::string compression(const fs::path& path) {
+  const std::string ending = path.extension().string();
+  const auto known = APT::Configuration::getCompressors();
+  const bool is = std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.Extension == ending; });
+  return is ? ending : "";
+}
+
 Result<void> link_indexes(const SourceFiles& source, std::size_t number, const metaIndex& meta, ListedSources& listed) {
   for (const IndexTarget& target : meta.GetIndexTargets()) {
     const auto file = source.indexes.find(target.MetaKey);
     if (file == source.indexes.end()) continue;
     const fs::path path = file->second;
-    const std::string name = target.Option(IndexTarget::FILENAME) + path.extension().string();
+    const std::string name = target.Option(IndexTarget::FILENAME) + compression(path);
     VMPATCH_CHECK(link(path, name));
     listed.emplace(name, number);
   }
