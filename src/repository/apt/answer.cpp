@@ -27,7 +27,7 @@ std::string arch_of(const Version& version) { return version.end() ? "" : text(v
 
 class Answer {
  public:
-  Answer(pkgDepCache& cache, const Origins& origins, const KeptBack& kept) : cache_(cache), origins_(origins), kept_(kept), records_(cache) {}
+  Answer(pkgDepCache& cache, const Origins& origins, const AllKeptBack& kept) : cache_(cache), origins_(origins), kept_(kept), records_(cache) {}
 
   Result<Json> make(const std::vector<Operation>& operations) {
     Json changes = Json::array(), kept = Json::array(), unknown = Json::array(), unneeded = Json::array();
@@ -40,7 +40,10 @@ class Answer {
       if (package.CurrentVer().end()) continue;
       if (!origins_.knows(package)) unknown.push_back(row(package, package.CurrentVer()));
       if (state.Garbage && !state.Delete()) unneeded.push_back(row(package, package.CurrentVer()));
-      if (!state.Install() && !state.Delete()) add_kept(package, kept);
+      if (const auto stays = kept_.find(package->ID); stays != kept_.end()) {
+        kept.push_back(row(package, package.CurrentVer()));
+        kept.back().update({{"candidate", stays->second.candidate}, {"why", stays->second.why}});
+      }
     }
     Json ordered = Json::array();
     for (const Operation& operation : operations) {
@@ -93,17 +96,26 @@ class Answer {
 
   /// Another package that is to be installed and has this one in its dependencies.
   std::string needed_by(const Package& package) {
-    return parent_in(package, [](const pkgCache::DepIterator& dependency) {
-      return dependency.IsCritical() ? !dependency.IsNegative() : dependency->Type == pkgCache::Dep::Recommends;
+    return parent_in(package, cache_[package].InstVerIter(cache_), [this](const pkgCache::DepIterator& dependency) {
+      return !dependency.IsNegative() && cache_.IsImportantDep(dependency);
     });
   }
   /// … or conflicts with it.
   std::string enemy_of(const Package& package) {
-    return parent_in(package, [](const pkgCache::DepIterator& dependency) { return dependency.IsNegative(); });
+    return parent_in(package, package.CurrentVer(), [](const pkgCache::DepIterator& dependency) { return dependency.IsNegative(); });
+  }
+  /// By its name or by one that it provides.
+  template <class Accept>
+  std::string parent_in(const Package& package, const Version& version, Accept accept) {
+    std::string parent = parent_by_name(package, package, accept);
+    for (auto provided = version.ProvidesList(); parent.empty() && !provided.end(); ++provided) {
+      parent = parent_by_name(package, provided.ParentPkg(), accept);
+    }
+    return parent;
   }
   template <class Accept>
-  std::string parent_in(const Package& package, Accept accept) {
-    for (auto dependency = package.RevDependsList(); !dependency.end(); ++dependency) {
+  std::string parent_by_name(const Package& package, const Package& name, Accept accept) {
+    for (auto dependency = name.RevDependsList(); !dependency.end(); ++dependency) {
       const Package parent = dependency.ParentPkg();
       if (!accept(dependency) || parent == package || !cache_[parent].Install()) continue;
       if (cache_[parent].InstVerIter(cache_) == dependency.ParentVer()) return parent.Name();
@@ -111,26 +123,15 @@ class Answer {
     return "";
   }
 
-  void add_kept(const Package& package, Json& kept) {
-    const Version candidate = cache_.GetCandidateVersion(package);
-    const auto why = kept_.find(package->ID);
-    const bool newer = !candidate.end() && candidate != package.CurrentVer();
-    if (why == kept_.end() && !newer) return;
-    Json entry = row(package, package.CurrentVer());
-    entry["candidate"] = newer ? text(candidate.VerStr()) : "";
-    entry["why"] = why == kept_.end() ? "its dependencies hinder it" : why->second;
-    kept.push_back(std::move(entry));
-  }
-
   pkgDepCache& cache_;
   const Origins& origins_;
-  const KeptBack& kept_;
+  const AllKeptBack& kept_;
   pkgRecords records_;
 };
 
 }  // namespace
 
-Result<Json> make_answer(pkgDepCache& cache, const Origins& origins, const KeptBack& kept, const std::vector<Operation>& operations) {
+Result<Json> make_answer(pkgDepCache& cache, const Origins& origins, const AllKeptBack& kept, const std::vector<Operation>& operations) {
   return Answer(cache, origins, kept).make(operations);
 }
 

@@ -9,6 +9,6 @@
 
 namespace vmpatch::repository::apt {
 
-Result<Json> make_answer(pkgDepCache& cache, const Origins& origins, const KeptBack& kept, const std::vector<Operation>& operations);
+Result<Json> make_answer(pkgDepCache& cache, const Origins& origins, const AllKeptBack& kept, const std::vector<Operation>& operations);
 
 }  // namespace vmpatch::repository::apt

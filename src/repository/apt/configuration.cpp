@@ -10,6 +10,8 @@
 #include <string>
 
 #include "repository/apt/errors.hpp"
+#include "vmpatch/core/file.hpp"
+#include "vmpatch/core/text.hpp"
 
 namespace vmpatch::repository::apt {
 namespace {
@@ -44,7 +46,8 @@ void set_behaviour(const std::string& folder) {
   const auto set = [](const char* key, const std::string& value) { _config->Set(key, value); };
   set("Dir::Etc::sourcelist", folder + "/sources.list");
   set("Dir::Etc::preferences", folder + "/preferences");
-  set("Dir::Etc::preferencesparts", folder + "/preferences.d/");
+  const std::string parts = folder + "/preferences.d/";
+  set("Dir::Etc::preferencesparts", DirectoryExists(parts) ? parts : "/dev/null");  // one that is missing is a warning
   // nothing is written
   set("Dir::Log::Planner", "");
   set("Dir::Log::Solver", "");
@@ -52,12 +55,34 @@ void set_behaviour(const std::string& folder) {
   set("Dir::Cache::srcpkgcache", "");
   set("APT::Solver", "internal");
   set("APT::Planner", "internal");
-  // Which machines are in which phase is decided in phasing.cpp: the library would start a program for it.
-  _config->Set("APT::Get::Always-Include-Phased-Updates", true);
   for (const char* key : {"Acquire::AllowInsecureRepositories", "Acquire::AllowWeakRepositories", "Acquire::AllowDowngradeToInsecureRepositories",
                           "Acquire::AllowReleaseInfoChange", "Acquire::AllowReleaseInfoChange::Suite"}) {
     _config->Set(key, false);
   }
+}
+
+/// What of a guest's apt.conf decides which packages are installed, in which order, and which are no longer needed. Not APT::Ignore-Hold:
+/// what is excluded is held, too.
+constexpr std::array<const char*, 27> carried_over{
+    "APT::AutoRemove", "APT::Default-Release", "APT::Get::Always-Include-Phased-Updates", "APT::Get::Never-Include-Phased-Updates",
+    "APT::Get::Upgrade-By-Source-Package", "APT::Immediate-Configure", "APT::Immediate-Configure-All", "APT::Install-Recommends",
+    "APT::Install-Recommends-Sections", "APT::Install-Suggests", "APT::Machine-ID", "APT::Move-Autobit-Sections", "APT::NeverAutoRemove",
+    "APT::Never-MarkAuto-Sections", "APT::Protect-Kernels", "APT::VersionedKernelPackages", "OrderList::Score", "PackageManager::Configure",
+    "PackageManager::UnpackAll", "Update-Manager::Always-Include-Phased-Updates", "Update-Manager::Never-Include-Phased-Updates",
+    "pkgCacheGen::Essential", "pkgCacheGen::ForceEssential", "pkgCacheGen::ForceImportant", "pkgCacheGen::Protected",
+    "pkgProblemResolver::FixByInstall", "pkgProblemResolver::Scores"};
+
+/// A value, its list or both.
+void copy(const Configuration::Item* item, const std::string& name) {
+  if (item == nullptr) return;
+  if (!item->Value.empty()) _config->Set(name.c_str(), item->Value);
+  for (const auto* child = item->Child; child != nullptr; child = child->Next) copy(child, name + "::" + child->Tag);
+}
+
+/// The first line, as in apt.
+std::string machine_id(const std::string& folder) {
+  const auto text = read_file(folder + "/machine-id", 4096);
+  return text ? std::string(trim(text->substr(0, text->find('\n')))) : "";
 }
 
 }  // namespace
@@ -84,17 +109,8 @@ Result<void> carry_over_settings(const std::string& folder) {
   if (DirectoryExists(parts) && !ReadConfigDir(guest, parts)) return complaint("the guest's apt.conf.d cannot be read");
   if (RealFileExists(file) && !ReadConfigFile(guest, file)) return complaint("the guest's apt.conf cannot be read");
   VMPATCH_CHECK(no_complaints("the guest's apt.conf cannot be read"));
-  constexpr std::array<const char*, 6> values{"APT::Install-Recommends", "APT::Install-Suggests", "APT::Default-Release", "APT::Immediate-Configure",
-                                              "APT::Immediate-Configure-All", "pkgCacheGen::Essential"};
-  for (const char* key : values) {
-    if (guest.Exists(key)) _config->Set(key, guest.Find(key));
-  }
-  constexpr std::array<const char*, 8> lists{"APT::Install-Recommends-Sections", "APT::NeverAutoRemove", "APT::Never-MarkAuto-Sections",
-                                             "APT::Move-Autobit-Sections", "APT::AutoRemove", "APT::Protect-Kernels",
-                                             "APT::VersionedKernelPackages", "pkgCacheGen::ForceEssential"};
-  for (const char* key : lists) {
-    for (const std::string& value : guest.FindVector(key)) _config->Set((std::string(key) + "::").c_str(), value);
-  }
+  for (const char* key : carried_over) copy(guest.Tree(key), key);
+  if (_config->Find("APT::Machine-ID").empty()) _config->Set("APT::Machine-ID", machine_id(folder));
   return {};
 }
 

@@ -1,8 +1,10 @@
+#include <apt-pkg/aptconfiguration.h>
 #include <apt-pkg/indexfile.h>
 #include <apt-pkg/metaindex.h>
 #include <apt-pkg/sourcelist.h>
 #include <apt-pkg/strutl.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "repository/apt/configuration.hpp"
@@ -30,12 +32,20 @@ std::string line_of(const SourceFiles& source, const std::vector<std::string>& a
   return line + "\n";
 }
 
+/// A name of a host has dots, too.
+std::string compression(const fs::path& path) {
+  const std::string ending = path.extension().string();
+  const auto known = APT::Configuration::getCompressors();
+  const bool is = std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.Extension == ending; });
+  return is ? ending : "";
+}
+
 Result<void> link_indexes(const SourceFiles& source, std::size_t number, const metaIndex& meta, ListedSources& listed) {
   for (const IndexTarget& target : meta.GetIndexTargets()) {
     const auto file = source.indexes.find(target.MetaKey);
     if (file == source.indexes.end()) continue;
     const fs::path path = file->second;
-    const std::string name = target.Option(IndexTarget::FILENAME) + path.extension().string();
+    const std::string name = target.Option(IndexTarget::FILENAME) + compression(path);
     VMPATCH_CHECK(link(path, name));
     listed.emplace(name, number);
   }

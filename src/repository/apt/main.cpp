@@ -1,6 +1,6 @@
 // vm-patch-apt: libapt-pkg for vm-patch. Started without privileges and network, with its own folder as current folder:
 //   vm-patch-apt index FILE …   prints what package lists hold, a line a package (index.hpp), after "# N" for the N-th file
-//   vm-patch-apt resolve        reads a request (request.hpp) from standard input and prints the answer (answer.hpp)
+//   vm-patch-apt resolve        reads a request (request.hpp) from standard input, a file, and prints the answer (answer.hpp)
 #include <apt-pkg/cachefile.h>
 #include <apt-pkg/configuration.h>
 #include <apt-pkg/init.h>
@@ -14,6 +14,7 @@
 
 #include "repository/apt/answer.hpp"
 #include "repository/apt/configuration.hpp"
+#include "repository/apt/database.hpp"
 #include "repository/apt/errors.hpp"
 #include "repository/apt/index.hpp"
 #include "vmpatch/core/file.hpp"
@@ -53,11 +54,6 @@ Result<void> index(const std::vector<std::string>& files) {
   return {};
 }
 
-std::string machine_id(const std::string& folder) {
-  const auto text = read_file(folder + "/machine-id", 4096);
-  return text ? std::string(trim(*text)) : "";
-}
-
 Result<void> resolve() {
   VMPATCH_TRY(const std::string text, read_fd(STDIN_FILENO, max_request, "the request"));
   VMPATCH_TRY(const Json json, parse_json(text, "the request"));
@@ -77,9 +73,9 @@ Result<void> resolve() {
   if (!file.Open(nullptr, false)) return complaint("the package database cannot be read");
   VMPATCH_CHECK(no_complaints("the package database cannot be read"));
   pkgDepCache& cache = *file.GetDepCache();
-  if (cache.BrokenCount() != 0) return fail(Errc::failed, "dependencies of installed packages are not met: mend the guest with apt-get -f install");
+  VMPATCH_CHECK(check_database(cache, folder));
   const Origins origins(request, listed);
-  VMPATCH_TRY(const KeptBack kept, mark_updates(cache, request, origins, machine_id(folder)));
+  VMPATCH_TRY(const AllKeptBack kept, mark_updates(cache, request, origins));
   VMPATCH_TRY(const auto operations, order_operations(cache));
   VMPATCH_TRY(const Json answer, make_answer(cache, origins, kept, operations));
   return print(dump_json(answer));

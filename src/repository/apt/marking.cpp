@@ -1,14 +1,18 @@
 #include "repository/apt/marking.hpp"
 
 #include <apt-pkg/algorithms.h>
+#include <apt-pkg/configuration.h>
 #include <apt-pkg/upgrade.h>
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <vector>
+#include <optional>
+#include <set>
 
 #include "repository/apt/errors.hpp"
 #include "repository/apt/phasing.hpp"
+#include "repository/apt/unneeded.hpp"
+#include "vmpatch/core/format.hpp"
 
 namespace vmpatch::repository::apt {
 namespace {
@@ -18,134 +22,121 @@ using Version = pkgCache::VerIterator;
 
 class Marking {
  public:
-  Marking(pkgDepCache& cache, const ResolveRequest& request, const Origins& origins, const std::string& machine_id)
-      : cache_(cache), request_(request), origins_(origins), records_(cache), machine_id_(machine_id) {}
+  Marking(pkgDepCache& cache, const ResolveRequest& request, const Origins& origins) : cache_(cache), request_(request), origins_(origins) {}
 
-  Result<KeptBack> run() {
-    hold_back();
+  Result<AllKeptBack> run() {
+    VMPATCH_CHECK(mend());
+    hold_excluded();
     VMPATCH_CHECK(request_.mode == Mode::all ? mark_all() : mark_security());
-    if (cache_.BrokenCount() != 0) return complaint("no set of packages satisfies all dependencies");
+    if (!drop_unneeded_new(cache_) || cache_.BrokenCount() != 0) return complaint("no set of packages satisfies all dependencies");
+    leave_only_kept();
     return std::move(kept_);
   }
 
  private:
+  /// What was interrupted is ended or begun anew, as apt-get does before anything else.
+  Result<void> mend() {
+    if (!pkgApplyStatus(cache_)) return complaint("packages are not installed wholly: mend the guest with apt-get -f install");
+    if (request_.mode == Mode::security && (cache_.InstCount() != 0 || cache_.DelCount() != 0)) {
+      return fail(Errc::failed, "packages are not installed wholly: mend the guest with apt-get -f install");
+    }
+    if (cache_.BrokenCount() != 0) return fail(Errc::failed, "dependencies of installed packages are not met: mend the guest with apt-get -f install");
+    return {};
+  }
+
   bool is_excluded(const Package& package) const {
     return std::any_of(request_.exclude.begin(), request_.exclude.end(), [&](const std::string& pattern) {
       return ::fnmatch(pattern.c_str(), package.Name(), 0) == 0;
     });
   }
 
-  bool is_upgradable(const Package& package) const {
-    const Version candidate = cache_[package].CandidateVerIter(cache_);
-    return !candidate.end() && candidate != package.CurrentVer();
-  }
-
   /// What the guest or the policy holds is to the library one thing.
-  void hold_back() {
+  void hold_excluded() {
     for (Package package = cache_.PkgBegin(); !package.end(); ++package) {
-      if (package.CurrentVer().end()) continue;
-      const bool held = package->SelectedState == pkgCache::State::Hold;
-      const bool excluded = is_excluded(package);
-      if (held || excluded) {
-        if (is_upgradable(package) || security_version(package)) kept_[package->ID] = held ? "held" : "excluded";
-        package->SelectedState = pkgCache::State::Hold;
-      } else if (is_upgradable(package) && waits_for_phase(cache_[package].CandidateVerIter(cache_), origins_, records_, machine_id_)) {
-        kept_[package->ID] = "phased";
-        cache_.MarkKeep(package, false, false);
-        cache_.MarkProtected(package);
-      }
+      if (package.CurrentVer().end() || package->SelectedState == pkgCache::State::Hold || !is_excluded(package)) continue;
+      package->SelectedState = pkgCache::State::Hold;
+      excluded_.insert(package->ID);
     }
   }
 
+  void note(const Package& package, const Version& newer, const char* why) {
+    const bool held = package->SelectedState == pkgCache::State::Hold;
+    kept_[package->ID] = {newer.VerStr(), !held ? why : excluded_.contains(package->ID) ? "excluded" : "held"};
+  }
+
   Result<void> mark_all() {
+    const char* const hindered = "its dependencies hinder it";
+    for (Package package = cache_.PkgBegin(); !package.end(); ++package) {
+      if (cache_[package].Upgradable() && !package.CurrentVer().end()) note(package, cache_[package].CandidateVerIter(cache_), hindered);
+    }
+    decide_phases(cache_);
     if (!APT::Upgrade::Upgrade(cache_, APT::Upgrade::ALLOW_EVERYTHING)) return complaint("the upgrade cannot be calculated");
+    for (Package package = cache_.PkgBegin(); !package.end(); ++package) {
+      const auto kept = kept_.find(package->ID);
+      // Held packages have the mark, too.
+      if (kept != kept_.end() && kept->second.why == hindered && cache_[package].Protect()) kept->second.why = "phased";
+    }
     return {};
   }
 
   /// The newest one that is newer than what is installed. Of a package the newest version comes first.
-  std::optional<Version> security_version(const Package& package) const {
+  std::optional<Version> newest_security(const Package& package) const {
     for (Version version = package.VersionList(); !version.end() && version != package.CurrentVer(); ++version) {
       if (origins_.is_security(version)) return version;
     }
     return std::nullopt;
   }
 
+  /// What the guest's own pins choose of the security updates and what is installed.
+  Version choice(const Package& package) const {
+    auto& policy = cache_.GetPolicy();
+    Version best = package.CurrentVer();
+    int priority = 0;
+    for (Version version = package.VersionList(); !version.end(); ++version) {
+      const bool current = version == package.CurrentVer();
+      const int its = current || origins_.is_security(version) ? policy.GetPriority(version) : 0;
+      if (its > priority) {
+        priority = its;
+        best = version;
+      }
+      if (current) break;
+    }
+    return best;
+  }
+
   /// Installed packages move to a security update or not at all; a new one that they need may come from anywhere.
-  std::vector<Package> restrict_to_security() {
-    std::vector<Package> wanted;
+  Result<void> mark_security() {
     for (Package package = cache_.PkgBegin(); !package.end(); ++package) {
       if (package.CurrentVer().end()) continue;
-      const bool may_move = package->SelectedState != pkgCache::State::Hold && !kept_.contains(package->ID);
-      const auto version = security_version(package);
-      if (version && may_move && !is_upgradable(package)) {
-        kept_[package->ID] = "pinned";
-      } else if (version && may_move) {
-        cache_.SetCandidateVersion(*version);
-        wanted.push_back(package);
-        continue;
-      }
-      cache_.SetCandidateVersion(package.CurrentVer());
+      const Version chosen = choice(package);
+      cache_.SetCandidateVersion(chosen);
+      const auto newest = newest_security(package);
+      if (!newest) continue;
+      note(package, *newest, chosen == *newest ? "needs what is no security update, or the removal of another package" : "pinned");
     }
-    return wanted;
-  }
-
-  bool is_sound(const std::vector<Package>& wanted) {
-    if (cache_.BrokenCount() != 0 || cache_.DelCount() != 0) return false;
-    return std::all_of(wanted.begin(), wanted.end(), [&](const Package& package) { return cache_[package].Upgrade(); });
-  }
-
-  void mark(const std::vector<Package>& wanted) {
-    const pkgDepCache::ActionGroup group(cache_);
-    for (const Package& package : wanted) cache_.MarkInstall(package, false, 0, false);
-    for (const Package& package : wanted) cache_.MarkInstall(package, true, 0, false);
-  }
-
-  /// Marks stay behind after a refusal, so that everything begins anew.
-  Result<void> begin_anew() {
-    if (!cache_.Init(nullptr)) return complaint("the package database cannot be read");
-    restrict_to_security();
+    // A security update waits for no phase.
+    _config->Set("APT::Get::Always-Include-Phased-Updates", true);
+    if (!APT::Upgrade::Upgrade(cache_, APT::Upgrade::FORBID_REMOVE_PACKAGES)) return complaint("the security updates cannot be calculated");
     return {};
   }
 
-  Result<void> mark_security() {
-    const std::vector<Package> wanted = restrict_to_security();
-    mark(wanted);
-    if (is_sound(wanted)) return {};
-    // One after the other: who needs something that is refused does not take the others along.
-    std::vector<Package> taken;
-    VMPATCH_CHECK(begin_anew());
-    for (const Package& package : wanted) {
-      if (cache_[package].Upgrade()) {
-        taken.push_back(package);
-        continue;
-      }
-      auto with = taken;
-      with.push_back(package);
-      mark({package});
-      if (is_sound(with)) {
-        taken = std::move(with);
-        continue;
-      }
-      kept_[package->ID] = "needs what is no security update, or the removal of another package";
-      VMPATCH_CHECK(begin_anew());
-      cache_.SetCandidateVersion(package.CurrentVer());
-      mark(taken);
+  void leave_only_kept() {
+    for (Package package = cache_.PkgBegin(); !package.end(); ++package) {
+      if (cache_[package].Install() || cache_[package].Delete()) kept_.erase(package->ID);
     }
-    return {};
   }
 
   pkgDepCache& cache_;
   const ResolveRequest& request_;
   const Origins& origins_;
-  pkgRecords records_;
-  const std::string& machine_id_;
-  KeptBack kept_;
+  std::set<map_id_t> excluded_;
+  AllKeptBack kept_;
 };
 
 }  // namespace
 
-Result<KeptBack> mark_updates(pkgDepCache& cache, const ResolveRequest& request, const Origins& origins, const std::string& machine_id) {
-  return Marking(cache, request, origins, machine_id).run();
+Result<AllKeptBack> mark_updates(pkgDepCache& cache, const ResolveRequest& request, const Origins& origins) {
+  return Marking(cache, request, origins).run();
 }
 
 }  // namespace vmpatch::repository::apt

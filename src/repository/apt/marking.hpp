@@ -10,10 +10,15 @@
 
 namespace vmpatch::repository::apt {
 
-/// Why a package stays at its version although a newer one is there, by the package's number in the cache.
-using KeptBack = std::map<map_id_t, std::string>;
+/// An installed package that stays although a newer version is there.
+struct KeptBack {
+  std::string candidate;  ///< the newer version
+  std::string why;
+};
+/// By the package's number in the cache.
+using AllKeptBack = std::map<map_id_t, KeptBack>;
 
-/// Marks `cache`. Errors: failed (no set of packages satisfies what depends on them).
-Result<KeptBack> mark_updates(pkgDepCache& cache, const ResolveRequest& request, const Origins& origins, const std::string& machine_id);
+/// Marks `cache`. Errors: failed (no set of packages satisfies what depends on them; the guest must be mended first).
+Result<AllKeptBack> mark_updates(pkgDepCache& cache, const ResolveRequest& request, const Origins& origins);
 
 }  // namespace vmpatch::repository::apt

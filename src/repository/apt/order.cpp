@@ -15,10 +15,8 @@ using Kind = Operation::Kind;
 class Recorder final : public pkgPackageManager {
  public:
   explicit Recorder(pkgDepCache& cache) : pkgPackageManager(&cache) {
-    // The order is made of what is there: say so of everything that will be.
-    for (PkgIterator package = cache.PkgBegin(); !package.end(); ++package) {
-      if (cache[package].Install()) FileNames[package->ID] = "there";
-    }
+    // The order is made of what is there: say so of everything.
+    for (PkgIterator package = cache.PkgBegin(); !package.end(); ++package) FileNames[package->ID] = "there";
   }
 
   Result<std::vector<Operation>> order() {

@@ -1,33 +1,43 @@
+// Reading and writing a version's share of machines is the library's own, and in its header.
+#define APT_COMPILING_APT
 #include "repository/apt/phasing.hpp"
 
-#include <charconv>
+#include <apt-pkg/configuration.h>
+
 #include <random>
+#include <string>
 
 namespace vmpatch::repository::apt {
 namespace {
 
 constexpr unsigned everyone = 100;
 
-/// Per cent of machines. What is no number counts as everyone, as in APT.
-unsigned percentage(const Origins::Offer& offer, pkgRecords& records) {
-  const std::string text = records.Lookup(offer.file).RecordField("Phased-Update-Percentage");
-  unsigned value = everyone;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && value < everyone ? value : everyone;
+bool takes_part(const pkgCache::VerIterator& version, const std::string& machine_id) {
+  const std::string text = std::string(version.SourcePkgName()) + "-" + version.SourceVerStr() + "-" + machine_id;
+  std::seed_seq seed(text.begin(), text.end());
+  std::minstd_rand random(seed);
+  std::uniform_int_distribution<unsigned> draw(0, everyone);
+  return draw(random) <= version.PhasedUpdatePercentage();
 }
 
 }  // namespace
 
-bool waits_for_phase(const pkgCache::VerIterator& candidate, const Origins& origins, pkgRecords& records, const std::string& machine_id) {
-  if (machine_id.empty() || origins.is_security(candidate)) return false;
-  const auto offer = origins.find(candidate);
-  const unsigned share = offer ? percentage(*offer, records) : everyone;
-  if (share == everyone) return false;
-  const std::string seed_text = std::string(candidate.SourcePkgName()) + "-" + candidate.SourceVerStr() + "-" + machine_id;
-  std::seed_seq seed(seed_text.begin(), seed_text.end());
-  std::minstd_rand random(seed);
-  std::uniform_int_distribution<unsigned> draw(0, everyone);
-  return draw(random) > share;
+void decide_phases(pkgDepCache& cache) {
+  for (const char* key : {"Always-Include-Phased-Updates", "Never-Include-Phased-Updates"}) {
+    if (_config->FindB(("APT::Get::" + std::string(key)).c_str(), _config->FindB(("Update-Manager::" + std::string(key)).c_str(), false))) return;
+  }
+  const std::string machine_id = _config->Find("APT::Machine-ID");
+  if (machine_id.empty()) {
+    _config->Set("APT::Get::Always-Include-Phased-Updates", true);
+    return;
+  }
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    for (auto version = package.VersionList(); !version.end(); ++version) {
+      if (version.PhasedUpdatePercentage() != everyone && takes_part(version, machine_id)) version.PhasedUpdatePercentage(everyone);
+    }
+  }
+  // The rest is for others.
+  _config->Set("APT::Get::Never-Include-Phased-Updates", true);
 }
 
 }  // namespace vmpatch::repository::apt

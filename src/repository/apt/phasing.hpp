@@ -1,16 +1,12 @@
 #pragma once
-// Phased updates: which machines take a new version already.
+// Phased updates: which of them this machine takes already.
 
-#include <apt-pkg/pkgrecords.h>
-
-#include <string>
-
-#include "repository/apt/origins.hpp"
+#include <apt-pkg/depcache.h>
 
 namespace vmpatch::repository::apt {
 
-/// Whether the machine with this id waits for this new version of an installed package. As APT does it (apt_preferences(5), "Phased updates"): by a
-/// number drawn from source package, its version and machine-id; security updates and machines without id do not wait.
-bool waits_for_phase(const pkgCache::VerIterator& candidate, const Origins& origins, pkgRecords& records, const std::string& machine_id);
+/// Decides as APT does (apt_preferences(5), "Phased updates"): by a number drawn from source package, its version and machine-id; a machine
+/// without id (APT::Machine-ID) takes all, and the guest's settings come first. The library would do it, too, but starts a program for it. To be called before the upgrade is calculated.
+void decide_phases(pkgDepCache& cache);
 
 }  // namespace vmpatch::repository::apt
