@@ -15,6 +15,7 @@ namespace vmpatch::repository {
 enum class Mode { security, all };
 std::string_view to_string(Mode mode);
 
+/// Boot loaders (boot_loaders.hpp) are kept back whatever the rules say.
 struct Rules {
   Mode mode = Mode::security;
   std::vector<std::string> exclude;  ///< name patterns (glob) of packages that stay as they are

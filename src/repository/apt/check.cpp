@@ -8,6 +8,7 @@
 #include "repository/apt/answer_json.hpp"
 #include "repository/apt/offers.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/repository/boot_loaders.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/guest/versions.hpp"
 
@@ -161,6 +162,9 @@ class Check {
 Result<Update> checked_update(std::string_view answer, const guest::ManagerFiles& installed, const Snapshot& snapshot, Mode mode, const Store& store) {
   VMPATCH_TRY(RawAnswer raw, parse_answer(answer));
   VMPATCH_TRY(Update update, Check(installed, snapshot, mode, store).run(std::move(raw)));
+  for (Kept& kept : update.kept) {
+    if (kept.why == "excluded" && is_boot_loader(kept.name)) kept.why = "boot loaders are not updated offline: update it in the running machine";
+  }
   update.snapshot = snapshot.digest();
   update.mode = mode;
   return update;

@@ -17,6 +17,7 @@
 #include "vmpatch/core/private_folder.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/fetch/download.hpp"
+#include "vmpatch/repository/boot_loaders.hpp"
 #include "vmpatch/repository/repository.hpp"
 
 namespace vmpatch::repository {
@@ -89,6 +90,7 @@ class AptRepositories final : public Repositories {
     request.architectures = installed.architectures;
     request.mode = rules.mode;
     request.exclude = rules.exclude;
+    request.exclude.insert(request.exclude.end(), boot_loader_packages().begin(), boot_loader_packages().end());
     for (const Suite& suite : snapshot.suites) {
       VMPATCH_TRY(auto files, files_of(suite, store_));
       request.sources.push_back(std::move(files));
