@@ -133,5 +133,19 @@ TEST_F(PlanTest, json_names_schema_versions_and_outcome) {
   EXPECT_EQ(json["recipe"]["version"], 3);
 }
 
+TEST_F(PlanTest, a_recipe_that_a_refresh_made_is_for_machines_that_need_all_of_it) {
+  payloads.push_back(payload("libssl3", "3.0.17"));
+  recipe = upgrade(payloads);
+  recipe.made_from.emplace();
+  facts = debian({installed("openssl", "3.0.11"), installed("libssl3", "3.0.11")});
+  EXPECT_EQ(make({}, {"x"}).outcome, Outcome::apply);
+  facts = debian({installed("openssl", "3.0.11"), installed("libssl3", "3.0.17")});
+  const auto plan = make({}, {"x"});
+  EXPECT_EQ(plan.outcome, Outcome::refused);
+  EXPECT_THAT(plan.reasons, ElementsAre(HasSubstr("needs all of its 2 packages, and this one needs 1")));
+  recipe.made_from.reset();
+  EXPECT_EQ(make({}, {"x"}).outcome, Outcome::apply);
+}
+
 }  // namespace
 }  // namespace vmpatch::plan

@@ -143,5 +143,33 @@ TEST_F(VerifierTest, key_listed_twice_is_expired_when_one_entry_is) {
   expect_untrusted(envelope({&author_}), "expired on 2026-11-19");
 }
 
+TEST_F(VerifierTest, a_refresher_alone_is_enough_and_the_result_says_so) {
+  const PrivateKey refresher = make_key();
+  keyring_.keys.push_back(trusted(refresher, "refresher", "host"));
+  keyring_.thresholds = {{"author", 1}, {"approver", 1}, {"refresher", 2}};  // of which the last does not count
+  const auto alone = verify(envelope({&refresher}));
+  ASSERT_TRUE(alone) << alone.error().message;
+  EXPECT_TRUE(alone->made_by_machine());
+  const auto half = verify(envelope({&refresher, &author_}));
+  ASSERT_TRUE(half);
+  EXPECT_TRUE(half->made_by_machine()) << "an approver is missing";
+  const auto whole = verify(envelope({&refresher, &author_, &approver_}));
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(whole->made_by_machine());
+}
+
+TEST_F(VerifierTest, a_refresher_that_is_revoked_expired_or_of_another_role_is_not_enough) {
+  const PrivateKey refresher = make_key();
+  keyring_.keys.push_back(trusted(refresher, "refresher", "host"));
+  keyring_.keys.back().revoked = at("2026-11-01");
+  expect_untrusted(envelope({&refresher}), "revoked on 2026-11-01");
+  keyring_.keys.back().revoked.reset();
+  keyring_.keys.back().expires = at("2026-11-19");
+  expect_untrusted(envelope({&refresher}), "expired on 2026-11-19");
+  keyring_.keys.back().expires.reset();
+  keyring_.keys.back().role = "refreshers";
+  expect_untrusted(envelope({&refresher}), "0 of 1 valid author");
+}
+
 }  // namespace
 }  // namespace vmpatch::trust
