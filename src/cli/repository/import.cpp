@@ -35,7 +35,7 @@ Result<std::vector<AptTarget>> ask_apt(bool release_words) {
   Command command;
   command.argv = {"apt-get", "-o", fmt::format("APT::Get::IndexTargets::ReleaseInfo={}", release_words), "indextargets", "Created-By: Packages"};
   command.extra_env["LC_ALL"] = "C";
-  command.timeout = std::chrono::minutes(2);
+  command.timeout = std::chrono::minutes(10);  // it may make its cache anew
   command.max_output = most_output;
   const auto output = run(command);
   if (!output && output.error().code == Errc::not_found) {

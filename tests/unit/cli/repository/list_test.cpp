@@ -15,11 +15,11 @@ using testing::HasSubstr;
 class ListRepositories : public testing::Test {
  protected:
   std::string run(const std::string& configuration) {
-    Paths paths;
+    fleet::Paths paths;
     paths.config = dir_ / "vm-patch.yaml";
     EXPECT_TRUE(write_file_atomic(paths.config, "schema: vm-patch/config/v1\n" + configuration));
     EXPECT_TRUE(write_file_atomic(dir_ / "key.gpg", "key"));
-    Context context{options_, paths, clock_, log_};
+    Context context{{paths, {}, clock_, log_}, options_};
     testing::internal::CaptureStdout();
     const auto result = list_repositories(context);
     auto out = testing::internal::GetCapturedStdout();
