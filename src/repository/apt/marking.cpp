@@ -29,6 +29,7 @@ class Marking {
     hold_excluded();
     VMPATCH_CHECK(request_.mode == Mode::all ? mark_all() : mark_security());
     if (!drop_unneeded_new(cache_) || cache_.BrokenCount() != 0) return complaint("no set of packages satisfies all dependencies");
+    VMPATCH_CHECK(no_complaints("the updates cannot be calculated"));
     leave_only_kept();
     return std::move(kept_);
   }

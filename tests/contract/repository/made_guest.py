@@ -83,8 +83,11 @@ class Guest:
         self.repositories = [Repository(key, row[key], row.get("release", {}).get(key, {})) for key in REPOSITORIES if key in row]
         self.mark = mark
 
+    def lines(self, lines):
+        return "".join(line.replace("{mark}", str(self.mark)) + "\n" for line in lines)
+
     def text(self, key):
-        return "".join(line.replace("{mark}", str(self.mark)) + "\n" for line in self.row.get(key, []))
+        return self.lines(self.row.get(key, []))
 
     def status(self):
         if "status" in self.row:
@@ -97,7 +100,10 @@ class Guest:
 
     def guest_files(self):
         return {"extended_states": self.extended_states(), "preferences": self.text("preferences"), "apt.conf": self.text("conf"),
-                "machine-id": self.text("machine_id")}
+                "machine-id": self.text("machine_id"), **self.more_files()}
+
+    def more_files(self):
+        return {name: self.lines(lines) for name, lines in self.row.get("files", {}).items()}
 
     def request(self, lists):
         """What vm-patch asks of vm-patch-apt, with the verified lists in that folder."""
@@ -138,6 +144,8 @@ class Guest:
         # What the machine itself demands comes first in apt.
         write(root / "etc/apt/preferences", more_preferences + files["preferences"])
         write(root / "etc/apt/apt.conf", self.text("apt_conf") if "apt_conf" in self.row else files["apt.conf"])
+        for name, text in self.more_files().items():
+            write(root / "etc/apt" / name, text)
         write(root / "etc/machine-id", files["machine-id"])
         write(root / "var/lib/dpkg/status", self.status())
         write(root / "var/lib/apt/extended_states", files["extended_states"])
