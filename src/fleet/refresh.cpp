@@ -32,6 +32,10 @@ class Refresh {
     for (Refreshed& one : all_) {
       if (one.outcome != RefreshOutcome::planned) continue;
       one.outcome = RefreshOutcome::not_begun;
+      if (is_over()) {
+        finished_(one);
+        continue;
+      }
       log_.info("{}: fetching {} packages, {}", escape_untrusted(one.machine.name), one.update->update.changes.size(),
                 format_size(one.update->update.download_size()));
       const auto job = update_jobs.job_for(*one.update);
@@ -47,6 +51,10 @@ class Refresh {
 
  private:
   [[nodiscard]] unsigned jobs() const { return options_.jobs == 0 ? setup_.policy().jobs : options_.jobs; }
+
+  [[nodiscard]] bool is_over() const {
+    return (options_.until && invocation_.clock.now() >= *options_.until) || !check_interruption();
+  }
 
   /// Nobody shuts a machine down for a refresh.
   void pass_over() {
@@ -68,13 +76,14 @@ class Refresh {
     auto update = attempt(escape_untrusted(one.machine.name), [&] { return repositories_.update_of(setup_.reading(), one.machine, options_.rules, options_.fresh); });
     if (!update) return end(one, update.error());
     one.update = std::move(*update);
-    one.outcome = one.update->update.changes.empty() ? RefreshOutcome::current : RefreshOutcome::planned;
-    if (one.outcome == RefreshOutcome::current || options_.dry_run) finished_(one);
+    if (one.update->obstacle) return end(one, *one.update->obstacle);
+    const auto nothing = one.update->update.kept_back() > 0 ? RefreshOutcome::kept_back : RefreshOutcome::current;
+    one.outcome = one.update->update.changes.empty() ? nothing : RefreshOutcome::planned;
+    if (one.outcome != RefreshOutcome::planned || options_.dry_run) finished_(one);
   }
 
   void apply(Refreshed& one, const engine::Job& job) {
-    const bool over = options_.until && invocation_.clock.now() >= *options_.until;
-    if (over || !check_interruption()) return finished_(one);
+    if (is_over()) return finished_(one);
     const auto begun = std::chrono::steady_clock::now();
     const auto what = fmt::format("{}: cut off in its middle, 'vm-patch recover' ends it", escape_untrusted(one.machine.name));
     auto report = attempt(what, [&] { return engine::apply(setup_.environment(), job, one.machine); });
@@ -100,6 +109,7 @@ class Refresh {
 std::string_view to_string(RefreshOutcome outcome) {
   switch (outcome) {
     case RefreshOutcome::current: return "current";
+    case RefreshOutcome::kept_back: return "kept-back";
     case RefreshOutcome::updated: return "updated";
     case RefreshOutcome::planned: return "planned";
     case RefreshOutcome::passed_over: return "passed-over";
@@ -132,7 +142,8 @@ int exit_code_of(const std::vector<Refreshed>& all) {
   for (const Refreshed& one : all) {
     if (one.error) return exit_code(one.error->code);
     if (one.outcome == RefreshOutcome::not_begun) code = 1;
-    if (one.outcome == RefreshOutcome::planned && code == 0) code = 3;
+    const bool more = one.outcome == RefreshOutcome::planned || (one.update && one.update->update.kept_back() > 0);
+    if (more && code == 0) code = 3;
   }
   return code;
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "vmpatch/advisory/code_names.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/repository/update_recipe.hpp"
 
 namespace vmpatch::fleet {
 namespace {
@@ -12,6 +14,15 @@ std::string names_of(const std::vector<repository::Source>& sources) {
   std::string all;
   for (const auto& source : sources) all += (all.empty() ? "" : ", ") + source.name;
   return all;
+}
+
+/// Code names of one distribution's releases tell each other apart; those of vendors say nothing.
+Result<void> check_release(const repository::Suite& suite, const guest::OsRelease& os) {
+  const std::string_view name = std::string_view(suite.codename).substr(0, suite.codename.find_first_of("-/"));
+  const std::string_view number = os.id == "ubuntu" ? advisory::ubuntu_number(name) : os.id == "debian" ? advisory::debian_number(name) : "";
+  if (number.empty() || os.version_id.empty() || number == os.version_id) return {};
+  return fail(Errc::refused, "repository {}, {} is of {} ({} {}), and the guest is {} {}: name the release in its `versions:`", suite.repository, suite.suite,
+              escape_untrusted(suite.codename), os.id, number, escape_untrusted(os.id), escape_untrusted(os.version_id));
 }
 
 }  // namespace
@@ -26,7 +37,7 @@ Result<Repositories> Repositories::make(const Invocation& invocation, const poli
     return fail(Errc::unsupported, "repository {}: repositories of rpm packages are not supported yet", source.name);
   }
   VMPATCH_TRY(auto port, repository::make_apt_repositories({invocation.paths.state, invocation.paths.cache, invocation.paths.scratch}, invocation.clock, log));
-  return Repositories(policy, std::move(port), log);
+  return Repositories(policy, std::move(port), invocation.clock, log);
 }
 
 Result<std::vector<repository::Source>> Repositories::named(const std::vector<std::string>& names) const {
@@ -51,7 +62,7 @@ void Repositories::refresh() {
   }
 }
 
-Result<repository::Snapshot> Repositories::snapshot_for(const guest::OsRelease& os) {
+Result<repository::Snapshot> Repositories::snapshot_for(const guest::OsRelease& os, repository::Mode mode) {
   const auto sources = repository::sources_for(policy_->repositories, os);
   if (sources.empty()) {
     return fail(Errc::not_found, "no repository is configured for {} {}; there are {}", escape_untrusted(os.id), escape_untrusted(os.version_id),
@@ -61,7 +72,13 @@ Result<repository::Snapshot> Repositories::snapshot_for(const guest::OsRelease& 
   for (const auto& source : sources) {
     if (const auto failed = failed_.find(source.name); failed != failed_.end()) return failed->second;
     VMPATCH_TRY(auto suites, port_->load(source));
+    for (const auto& suite : suites) VMPATCH_CHECK(check_release(suite, os));
     std::move(suites.begin(), suites.end(), std::back_inserter(snapshot.suites));
+  }
+  const bool security = std::any_of(snapshot.suites.begin(), snapshot.suites.end(), [](const auto& suite) { return suite.security; });
+  if (mode == repository::Mode::security && !security) {
+    return fail(Errc::not_found, "none of the repositories for {} {} is one of security updates: mark it with `security: true`, or use --mode all",
+                escape_untrusted(os.id), escape_untrusted(os.version_id));
   }
   return snapshot;
 }
@@ -69,11 +86,15 @@ Result<repository::Snapshot> Repositories::snapshot_for(const guest::OsRelease& 
 Result<MachineUpdate> Repositories::update_of(const reading::Environment& environment, const inventory::Machine& machine, const repository::Rules& rules,
                                               bool fresh) {
   VMPATCH_TRY(auto inspection, reading::inspect(environment, machine, fresh));
-  VMPATCH_TRY(auto snapshot, snapshot_for(inspection.facts.os));
+  VMPATCH_TRY(auto snapshot, snapshot_for(inspection.facts.os, rules.mode));
   VMPATCH_TRY(const auto files, reading::inspect_manager_files(environment, machine, fresh));
   auto update = port_->resolve(files, snapshot, rules);
   if (!update) return update.error().in(escape_untrusted(machine.name));
-  return MachineUpdate{std::move(inspection.facts), std::move(snapshot), std::move(*update)};
+  MachineUpdate found{std::move(inspection.facts), std::move(snapshot), std::move(*update), std::nullopt};
+  if (found.update.changes.empty()) return found;
+  const auto recipe = repository::make_update_recipe(found.update, found.snapshot, found.facts, clock_->now());
+  if (!recipe) found.obstacle = recipe.error().in(escape_untrusted(machine.name));
+  return found;
 }
 
 }  // namespace vmpatch::fleet

@@ -11,10 +11,13 @@ UpdateJobs::UpdateJobs(const Invocation& invocation, EngineSetup& setup, Reposit
 Result<const engine::Job*> UpdateJobs::job_for(const MachineUpdate& update) {
   VMPATCH_TRY(const auto recipe, repository::make_update_recipe(update.update, update.snapshot, update.facts, issued_));
   if (const auto made = by_id_.find(recipe.id); made != by_id_.end()) return made->second;
+  return by_id_.emplace(recipe.id, fetch_and_make(update, recipe)).first->second;
+}
+
+Result<const engine::Job*> UpdateJobs::fetch_and_make(const MachineUpdate& update, const recipe::Recipe& recipe) {
   VMPATCH_TRY(const auto sources, repositories_.named({}));
   VMPATCH_CHECK(repositories_.port().fetch(update.update, sources, setup_.payloads()));
   VMPATCH_TRY(const Made* made, make(recipe));
-  by_id_.emplace(recipe.id, &*made->job);
   return &*made->job;
 }
 

@@ -24,6 +24,7 @@ class UpdateJobs {
     recipe::TrustedRecipe recipe;
     std::optional<engine::Job> job;
   };
+  Result<const engine::Job*> fetch_and_make(const MachineUpdate& update, const recipe::Recipe& recipe);
   Result<Made*> make(const recipe::Recipe& recipe);
   const Invocation& invocation_;
   EngineSetup& setup_;
@@ -31,7 +32,7 @@ class UpdateJobs {
   const trust::PrivateKey& key_;
   Time issued_;
   std::list<Made> made_;                      ///< stay where they are
-  std::map<std::string, const engine::Job*> by_id_;
+  std::map<std::string, Result<const engine::Job*>> by_id_;  ///< what failed is not tried again for the next machine
 };
 
 }  // namespace vmpatch::fleet

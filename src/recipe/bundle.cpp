@@ -117,6 +117,10 @@ Result<ReadBundle> read_bundle(const fs::path& bundle, const trust::Keyring& key
   auto envelope = read_envelope(tar);
   if (!envelope) return get_again(envelope.error());
   VMPATCH_TRY(TrustedRecipe recipe, verify_envelope(*envelope, keyring, now, bundle.string()));
+  if (recipe.made_by_machine()) {
+    return fail(Errc::untrusted, "{}: only a refresher signed it: such recipes are made by vm-patch refresh of lists that it has verified itself, and "
+                "no bundle brings them; have an author sign it", bundle.string());
+  }
   if (auto read = read_payloads(tar, recipe.get(), consume); !read) return get_again(read.error());
   return ReadBundle{std::move(*envelope), std::move(recipe)};
 }

@@ -8,9 +8,9 @@ namespace vmpatch::repository {
 
 const std::vector<std::string>& boot_loader_packages() {
   // What only holds files is held back by its dependencies where it has to be of one version with these.
-  static const std::vector<std::string> packages{"grub-pc", "grub-efi-amd64", "grub-efi-ia32", "grub-efi-arm64", "grub-efi-arm", "grub-ieee1275",
-                                                 "grub-coreboot", "grub-xen", "grub-cloud-amd64", "grub-legacy", "shim-signed", "lilo", "extlinux", "syslinux-efi",
-                                                 "systemd-boot"};
+  static const std::vector<std::string> packages{"grub-pc", "grub-efi-*", "grub-ieee1275", "grub-coreboot", "grub-xen", "grub-cloud-*", "grub-legacy",
+                                                 "shim-signed", "shim-*-signed", "lilo", "extlinux", "syslinux-efi", "systemd-boot", "systemd-boot-efi", "refind",
+                                                 "flash-kernel", "u-boot-menu", "raspi-firmware"};
   return packages;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
 
 namespace vmpatch::repository {
@@ -44,6 +45,7 @@ Result<Suite> read(const Json& json) {
     VMPATCH_TRY(suite.valid_until, parse_time(json.at("valid_until").get<std::string>()));
   }
   VMPATCH_TRY(suite.signed_file, Digest::parse(json.at("signed_file").get<std::string>()));
+  VMPATCH_TRY(suite.configuration, Digest::parse(json.at("configuration").get<std::string>()));
   VMPATCH_TRY(suite.release, index_file(json.at("release")));
   for (const auto& [key, value] : json.at("indexes").items()) {
     VMPATCH_TRY(IndexFile file, index_file(value));
@@ -62,7 +64,7 @@ Json to_json(const Suite& suite) {
               {"security", suite.security}, {"origin", suite.origin}, {"label", suite.label}, {"archive", suite.archive},
               {"codename", suite.codename}, {"version", suite.version}, {"date", format_time(suite.date)},
               {"valid_until", suite.valid_until ? Json(format_time(*suite.valid_until)) : Json()}, {"pinned", suite.pinned},
-              {"signed_file", suite.signed_file.hex()}, {"release", to_json(suite.release)}, {"signers", std::move(signers)},
+              {"signed_file", suite.signed_file.hex()}, {"configuration", suite.configuration.hex()}, {"release", to_json(suite.release)}, {"signers", std::move(signers)},
               {"indexes", std::move(indexes)}, {"fetched", format_time(suite.fetched)}};
 }
 
@@ -78,11 +80,26 @@ Result<Suite> suite_from_json(const Json& json) {
   }
 }
 
+Result<Digest> configuration_of(const Source& source) {
+  constexpr std::uint64_t max_keyring = 4U << 20U;
+  Json keys = Json::array();
+  for (const fs::path& file : source.signed_by) {
+    VMPATCH_TRY(const std::string content, read_file(file, max_keyring));
+    keys.push_back(sha256(content).hex());
+  }
+  Json pin;
+  if (source.snapshot) {
+    const auto* digest = std::get_if<Digest>(&*source.snapshot);
+    pin = digest != nullptr ? digest->hex() : format_time(std::get<Time>(*source.snapshot));
+  }
+  return sha256(dump_json(Json{source.uris, source.suites, source.components, source.architectures, source.security, std::move(keys), std::move(pin)}));
+}
+
 Digest Snapshot::digest() const {
   Json all = Json::array();
   for (const Suite& suite : suites) {
     Json entry = to_json(suite);
-    entry.erase("fetched");
+    for (const char* of_this_host : {"fetched", "configuration"}) entry.erase(of_this_host);
     all.push_back(std::move(entry));
   }
   return sha256(dump_json(all));

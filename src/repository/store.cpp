@@ -2,12 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
+#include <set>
 
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
+#include "vmpatch/core/own_folder.hpp"
 
 namespace vmpatch::repository {
 namespace {
@@ -46,6 +50,7 @@ Result<Store> Store::open(const fs::path& state, const fs::path& cache) {
   const Store store(state / "repositories", cache / "repositories");
   VMPATCH_CHECK(make_dirs(store.records_, 0700));
   VMPATCH_CHECK(make_dirs(store.files_, 0755, Lifetime::scratch));
+  VMPATCH_CHECK(check_own_folder(store.files_));
   return store;
 }
 
@@ -84,6 +89,30 @@ Result<bool> Store::forget(const std::string& repository) const {
   return known;
 }
 
+void Store::sweep(std::chrono::seconds age) const {
+  std::set<std::string> named;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(records_, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() != ".json") continue;
+    const auto text = read_file(entry->path(), max_record);
+    const auto json = text ? parse_json(*text, entry->path().string()) : Result<Json>(text.error());
+    const auto record = json ? record_from_json(*json) : Result<Record>(json.error());
+    if (!record) return;  // what it names is not known
+    named.insert(record->suite.release.sha256.hex());
+    for (const auto& [key, file] : record->suite.indexes) named.insert(file.sha256.hex());
+  }
+  if (error) return;
+  constexpr std::size_t hex_digits = 64;
+  for (fs::directory_iterator entry(files_, error), end; !error && entry != end; entry.increment(error)) {
+    struct stat info {};
+    const std::string name = entry->path().filename().string();
+    const bool ours = name.size() >= hex_digits && name.find_first_not_of("0123456789abcdef") >= hex_digits;
+    if (!ours || named.contains(name.substr(0, hex_digits)) || ::lstat(entry->path().c_str(), &info) != 0) continue;
+    // What another process has just fetched, and not yet recorded, is young.
+    if (std::time(nullptr) - info.st_ctime > age.count()) static_cast<void>(::unlink(entry->path().c_str()));
+  }
+}
+
 Result<UniqueFd> Store::lock(const std::string& repository) const {
   // No repository's name begins with a dot.
   auto lock = lock_file(records_ / ("." + repository + ".lock"));
@@ -95,6 +124,7 @@ Result<fs::path> Store::open_file(const IndexFile& file) const {
   const fs::path path = files_ / file.sha256.hex();
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   const int why = errno;
+  if (!fd && why == ENOENT) return fail(Errc::not_found, "{} is not in the cache any more: run vm-patch repository refresh", path.string());
   if (!fd && why != ELOOP) return errno_error(why, path.string());
   struct stat info {};
   const bool is_file = fd && ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode);

@@ -1,6 +1,7 @@
 #pragma once
 // What is remembered of repositories, and where the files lie that their metadata names.
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ class Store {
   Result<bool> forget(const std::string& repository) const;
   /// Of several who refresh one repository one goes on; Errc::busy.
   [[nodiscard]] Result<UniqueFd> lock(const std::string& repository) const;
+
+  /// Files that no record names and that are older than this go from the cache.
+  void sweep(std::chrono::seconds age) const;
 
   [[nodiscard]] const fs::path& files() const { return files_; }
   /// The path whose ending tells the compression. The file is there and hashed just now, else not_found or untrusted. No link is followed

@@ -1,5 +1,7 @@
 #include "vmpatch/repository/update.hpp"
 
+#include <algorithm>
+
 #include "vmpatch/core/json.hpp"
 
 namespace vmpatch::repository {
@@ -16,7 +18,7 @@ Json to_json(const Change& change) {
 }
 
 Json to_json(const Kept& kept) {
-  return Json{{"name", kept.name}, {"arch", kept.arch}, {"version", kept.version}, {"candidate", kept.candidate}, {"why", kept.why}};
+  return Json{{"name", kept.name}, {"arch", kept.arch}, {"version", kept.version}, {"candidate", kept.candidate}, {"why", kept.why}, {"security", kept.security}};
 }
 
 Json to_json(const Installed& package) { return Json{{"name", package.name}, {"arch", package.arch}, {"version", package.version}}; }
@@ -40,6 +42,12 @@ std::string_view to_string(Operation::Kind kind) {
     case Operation::Kind::purge: return "purge";
   }
   return "";
+}
+
+std::size_t Update::kept_back() const {
+  return static_cast<std::size_t>(std::count_if(kept.begin(), kept.end(), [&](const Kept& one) {
+    return one.why != "phased" && (mode == Mode::all || one.security);
+  }));
 }
 
 std::uint64_t Update::download_size() const {

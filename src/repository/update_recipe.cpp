@@ -81,7 +81,7 @@ Result<recipe::Recipe> make_update_recipe(const Update& update, const Snapshot& 
   VMPATCH_CHECK(check_for_human(update));
   recipe::Recipe recipe;
   recipe.title = fmt::format("{} of {} as of {}: {} packages", update.mode == Mode::all ? "All updates" : "Security updates",
-                             escape_untrusted(facts.os.pretty_name.empty() ? facts.os.id : facts.os.pretty_name).substr(0, 80), format_time(snapshot.date()),
+                             ensure_escaped(facts.os.pretty_name.empty() ? facts.os.id : facts.os.pretty_name, 40), format_time(snapshot.date()),
                              update.changes.size());
   recipe.issued = std::chrono::floor<Seconds>(now);
   recipe.expires = recipe.issued + validity;

@@ -61,6 +61,18 @@ run=$(machine 'm["report"]["run"]')
 expect_exit 0 vm-patch history
 expect_text "$OUT" 'refresh\.debian-12\.'
 
+title 'what only its own key signed comes by no bundle: it vouches for what a refresh makes'
+mkdir "$WORK/replay"
+python3 - "$WORK/state/payloads/recipes" >"$WORK/replay/recipe.yaml" <<'PY'
+import base64, glob, json, sys
+print(base64.b64decode(json.load(open(glob.glob(sys.argv[1] + '/*/*.json')[0]))['payload']).decode(), end='')
+PY
+expect_text "$WORK/replay/recipe.yaml" '^made_from:'
+expect_exit 0 vm-patch recipe bundle "$WORK/replay/recipe.yaml" --payloads "$WORK/repo/pool" --key "$WORK/state/keys/refresher" -o "$WORK/replay/r.vmpatch"
+expect_exit 5 vm-patch recipe verify "$WORK/replay/r.vmpatch"
+expect_text "$ERR" 'only a refresher signed it'
+expect_exit 5 vm-patch plan -a "$disk" --format raw -r "$WORK/replay/r.vmpatch"
+
 title 'a second refresh finds the machine current, reads it from the cache and launches nothing'
 touch "$WORK/before"
 expect_exit 0 refresh --yes --json
@@ -73,6 +85,26 @@ title 'its undo brings the old versions back, and the next plan finds the update
 expect_exit 0 vm-patch rollback "$run"
 expect_exit 3 plan
 expect_text "$OUT" '3 packages would be updated'
+
+title 'updates that are kept back are told, and such a machine is not called current'
+expect_exit 3 refresh --yes --exclude '*'
+expect_text "$OUT" 'updates kept back'
+expect_text "$OUT" 'kept back: .*libdemo 2\.0 \(excluded\)'
+
+title 'lists that another configuration or another key accepted are not used'
+cp "$WORK/vm-patch.yaml" "$WORK/good.yaml"
+expect_exit 3 refresh --dry-run --offline
+signing_key other
+sed -i "s/archive.gpg/other.gpg/" "$WORK/vm-patch.yaml"
+expect_exit 5 refresh --dry-run --offline
+expect_text "$OUT" 'its configuration or its keys changed'
+expect_exit 5 plan
+
+title 'without a repository of security updates no machine is current in that mode'
+sed '/security: true/d' "$WORK/good.yaml" >"$WORK/vm-patch.yaml"
+expect_exit 1 refresh --dry-run
+expect_text "$OUT" 'none of the repositories for debian 12 is one of security updates'
+cp "$WORK/good.yaml" "$WORK/vm-patch.yaml"
 
 title 'a package whose script fails: the reason is told, the disk is as it was, nothing is left'
 before=$(digest_of "$disk")

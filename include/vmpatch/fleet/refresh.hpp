@@ -22,7 +22,8 @@ struct RefreshOptions {
 };
 
 enum class RefreshOutcome {
-  current,      ///< nothing to update
+  current,      ///< nothing to update, and nothing that is kept back
+  kept_back,    ///< nothing that may be done, but updates that its mode asks for: held, pinned, excluded, a boot loader, …
   updated,      ///< patched, verified, committed, attested
   planned,      ///< would be updated (dry run)
   passed_over,  ///< not dormant
@@ -48,8 +49,8 @@ Result<trust::PrivateKey> load_refresher_key(const Invocation& invocation);
 Result<std::vector<Refreshed>> refresh(const Invocation& invocation, EngineSetup& setup, const std::vector<inventory::Machine>& machines,
                                        const RefreshOptions& options, Log& log, const std::function<void(const Refreshed&)>& finished);
 
-/// 0 when every machine that was not passed over is current or updated; 3 for a dry run that found something; else that of the gravest failure,
-/// 1 where one was not begun.
+/// 0 when every machine that was not passed over is current now; else that of the gravest failure, 1 where one was not begun, 3 where updates
+/// would be done or are kept back.
 int exit_code_of(const std::vector<Refreshed>& all);
 
 }  // namespace vmpatch::fleet

@@ -18,6 +18,7 @@ struct MachineUpdate {
   guest::Facts facts;
   repository::Snapshot snapshot;
   repository::Update update;
+  std::optional<Error> obstacle;  ///< why no recipe can be made of it: it is for a human
 };
 
 class Repositories {
@@ -32,8 +33,9 @@ class Repositories {
   /// before is not used in its place, since that is how updates are held back.
   void refresh();
 
-  /// What was accepted last for this system. Errors: not_found (no repository is for it, or one was never fetched), untrusted (expired).
-  Result<repository::Snapshot> snapshot_for(const guest::OsRelease& os);
+  /// What was accepted last for this system. Errors: not_found (no repository is for it, none of security updates in that mode, or one was never
+  /// fetched), refused (one is of another release), untrusted (expired, or its configuration changed).
+  Result<repository::Snapshot> snapshot_for(const guest::OsRelease& os, repository::Mode mode);
 
   /// Reads the machine (from the cache where its disks did not change, unless `fresh`) and resolves. Errors: those of reading, of
   /// snapshot_for() and of repository::Repositories::resolve().
@@ -42,9 +44,10 @@ class Repositories {
   [[nodiscard]] repository::Repositories& port() { return *port_; }
 
  private:
-  Repositories(const policy::Policy& policy, std::unique_ptr<repository::Repositories> port, Log& log)
-      : policy_(&policy), log_(&log), port_(std::move(port)) {}
+  Repositories(const policy::Policy& policy, std::unique_ptr<repository::Repositories> port, const Clock& clock, Log& log)
+      : policy_(&policy), clock_(&clock), log_(&log), port_(std::move(port)) {}
   const policy::Policy* policy_;
+  const Clock* clock_;
   Log* log_;
   std::map<std::string, Error> failed_;  ///< by name, of refresh()
   std::unique_ptr<repository::Repositories> port_;

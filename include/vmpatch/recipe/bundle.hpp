@@ -42,7 +42,7 @@ class PayloadStore {
 };
 
 /// Reads a bundle: envelope, verification, parsing, then every payload and the envelope into the store, bounded by the sizes of the
-/// recipe. Extra, missing, duplicate or misnamed members are Errc::untrusted.
+/// recipe. Extra, missing, duplicate or misnamed members are Errc::untrusted, and so is a recipe that only a refresher signed.
 Result<TrustedRecipe> load_bundle(const fs::path& bundle, const trust::Keyring& keyring, Time now, PayloadStore& store);
 /// The same for a recipe whose payloads are in the store already; `name` is for messages. The envelope is kept.
 Result<TrustedRecipe> admit_envelope(const trust::Envelope& envelope, const trust::Keyring& keyring, Time now, PayloadStore& store, const std::string& name);

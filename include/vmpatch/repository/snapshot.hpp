@@ -40,9 +40,14 @@ struct Suite {
   IndexFile release;                       ///< the text that was signed
   std::vector<SignedBy> signers;
   std::map<std::string, IndexFile> indexes;  ///< "main/binary-amd64/Packages" → file
+  Digest configuration{};                  ///< of the source when it was accepted: configuration_of()
   Time fetched{};                            ///< when the server was asked last
   bool operator==(const Suite&) const = default;
 };
+
+/// Over all that decides what is accepted of a source: addresses, suites, components, architectures, keys (their content), pin. Errors: those of
+/// reading the keys.
+Result<Digest> configuration_of(const Source& source);
 
 /// Every suite for one system. Equal digest: equal content, whenever it was fetched.
 struct Snapshot {

@@ -48,7 +48,8 @@ std::string_view to_string(Operation::Kind kind);
 /// A package that stays although a newer version is offered.
 struct Kept {
   std::string name, arch, version, candidate;
-  std::string why;  ///< held, excluded, pinned, phased, …
+  std::string why;        ///< held, excluded, pinned, phased, …
+  bool security = false;  ///< the newer one is a security update
 };
 
 struct Installed {
@@ -64,6 +65,8 @@ struct Update {
   std::vector<Kept> kept;
   std::vector<Installed> unknown;   ///< offered by no repository, so that nothing updates them
   std::vector<Installed> unneeded;  ///< installed for others that are gone
+  /// What its mode asks for and what stays all the same: the machine is not current. Phases are not counted: their turn comes.
+  [[nodiscard]] std::size_t kept_back() const;
   [[nodiscard]] std::uint64_t download_size() const;
   [[nodiscard]] std::int64_t installed_size() const;
 };

@@ -88,6 +88,7 @@ std::string headline(const Update& update) {
 std::string format_update(const inventory::Machine& machine, const fleet::MachineUpdate& update, bool verbose) {
   std::string text = fmt::format("{} ({}): {}\n", escape_untrusted(machine.name), machine.host, headline(update.update));
   text += format_suites(update.snapshot);
+  if (update.obstacle) text += fmt::format("  refresh does not do this: {}\n", update.obstacle->message);
   if (!update.update.changes.empty()) text += fmt::format("  packages:\n{}", format_changes(update.update));
   text += format_kept(update.update);
   text += format_names("not updated, as no repository offers them", update.update.unknown, verbose);
@@ -110,7 +111,9 @@ Json suite_json(const repository::Suite& suite) {
 Json update_json(const inventory::Machine& machine, const fleet::MachineUpdate& update) {
   Json suites = Json::array();
   for (const auto& suite : update.snapshot.suites) suites.push_back(suite_json(suite));
-  return Json{{"machine", machine_json(machine)}, {"suites", std::move(suites)}, {"update", repository::to_json(update.update)}};
+  Json json{{"machine", machine_json(machine)}, {"suites", std::move(suites)}, {"update", repository::to_json(update.update)}};
+  if (update.obstacle) json["obstacle"] = {{"code", to_string(update.obstacle->code)}, {"message", update.obstacle->message}};
+  return json;
 }
 
 }  // namespace vmpatch::cli

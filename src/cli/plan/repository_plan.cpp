@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+
 #include "cli/common/output.hpp"
 #include "cli/common/plan_text.hpp"
 #include "cli/common/progress.hpp"
@@ -37,7 +39,8 @@ Result<int> plan_from_repositories(Context& context, const fleet::MachineOptions
       updates.push_back(failure_json(machine, update.error()));
       continue;
     }
-    if (!update->update.changes.empty()) code = 3;
+    if (!update->update.changes.empty() || update->update.kept_back() > 0) code = std::max(code, 3);
+    if (update->obstacle) code = exit_code(update->obstacle->code);
     if (context.options.json) {
       updates.push_back(update_json(machine, *update));
     } else {

@@ -20,6 +20,7 @@ std::string state_of(const Refreshed& one) { return std::string(inventory::to_st
 std::string word(const Refreshed& one) {
   switch (one.outcome) {
     case RefreshOutcome::current: return "current";
+    case RefreshOutcome::kept_back: return "updates kept back";
     case RefreshOutcome::updated: return "updated";
     case RefreshOutcome::planned: return "would be updated";
     case RefreshOutcome::passed_over: return "passed over, " + state_of(one);
@@ -37,6 +38,19 @@ std::string packages_of(const Refreshed& one) {
   return fmt::format("{} ({} security)", update.changes.size(), security);
 }
 
+std::string kept_lines(const Refreshed& one) {
+  if (!one.update || one.update->update.kept_back() == 0) return {};
+  std::string text = fmt::format("{}: kept back:", escape_untrusted(one.machine.name));
+  constexpr std::size_t enough = 10;
+  std::size_t told = 0;
+  for (const auto& kept : one.update->update.kept) {
+    if (one.update->update.mode == repository::Mode::security && !kept.security) continue;
+    if (++told > enough) return text + " and more (see vm-patch plan --from-repositories)\n";
+    text += fmt::format("{} {} {} ({})", told > 1 ? "," : "", kept.name, kept.candidate, kept.why);
+  }
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string last_word(const Refreshed& one) {
@@ -45,12 +59,14 @@ std::string last_word(const Refreshed& one) {
 }
 
 std::string format_refreshed(const std::vector<Refreshed>& all) {
-  Table table({"MACHINE", "RESULT", "PACKAGES", "AS OF", "TIME", "RUN"});
+  Table table({"MACHINE", "RESULT", "PACKAGES", "KEPT BACK", "UNKNOWN", "AS OF", "TIME", "RUN"});
   std::string problems;
   for (const Refreshed& one : all) {
-    table.add_row({escape_untrusted(full_name(one.machine)), word(one), packages_of(one), one.update ? format_time(one.update->snapshot.date()) : "-",
+    table.add_row({escape_untrusted(full_name(one.machine)), word(one), packages_of(one), one.update ? std::to_string(one.update->update.kept_back()) : "-",
+                   one.update ? std::to_string(one.update->update.unknown.size()) : "-", one.update ? format_time(one.update->snapshot.date()) : "-",
                    one.report ? format_duration(one.duration) : "-", one.report ? one.report->run_id : "-"});
     if (one.error) problems += fmt::format("{}: {}\n", escape_untrusted(one.machine.name), one.error->message);
+    problems += kept_lines(one);
   }
   return table.format() + problems;
 }

@@ -28,7 +28,8 @@ std::string write_fragment(const std::vector<repository::Source>& sources) {
     if (apt) text += fmt::format("    suites: {}\n    components: {}\n", list_of(source.suites), list_of(source.components));
     text += fmt::format("    architectures: {}\n", list_of(source.architectures));
     text += fmt::format("    signed_by: {}\n", list_of(source.signed_by));
-    if (source.security) text += "    security: true\n";
+    // Some archives never expire: a mirror that stands still would hide every update.
+    if (source.security) text += "    security: true\n    max_age: 14d\n";
   }
   return text;
 }

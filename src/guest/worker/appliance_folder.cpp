@@ -14,6 +14,7 @@
 
 #include "vmpatch/core/digest.hpp"
 #include "vmpatch/core/file.hpp"
+#include "vmpatch/core/own_folder.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/process.hpp"
 
@@ -103,28 +104,6 @@ Result<void> build(const fs::path& cache_dir, const fs::path& folder, const fs::
   return removed;
 }
 
-/// Of the folder or one above it: who may rename in there could lead a change of owner or mode astray.
-bool is_ours(const struct stat& info) {
-  const bool owned = info.st_uid == ::geteuid() || info.st_uid == 0;
-  return owned && ((info.st_mode & 0022U) == 0 || (info.st_mode & S_ISVTX) != 0);
-}
-
-Result<void> check_own(const fs::path& cache_dir) {
-  std::error_code error;
-  const auto real = fs::canonical(cache_dir, error);
-  if (error) return fail(Errc::failed, "{}: {}", cache_dir.string(), error.message());
-  for (auto folder = real;; folder = folder.parent_path()) {
-    struct stat info {};
-    if (::stat(folder.c_str(), &info) != 0) return errno_error(errno, folder.string());
-    const bool own = folder != real || (info.st_uid == ::geteuid() && (info.st_mode & 0022U) == 0);
-    if (!own || !is_ours(info)) {
-      return fail(Errc::refused, "the cache folder {} can be changed by others: {} belongs to user {} and has mode {:04o}; set VM_PATCH_CACHE to a folder that is yours alone",
-                  cache_dir.string(), folder.string(), info.st_uid, info.st_mode & 07777U);
-    }
-    if (folder == folder.parent_path()) return {};
-  }
-}
-
 Result<UniqueFd> wait_for_lock(const fs::path& path) {
   const auto end = std::chrono::steady_clock::now() + build_limit;
   for (;;) {
@@ -152,7 +131,7 @@ void sweep(const fs::path& cache_dir, const fs::path& current) {
 Result<fs::path> ready_appliance(const fs::path& cache_dir) {
   VMPATCH_TRY(const auto description, find_description());
   VMPATCH_CHECK(make_dirs(cache_dir, 0755));
-  VMPATCH_CHECK(check_own(cache_dir));
+  VMPATCH_CHECK(check_own_folder(cache_dir));
   const std::string key = make_key(description);
   // By its key: a process that starts one of before finds it whole until somebody builds again.
   const auto folder = fs::absolute(cache_dir) / ("appliance-" + key.substr(0, 16));

@@ -42,7 +42,7 @@ class Answer {
       if (state.Garbage && !state.Delete()) unneeded.push_back(row(package, package.CurrentVer()));
       if (const auto stays = kept_.find(package->ID); stays != kept_.end()) {
         kept.push_back(row(package, package.CurrentVer()));
-        kept.back().update({{"candidate", stays->second.candidate}, {"why", stays->second.why}});
+        kept.back().update({{"candidate", stays->second.candidate}, {"why", stays->second.why}, {"security", stays->second.security}});
       }
     }
     Json ordered = Json::array();

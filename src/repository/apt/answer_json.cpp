@@ -45,7 +45,7 @@ Result<std::int64_t> number_at(const Json& json, const char* key, std::int64_t l
 Result<std::string> file_at(const Json& json) {
   VMPATCH_TRY(std::string file, word(json, "file", "+-._~:/%=,@"));
   const auto parts = split(file, '/');
-  if (std::any_of(parts.begin(), parts.end(), [](std::string_view part) { return part.empty() || part == "." || part == ".."; })) {
+  if (std::any_of(parts.begin(), parts.end(), [](std::string_view part) { return part.empty() || part == ".."; })) {
     return fail(Errc::failed, "'{}' is no path below a repository", escape_untrusted(file));
   }
   return file;
@@ -95,7 +95,8 @@ Result<Installed> installed_from(const Json& row) {
 
 Result<Kept> kept_from(const Json& row) {
   VMPATCH_TRY(Installed package, installed_from(row));
-  Kept kept{std::move(package.name), std::move(package.arch), std::move(package.version), "", ""};
+  Kept kept{std::move(package.name), std::move(package.arch), std::move(package.version), "", "", false};
+  row.at("security").get_to(kept.security);
   VMPATCH_TRY(kept.candidate, version_at(row, "candidate", true));
   kept.why = escape_untrusted(row.at("why").get<std::string>().substr(0, max_text));
   return kept;

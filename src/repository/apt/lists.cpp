@@ -65,7 +65,7 @@ Result<ListedSources> link_lists(const std::string& folder, const ResolveRequest
   ListedSources listed;
   for (const metaIndex* meta : list) {
     // One for each line, in their order. Addresses are not compared: file:///x becomes file:/x.
-    if (found == request.sources.size() || meta->GetDist() != request.sources[found].suite) return fail(Errc::failed, "two repositories have the same address and suite");
+    if (found == request.sources.size() || meta->GetDist() != request.sources[found].suite) return fail(Errc::failed, "two repositories have the same address and suite: {} {}; make one of them", meta->GetURI(), meta->GetDist());
     const SourceFiles& source = request.sources[found];
     VMPATCH_CHECK(link(source.release, folder + "/lists/" + URItoFileName(meta->GetURI() + "dists/" + source.suite + "/Release")));
     VMPATCH_CHECK(link_indexes(source, found, *meta, listed));

@@ -16,6 +16,7 @@
 #include "repository/apt/configuration.hpp"
 #include "repository/apt/database.hpp"
 #include "repository/apt/errors.hpp"
+#include "repository/apt/exclusions.hpp"
 #include "repository/apt/index.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
@@ -70,6 +71,8 @@ Result<void> resolve() {
   VMPATCH_CHECK(confine(lists, {folder}));
   VMPATCH_CHECK(carry_over_settings(folder));
   pkgCacheFile file;
+  if (!file.BuildCaches(nullptr, false) || !file.BuildPolicy(nullptr)) return complaint("the package database cannot be read");
+  refuse_excluded_new(*file.GetPkgCache(), *file.GetPolicy(), request);
   if (!file.Open(nullptr, false)) return complaint("the package database cannot be read");
   VMPATCH_CHECK(no_complaints("the package database cannot be read"));
   pkgDepCache& cache = *file.GetDepCache();

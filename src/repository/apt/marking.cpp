@@ -3,13 +3,13 @@
 #include <apt-pkg/algorithms.h>
 #include <apt-pkg/configuration.h>
 #include <apt-pkg/upgrade.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 #include <optional>
 #include <set>
 
 #include "repository/apt/errors.hpp"
+#include "repository/apt/exclusions.hpp"
 #include "repository/apt/phasing.hpp"
 #include "repository/apt/unneeded.hpp"
 #include "vmpatch/core/format.hpp"
@@ -45,16 +45,10 @@ class Marking {
     return {};
   }
 
-  bool is_excluded(const Package& package) const {
-    return std::any_of(request_.exclude.begin(), request_.exclude.end(), [&](const std::string& pattern) {
-      return ::fnmatch(pattern.c_str(), package.Name(), 0) == 0;
-    });
-  }
-
   /// What the guest or the policy holds is to the library one thing.
   void hold_excluded() {
     for (Package package = cache_.PkgBegin(); !package.end(); ++package) {
-      if (package.CurrentVer().end() || package->SelectedState == pkgCache::State::Hold || !is_excluded(package)) continue;
+      if (package.CurrentVer().end() || package->SelectedState == pkgCache::State::Hold || !is_excluded(request_, package)) continue;
       package->SelectedState = pkgCache::State::Hold;
       excluded_.insert(package->ID);
     }
@@ -62,13 +56,18 @@ class Marking {
 
   void note(const Package& package, const Version& newer, const char* why) {
     const bool held = package->SelectedState == pkgCache::State::Hold;
-    kept_[package->ID] = {newer.VerStr(), !held ? why : excluded_.contains(package->ID) ? "excluded" : "held"};
+    kept_[package->ID] = {newer.VerStr(), !held ? why : excluded_.contains(package->ID) ? "excluded" : "held", origins_.is_security(newer)};
   }
 
   Result<void> mark_all() {
     const char* const hindered = "its dependencies hinder it";
     for (Package package = cache_.PkgBegin(); !package.end(); ++package) {
-      if (cache_[package].Upgradable() && !package.CurrentVer().end()) note(package, cache_[package].CandidateVerIter(cache_), hindered);
+      if (package.CurrentVer().end()) continue;
+      if (cache_[package].Upgradable()) {
+        note(package, cache_[package].CandidateVerIter(cache_), hindered);
+      } else if (const auto hidden = newest_security(package)) {
+        note(package, *hidden, "pinned");
+      }
     }
     decide_phases(cache_);
     if (!APT::Upgrade::Upgrade(cache_, APT::Upgrade::ALLOW_EVERYTHING)) return complaint("the upgrade cannot be calculated");

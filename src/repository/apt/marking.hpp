@@ -14,6 +14,7 @@ namespace vmpatch::repository::apt {
 struct KeptBack {
   std::string candidate;  ///< the newer version
   std::string why;
+  bool security = false;  ///< a repository of security updates offers it
 };
 /// By the package's number in the cache.
 using AllKeptBack = std::map<map_id_t, KeptBack>;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "repository/access.hpp"
 #include "repository/apt/check.hpp"
@@ -22,6 +23,9 @@
 
 namespace vmpatch::repository {
 namespace {
+
+/// Lists that a newer state replaced: a plan that has begun may still read them.
+constexpr std::chrono::hours unnamed_files_stay{48};
 
 /// Read from its start by who gets it.
 Result<UniqueFd> memory_file(std::string_view content) {
@@ -43,6 +47,37 @@ Result<apt::SourceFiles> files_of(const Suite& suite, const Store& store) {
   return files;
 }
 
+/// By who has not seen the guest.
+Result<void> check_exclusions(const Update& update, const std::vector<std::string>& exclude) {
+  for (const Change& change : update.changes) {
+    const bool excluded = std::any_of(exclude.begin(), exclude.end(), [&](const std::string& pattern) { return matches_pattern(pattern, change.name); });
+    if (excluded) return fail(Errc::untrusted, "the resolver changes {}, which is excluded", change.name);
+  }
+  return {};
+}
+
+/// What no list is for nobody updates: that is no machine that is current.
+Result<void> check_architectures(const guest::ManagerFiles& installed, const Snapshot& snapshot) {
+  VMPATCH_TRY(const auto packages, guest::parse_dpkg_status(installed.files.at("status")));
+  std::set<std::string> listed;
+  for (const Suite& suite : snapshot.suites) {
+    for (const auto& [key, file] : suite.indexes) listed.insert(key.substr(key.rfind("/binary-") + 8, key.rfind('/') - key.rfind("/binary-") - 8));
+  }
+  for (const guest::Package& package : packages) {
+    if (!package.on_disk() || package.arch == "all" || listed.contains(package.arch)) continue;
+    return fail(Errc::not_found, "no repository has lists for {}, of which {} is installed: add it to `architectures:`", escape_untrusted(package.arch),
+                escape_untrusted(package.name));
+  }
+  return {};
+}
+
+/// A server decodes what a name in a list has undecoded.
+std::string url_of(const std::string& uri, const std::string& file) {
+  std::string encoded = uri;
+  for (const char c : file) encoded += c == '%' ? std::string("%25") : std::string(1, c);
+  return encoded;
+}
+
 class AptRepositories final : public Repositories {
  public:
   AptRepositories(Store store, Places places, const Clock& clock, Log& log)
@@ -61,6 +96,7 @@ class AptRepositories final : public Repositories {
       VMPATCH_CHECK(store_.save(record));
       suites.push_back(record.suite);
     }
+    store_.sweep(unnamed_files_stay);
     return suites;
   }
 
@@ -69,8 +105,8 @@ class AptRepositories final : public Repositories {
     for (const std::string& name : source.suites) {
       VMPATCH_TRY(auto record, store_.find(source.name, name));
       if (!record) return fail(Errc::not_found, "repository {}, {}: nothing was fetched yet; run vm-patch repository refresh", source.name, name);
-      const auto young = debian::judge_age(source, record->suite.date, record->suite.valid_until, clock_.now());
-      if (!young) return young.error().in(fmt::format("repository {}, {}", source.name, name));
+      const auto usable = debian::judge_kept(source, record->suite, clock_.now());
+      if (!usable) return usable.error().in(fmt::format("repository {}, {}", source.name, name));
       suites.push_back(std::move(record->suite));
     }
     return suites;
@@ -86,6 +122,7 @@ class AptRepositories final : public Repositories {
 
   Result<Update> resolve(const guest::ManagerFiles& installed, const Snapshot& snapshot, const Rules& rules) override {
     if (installed.manager != "dpkg") return fail(Errc::unsupported, "apt repositories are for guests with dpkg, not {}", installed.manager);
+    VMPATCH_CHECK(check_architectures(installed, snapshot));
     apt::ResolveRequest request;
     request.architectures = installed.architectures;
     request.mode = rules.mode;
@@ -96,7 +133,9 @@ class AptRepositories final : public Repositories {
       request.sources.push_back(std::move(files));
     }
     VMPATCH_TRY(const std::string answer, ask(installed, request));
-    return apt::checked_update(answer, installed, snapshot, rules.mode, store_);
+    VMPATCH_TRY(Update update, apt::checked_update(answer, installed, snapshot, rules.mode, store_));
+    VMPATCH_CHECK(check_exclusions(update, request.exclude));
+    return update;
   }
 
   Result<void> fetch(const Update& update, const std::vector<Source>& sources, recipe::PayloadStore& payloads) override {
@@ -134,10 +173,10 @@ class AptRepositories final : public Repositories {
     VMPATCH_TRY(const auto access, make_access(source));
     Result<UniqueFd> fd = fail(Errc::usage, "it has no address");
     for (const std::string& uri : source.uris) {
-      fd = fetch::download(session_, uri + change.file, access, {change.sha256, change.size}, store_.files());
+      fd = fetch::download(session_, url_of(uri, change.file), access, {change.sha256, change.size}, store_.files());
       // Another server may have it right: what comes is compared with what was signed.
       if (fd) return fd;
-      fd = fd.error().in(fetch::shown_url(uri + change.file));
+      fd = fd.error().in(fetch::shown_url(url_of(uri, change.file)));
     }
     if (fd.error().code == Errc::untrusted) return fd.error().in(fmt::format("mix and match or tampering: repository {}", source.name));
     return fd.error().in("repository " + source.name);

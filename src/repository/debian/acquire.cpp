@@ -42,6 +42,7 @@ class Acquisition {
     const auto seen = known ? known->seen : std::nullopt;
     VMPATCH_CHECK(judge(source_, suite_, release, digest, seen, around_.now));
     Record record{accepted(release, digest), seen};
+    VMPATCH_TRY(record.suite.configuration, configuration_of(source_));
     for (auto& signer : verified.signers) record.suite.signers.push_back({std::move(signer.fingerprint), std::move(signer.user)});
     VMPATCH_TRY(record.suite.release, around_.store.keep(verified.text));
     VMPATCH_CHECK(add_indexes(release, record.suite));

@@ -62,6 +62,17 @@ Result<void> judge_age(const Source& source, Time date, std::optional<Time> vali
   return {};
 }
 
+Result<void> judge_kept(const Source& source, const Suite& suite, Time now) {
+  VMPATCH_TRY(const Digest configuration, configuration_of(source));
+  if (configuration != suite.configuration) {
+    return fail(Errc::untrusted, "its configuration or its keys changed since its lists were accepted: run vm-patch repository refresh");
+  }
+  if (suite.date > now + clock_slack || suite.fetched > now + clock_slack) {
+    return fail(Errc::untrusted, "clock: its lists were fetched {}, and now it is {}; the clock of this host was set back", format_time(suite.fetched), format_time(now));
+  }
+  return judge_age(source, suite.date, suite.valid_until, now);
+}
+
 Result<void> judge(const Source& source, const std::string& suite, const Release& release, const Digest& signed_file,
                    const std::optional<Seen>& seen, Time now) {
   VMPATCH_CHECK(judge_name(suite, release));

@@ -15,6 +15,10 @@ namespace vmpatch::repository::debian {
 Result<void> judge(const Source& source, const std::string& suite, const Release& release, const Digest& signed_file,
                    const std::optional<Seen>& seen, Time now);
 
+/// Whether what was accepted may be used without asking a server: by the same configuration, keys included, not expired, and not of the future.
+/// Errors: untrusted, and those of reading the keys.
+Result<void> judge_kept(const Source& source, const Suite& suite, Time now);
+
 /// Whether an accepted suite may still be used: it has not expired, and is not older than max_age. Errors as above.
 Result<void> judge_age(const Source& source, Time date, std::optional<Time> valid_until, Time now);
 

@@ -50,7 +50,7 @@ TEST(MadeFrom, each_mistake_has_its_place) {
   refused("  snapshot", "  other", "snapshot");
   refused(fingerprint, "abc", "fingerprints");
   refused("[" + fingerprint + "]", "[]", "fingerprints");
-  refused("date: 2026-11-02T03:04:05Z", "date: soon", "soon");
+  refused("date: 2026-11-02T03:04:05Z", "date: soon", "a date was expected");
   refused("repository: debian", "repository: debian, more: 1", "more");
 }
 
