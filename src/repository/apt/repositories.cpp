@@ -24,8 +24,8 @@
 namespace vmpatch::repository {
 namespace {
 
-/// Lists that a newer state replaced: a plan that has begun may still read them.
-constexpr std::chrono::hours unnamed_files_stay{48};
+/// Of lists that no state names any more: younger ones may be of another refresh that has not recorded them yet.
+constexpr std::chrono::hours young_files_stay{48};
 
 /// Read from its start by who gets it.
 Result<UniqueFd> memory_file(std::string_view content) {
@@ -96,7 +96,7 @@ class AptRepositories final : public Repositories {
       VMPATCH_CHECK(store_.save(record));
       suites.push_back(record.suite);
     }
-    store_.sweep(unnamed_files_stay);
+    store_.sweep(young_files_stay);
     return suites;
   }
 
