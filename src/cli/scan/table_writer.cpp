@@ -62,9 +62,9 @@ std::string age_of(Time then, Time now) {
   return format_duration(std::max(Seconds(0), std::chrono::duration_cast<Seconds>(now - then)));
 }
 
-std::string format_feeds(const std::vector<FeedState>& states, Time now) {
+std::string format_feeds(const std::vector<advisory::FeedState>& states, Time now) {
   Table table({"FEED", "KIND", "AGE", "SHA-256", "RECORDS", "RELEVANT", "WITHDRAWN", "SKIPPED"});
-  for (const FeedState& state : states) {
+  for (const advisory::FeedState& state : states) {
     table.add_row({escape_untrusted(state.origin), std::string(advisory::to_string(state.kind)), age_of(state.issued.value_or(state.fetched), now),
                    state.digest.hex().substr(0, 12), fmt::format("{}", state.records), fmt::format("{}", state.relevant),
                    fmt::format("{}", state.withdrawn), fmt::format("{}", state.skipped)});

@@ -229,7 +229,7 @@ TEST_F(AttestTest, run_carries_on_what_was_attested_for_its_very_disks_and_loses
   custody.machine_uuid = machine_.uuid;
   custody.opened = clock_.now();
   custody.closed = clock_.now();
-  custody.identities = to_json(disks(2));
+  custody.identities = reading::to_json(disks(2));
   custody.unbroken = true;
   ASSERT_TRUE(custody_->put(custody));
   EXPECT_EQ(still_attested(environment_, machine_, disks(2))->satisfied, satisfied);
