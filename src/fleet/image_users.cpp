@@ -5,6 +5,7 @@
 
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fleet/hosts.hpp"
 #include "vmpatch/fleet/selection.hpp"
 #include "vmpatch/image/backing.hpp"
 

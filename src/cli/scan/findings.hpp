@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/scan/scan_options.hpp"
+#include "vmpatch/cli/context.hpp"
 #include "vmpatch/report/scan.hpp"
 
 namespace vmpatch::cli {
