@@ -6,11 +6,11 @@
 #include <cerrno>
 
 #include "advisory/cache.hpp"
-#include "advisory/fetch.hpp"
 #include "advisory/location.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/fetch/session.hpp"
 
 namespace vmpatch::advisory {
 namespace {
@@ -87,7 +87,7 @@ class Remote {
   }
 
   Result<Time> download() {
-    TransferRequest request;
+    fetch::TransferRequest request;
     request.url = location_.target;
     request.allow_http = location_.digest.has_value();
     request.max_bytes = largest_download;
@@ -100,7 +100,7 @@ class Remote {
       auto stored = download.append(bytes);
       return stored ? stored : stored.error().in("cannot store it");
     };
-    VMPATCH_TRY(const TransferReply reply, fetch(request, store, log_));
+    VMPATCH_TRY(const fetch::TransferReply reply, fetch::fetch(request, store, log_));
     if (reply.unchanged) {
       if (!copy_) return fail(Errc::failed, "the server says that nothing changed, but there is no copy");
       copy_->fetched = now_;

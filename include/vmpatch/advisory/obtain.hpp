@@ -18,7 +18,7 @@ struct ObtainOptions {
 
 /// `location`: [KIND=]PATH or [KIND=]URL, KIND being a feed kind. URL: https (http only to loopback or with a pinned
 /// digest), optionally with "#sha256=HEX", which the content must have. Download runs in an unprivileged process
-/// (vm-patch-fetch, libcurl), with bounds of size and time, conditional (ETag, Last-Modified), and replaces the copy only when
+/// (the module fetch), with bounds of size and time, conditional (ETag, Last-Modified), and replaces the copy only when
 /// it is whole. When the server cannot be reached an older copy is used with a warning that tells its age.
 /// Errors: usage (location), not_found, failed, untrusted (digest).
 Result<FeedFile> obtain(const std::string& location, const ObtainOptions& options, const Clock& clock, Log& log);

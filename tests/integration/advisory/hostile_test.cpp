@@ -4,7 +4,7 @@
 #include <chrono>
 #include <thread>
 
-#include "integration/advisory/identity.hpp"
+#include "support/tls_identity.hpp"
 #include "integration/advisory/obtain_fixture.hpp"
 #include "vmpatch/core/text.hpp"
 
@@ -41,8 +41,8 @@ TEST_F(Obtain, HostileAnswersAreErrorsOfOneSafeLine) {
 
 TEST_F(Obtain, NameInACertificateIsShownEscaped) {
   const fs::path identity = open_folder("tls") / "identity.pem";
-  make_identity(identity, "evil\x1b[2J\nerror usage forged \u202E", "");
-  const TrustedAuthority trusted(identity);
+  test::make_identity(identity, "evil\x1b[2J\nerror usage forged \u202E", "");
+  const test::TrustedAuthority trusted(identity);
   const Server server(scratch_ / "tls-requests", identity);
   const auto got = get(server.named_url("localhost", "/feed"));
   ASSERT_FALSE(got.has_value());

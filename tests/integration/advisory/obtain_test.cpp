@@ -2,7 +2,7 @@
 #include <future>
 #include <thread>
 
-#include "integration/advisory/identity.hpp"
+#include "support/tls_identity.hpp"
 #include "integration/advisory/obtain_fixture.hpp"
 
 namespace vmpatch::advisory {
@@ -186,13 +186,13 @@ TEST_F(Obtain, HostIsFoundByItsName) {
 
 TEST_F(Obtain, HttpsWithACertificateThatIsTrusted) {
   const fs::path identity = open_folder("tls") / "identity.pem";
-  make_identity(identity, "localhost", "DNS:localhost");
+  test::make_identity(identity, "localhost", "DNS:localhost");
   const Server server(scratch_ / "tls-requests", identity);
   const auto unknown = get(server.named_url("localhost", "/feed"));
   ASSERT_FALSE(unknown.has_value());
   EXPECT_NE(unknown.error().message.find("certificate"), std::string::npos) << unknown.error().message;
   EXPECT_TRUE(server.requests().empty());
-  const TrustedAuthority trusted(identity);
+  const test::TrustedAuthority trusted(identity);
   const auto got = get(server.named_url("localhost", "/feed"));
   ASSERT_TRUE(got.has_value()) << got.error().message;
   EXPECT_EQ(text(*got), content);

@@ -4,10 +4,10 @@
 #include <functional>
 #include <string_view>
 
-#include "advisory/curl/transfer.hpp"
+#include "fetch/curl/transfer.hpp"
 #include "vmpatch/core/log.hpp"
 
-namespace vmpatch::advisory {
+namespace vmpatch::fetch {
 
 /// Takes the next bytes; an error ends the download.
 using ContentSink = std::function<Result<void>(std::string_view)>;
@@ -16,4 +16,4 @@ using ContentSink = std::function<Result<void>(std::string_view)>;
 /// `sink` got is out of its reach. On success that was the whole content, at most request.max_bytes.
 Result<TransferReply> fetch(const TransferRequest& request, const ContentSink& sink, Log& log);
 
-}  // namespace vmpatch::advisory
+}  // namespace vmpatch::fetch

@@ -1,8 +1,8 @@
-#include "advisory/curl/transfer.hpp"
+#include "fetch/curl/transfer.hpp"
 
 #include "vmpatch/core/json.hpp"
 
-namespace vmpatch::advisory {
+namespace vmpatch::fetch {
 namespace {
 
 std::string text(const Json& json, const char* key) { return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : ""; }
@@ -33,4 +33,4 @@ Result<TransferReply> transfer_reply_from_json(const Json& json) {
   return TransferReply{json["unchanged"].get<bool>(), text(json, "etag"), text(json, "last_modified"), json["size"].get<std::uint64_t>()};
 }
 
-}  // namespace vmpatch::advisory
+}  // namespace vmpatch::fetch

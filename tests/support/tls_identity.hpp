@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace vmpatch::advisory {
+namespace vmpatch::test {
 
 /// A key and a certificate signed by itself, both in `file`, readable by all. `common_name` may hold any bytes; `alternative` is
 /// a subjectAltName as openssl-x509v3_config(5) writes it, "" for none. Ends the test program when OpenSSL fails.
@@ -20,4 +20,4 @@ class TrustedAuthority {
   ~TrustedAuthority() { ::unsetenv("SSL_CERT_FILE"); }
 };
 
-}  // namespace vmpatch::advisory
+}  // namespace vmpatch::test

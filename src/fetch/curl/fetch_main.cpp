@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "advisory/curl/transfer.hpp"
+#include "fetch/curl/transfer.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/seccomp.hpp"
@@ -31,14 +31,14 @@ class Teller {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-Result<advisory::TransferReply> run() {
+Result<fetch::TransferReply> run() {
 #ifndef __SANITIZE_ADDRESS__  // whose leak check starts a process
   VMPATCH_CHECK(deny_processes());
 #endif
   VMPATCH_TRY(const std::string text, read_fd(STDIN_FILENO, 64U << 10U, "the request"));
   VMPATCH_TRY(const Json json, parse_json(text, "the request"));
-  VMPATCH_TRY(const auto request, advisory::transfer_request_from_json(json));
-  return advisory::transfer(request, content_fd, Teller());
+  VMPATCH_TRY(const auto request, fetch::transfer_request_from_json(json));
+  return fetch::transfer(request, content_fd, Teller());
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ Result<advisory::TransferReply> run() {
 int main() {
   const auto reply = run();
   if (reply) {
-    say("result " + dump_json(advisory::to_json(*reply)));
+    say("result " + dump_json(fetch::to_json(*reply)));
     return 0;
   }
   say(fmt::format("error {} {}", reply.error().code == Errc::usage ? "usage" : "failed", reply.error().message));

@@ -1,4 +1,4 @@
-#include "integration/advisory/identity.hpp"
+#include "support/tls_identity.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <memory>
 
-namespace vmpatch::advisory {
+namespace vmpatch::test {
 namespace {
 
 template <auto free>
@@ -50,4 +50,4 @@ void make_identity(const std::filesystem::path& file, const std::string& common_
   std::filesystem::permissions(file, std::filesystem::perms(0644));
 }
 
-}  // namespace vmpatch::advisory
+}  // namespace vmpatch::test

@@ -1,4 +1,4 @@
-#include "advisory/fetch.hpp"
+#include "vmpatch/fetch/session.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +15,7 @@
 #include "vmpatch/core/programs.hpp"
 #include "vmpatch/core/text.hpp"
 
-namespace vmpatch::advisory {
+namespace vmpatch::fetch {
 namespace {
 
 constexpr std::size_t longest_line = 64U << 10U;
@@ -175,4 +175,4 @@ Result<TransferReply> fetch(const TransferRequest& request, const ContentSink& s
   return reply;
 }
 
-}  // namespace vmpatch::advisory
+}  // namespace vmpatch::fetch

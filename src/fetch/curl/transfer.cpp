@@ -1,4 +1,4 @@
-#include "advisory/curl/transfer.hpp"
+#include "fetch/curl/transfer.hpp"
 
 #include <curl/curl.h>
 
@@ -9,7 +9,7 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/text.hpp"
 
-namespace vmpatch::advisory {
+namespace vmpatch::fetch {
 namespace {
 
 constexpr std::size_t longest_header = 1024;
@@ -185,4 +185,4 @@ Result<TransferReply> transfer(const TransferRequest& request, int fd, const Tra
   return state.reply;
 }
 
-}  // namespace vmpatch::advisory
+}  // namespace vmpatch::fetch

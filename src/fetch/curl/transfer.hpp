@@ -7,7 +7,7 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json_fwd.hpp"
 
-namespace vmpatch::advisory {
+namespace vmpatch::fetch {
 
 struct TransferRequest {
   std::string url;
@@ -36,4 +36,4 @@ Result<TransferRequest> transfer_request_from_json(const Json& json);
 Json to_json(const TransferReply& reply);
 Result<TransferReply> transfer_reply_from_json(const Json& json);
 
-}  // namespace vmpatch::advisory
+}  // namespace vmpatch::fetch
