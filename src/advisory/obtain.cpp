@@ -87,20 +87,20 @@ class Remote {
   }
 
   Result<Time> download() {
-    fetch::TransferRequest request;
+    fetch::Request request;
     request.url = location_.target;
-    request.allow_http = location_.digest.has_value();
+    request.access.allow_http = location_.digest.has_value();
     request.max_bytes = largest_download;
     if (copy_ && !location_.digest) {
       request.etag = copy_->etag;
       request.last_modified = copy_->last_modified;
     }
     VMPATCH_TRY(auto download, cache_.start());
-    const auto store = [&](std::string_view bytes) -> Result<void> {
+    const auto store = [&](std::uint64_t, std::string_view bytes) -> Result<void> {
       auto stored = download.append(bytes);
       return stored ? stored : stored.error().in("cannot store it");
     };
-    VMPATCH_TRY(const fetch::TransferReply reply, fetch::fetch(request, store, log_));
+    VMPATCH_TRY(const fetch::Reply reply, fetch::fetch(request, store, log_));
     if (reply.unchanged) {
       if (!copy_) return fail(Errc::failed, "the server says that nothing changed, but there is no copy");
       copy_->fetched = now_;

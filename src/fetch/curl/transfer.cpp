@@ -1,188 +1,209 @@
 #include "fetch/curl/transfer.hpp"
 
-#include <curl/curl.h>
-
+#include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <memory>
+#include <chrono>
+#include <optional>
 
-#include "vmpatch/core/file.hpp"
+#include "fetch/content_range.hpp"
+#include "fetch/curl/options.hpp"
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::fetch {
 namespace {
 
 constexpr std::size_t longest_header = 1024;
+/// Of an error's page, to be read and dropped, so that the connection stays of use.
+constexpr std::uint64_t longest_page = std::uint64_t{64} << 10U;
 
-template <auto free>
-struct Free {
-  template <class Value>
-  void operator()(Value* value) const { free(value); }
-};
-using Url = std::unique_ptr<CURLU, Free<curl_url_cleanup>>;
-using Easy = std::unique_ptr<CURL, Free<curl_easy_cleanup>>;
-using Headers = std::unique_ptr<curl_slist, Free<curl_slist_free_all>>;
-
-std::string part(CURLU* url, CURLUPart which) {
-  char* raw = nullptr;
-  if (curl_url_get(url, which, &raw, 0) != CURLUE_OK) return {};
-  const std::unique_ptr<char, Free<curl_free>> owned(raw);
-  return raw;
-}
-
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "[::1]" || host.starts_with("127."); }
-
-Result<void> check_url(const TransferRequest& request) {
-  const Url url(curl_url());
-  const std::string shown = escape_untrusted(request.url);
-  if (!url || curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), 0) != CURLUE_OK) return fail(Errc::usage, "'{}' is no URL", shown);
-  if (!part(url.get(), CURLUPART_USER).empty() || !part(url.get(), CURLUPART_PASSWORD).empty()) {
-    return fail(Errc::usage, "a feed's URL must not hold a user name or password");
-  }
-  const std::string scheme = part(url.get(), CURLUPART_SCHEME);
-  if (scheme == "https") return {};
-  if (scheme != "http") return fail(Errc::usage, "'{}': feeds are fetched by https, not by {}", shown, escape_untrusted(scheme));
-  const std::string host = part(url.get(), CURLUPART_HOST);
-  const bool address = host.find_first_not_of("0123456789.") == std::string::npos || !host.starts_with("127.");
-  if (request.allow_http || (is_loopback(host) && address)) return {};
-  return fail(Errc::usage, "'{}': plain http may be changed on its way; use https, or add #sha256=DIGEST", shown);
-}
-
-struct State {
-  int fd = -1;
-  std::uint64_t max_bytes = 0;
-  std::uint64_t written = 0;
-  std::uint64_t reported = 0;
-  bool too_large = false;
-  std::string problem;
-  TransferReply reply;
-  const TransferProgress* progress = nullptr;
-};
-
-std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* user) {
-  auto& state = *static_cast<State*>(user);
-  const std::size_t length = size * count;
-  state.too_large = state.written + length > state.max_bytes;
-  if (state.too_large) return 0;
-  if (const auto done = write_all(state.fd, {bytes, length}); !done) {
-    state.problem = done.error().message;
-    return 0;
-  }
-  state.written += length;
-  return length;
-}
-
-std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* user) {
-  auto& reply = static_cast<State*>(user)->reply;
-  const std::size_t length = size * count;
-  const std::string_view line(bytes, length);
-  if (line.starts_with("HTTP/")) {  // of a redirect's target: start anew
-    reply.etag.clear();
-    reply.last_modified.clear();
-  }
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return length;
-  const std::string name(line.substr(0, colon));
-  const std::string_view value = trim(line.substr(colon + 1));
-  if (value.size() > longest_header) return length;
-  if (curl_strequal(name.c_str(), "etag") != 0) reply.etag = value;
-  if (curl_strequal(name.c_str(), "last-modified") != 0) reply.last_modified = value;
-  return length;
-}
-
-int on_progress(void* user, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
-  auto& state = *static_cast<State*>(user);
-  if (now >= 0 && total >= 0) (*state.progress)(static_cast<std::uint64_t>(now), static_cast<std::uint64_t>(total));
-  return 0;
-}
-
-bool add_header(Headers& headers, const char* name, const std::string& value) {
-  if (value.empty() || value.find_first_of("\r\n") != std::string::npos) return true;
-  curl_slist* longer = curl_slist_append(headers.get(), (std::string(name) + ": " + value).c_str());
-  if (longer == nullptr) return false;
-  static_cast<void>(headers.release());
-  headers.reset(longer);
-  return true;
-}
-
-/// Every option must take effect: a limit that this libcurl does not know is no limit.
-class Options {
+/// One answer of a server.
+class Transfer {
  public:
-  explicit Options(CURL* easy) : easy_(easy) {}
-  template <class Value>
-  void set(CURLoption option, Value value) { good_ = good_ && curl_easy_setopt(easy_, option, value) == CURLE_OK; }
-  [[nodiscard]] bool good() const { return good_; }
+  Transfer(CURL* easy, const Request& request, const ContentSink& sink, const Progress& progress)
+      : easy_(easy), request_(request), sink_(sink), progress_(progress) {}
+
+  /// The server has no such range: it is to be asked for all.
+  [[nodiscard]] bool is_out_of_range() const { return out_of_range_; }
+
+  Result<Reply> run() {
+    VMPATCH_TRY(const Headers headers, make_headers(request_));
+    VMPATCH_CHECK(set_options(easy_, request_, headers));
+    VMPATCH_CHECK(set_callbacks());
+    const CURLcode code = curl_easy_perform(easy_);
+    if (problem_) return *problem_;
+    if (code != CURLE_OK && !page_too_long_) return explain(code);
+    return judge();
+  }
 
  private:
-  CURL* easy_;
-  bool good_ = true;
-};
-
-bool configure(CURL* easy, const TransferRequest& request, const Headers& headers, State& state, char* problem) {
-  Options options(easy);
-  options.set(CURLOPT_URL, request.url.c_str());
-  options.set(CURLOPT_PROTOCOLS_STR, "http,https");
-  options.set(CURLOPT_REDIR_PROTOCOLS_STR, "https");
-  options.set(CURLOPT_FOLLOWLOCATION, 1L);
-  options.set(CURLOPT_MAXREDIRS, 5L);
-  options.set(CURLOPT_NOSIGNAL, 1L);
-  options.set(CURLOPT_FAILONERROR, 1L);
-  options.set(CURLOPT_CONNECTTIMEOUT, 30L);
-  options.set(CURLOPT_TIMEOUT, request.timeout);
-  options.set(CURLOPT_LOW_SPEED_LIMIT, 1024L);
-  options.set(CURLOPT_LOW_SPEED_TIME, 60L);
-  options.set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request.max_bytes));
-  options.set(CURLOPT_USERAGENT, "vm-patch");
-  options.set(CURLOPT_HTTPHEADER, headers.get());
-  options.set(CURLOPT_WRITEFUNCTION, &on_body);
-  options.set(CURLOPT_WRITEDATA, &state);
-  options.set(CURLOPT_HEADERFUNCTION, &on_header);
-  options.set(CURLOPT_HEADERDATA, &state);
-  options.set(CURLOPT_NOPROGRESS, 0L);
-  options.set(CURLOPT_XFERINFOFUNCTION, &on_progress);
-  options.set(CURLOPT_XFERINFODATA, &state);
-  options.set(CURLOPT_ERRORBUFFER, problem);
-  if (const char* authorities = std::getenv("SSL_CERT_FILE"); authorities != nullptr && *authorities != '\0') {
-    options.set(CURLOPT_CAINFO, authorities);
+  Result<void> set_callbacks() {
+    Options options(easy_);
+    options.set(CURLOPT_WRITEFUNCTION, &on_body);
+    options.set(CURLOPT_WRITEDATA, this);
+    options.set(CURLOPT_HEADERFUNCTION, &on_header);
+    options.set(CURLOPT_HEADERDATA, this);
+    options.set(CURLOPT_NOPROGRESS, 0L);
+    options.set(CURLOPT_XFERINFOFUNCTION, &on_progress);
+    options.set(CURLOPT_XFERINFODATA, this);
+    options.set(CURLOPT_ERRORBUFFER, message_.data());
+    return options.done();
   }
-  return options.good();
-}
 
-Error explain(CURL* easy, CURLcode code, const State& state, const TransferRequest& request, const char* problem) {
-  if (!state.problem.empty()) return fail(Errc::failed, "cannot store it: {}", state.problem);
-  if (state.too_large || code == CURLE_FILESIZE_EXCEEDED) return fail(Errc::failed, "it is larger than {}", format_size(request.max_bytes));
-  long status = 0;
-  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  if (code == CURLE_HTTP_RETURNED_ERROR) return fail(Errc::failed, "the server answered {}", status);
-  if (code == CURLE_UNSUPPORTED_PROTOCOL && status / 100 == 3) return fail(Errc::failed, "the server redirects to something else than https");
-  if (code == CURLE_TOO_MANY_REDIRECTS) return fail(Errc::failed, "the server redirects more than five times");
-  return fail(Errc::failed, "{}", escape_untrusted(*problem != '\0' ? problem : curl_easy_strerror(code)));
-}
+  static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* user) {
+    return static_cast<Transfer*>(user)->take_body({bytes, size * count}) ? size * count : 0;
+  }
+  static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* user) {
+    static_cast<Transfer*>(user)->take_header({bytes, size * count});
+    return size * count;
+  }
+  static int on_progress(void* user, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
+    const auto& self = *static_cast<Transfer*>(user);
+    const std::uint64_t start = self.reply_.offset;
+    if (now > 0 && total >= 0) self.progress_(start + static_cast<std::uint64_t>(now), total > 0 ? start + static_cast<std::uint64_t>(total) : 0);
+    return 0;
+  }
+
+  void take_header(std::string_view line) {
+    if (line.starts_with("HTTP/")) {  // of a redirect's target: start anew
+      reply_ = {};
+      content_range_.clear();
+    }
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    const std::string name(line.substr(0, colon));
+    const std::string_view value = trim(line.substr(colon + 1));
+    if (value.size() > longest_header) return;
+    if (curl_strequal(name.c_str(), "etag") != 0) reply_.etag = value;
+    if (curl_strequal(name.c_str(), "last-modified") != 0) reply_.last_modified = value;
+    if (curl_strequal(name.c_str(), "content-range") != 0) content_range_ = value;
+  }
+
+  [[nodiscard]] long status() const {
+    long status = 0;
+    curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+  }
+
+  /// False ends the transfer.
+  bool take_body(std::string_view bytes) {
+    if (reply_.size == 0) is_content_ = starts_well();
+    if (problem_ || out_of_range_) return false;
+    if (!is_content_) {
+      dropped_ += bytes.size();
+      page_too_long_ = dropped_ > longest_page;
+      return !page_too_long_;
+    }
+    const std::uint64_t at = reply_.offset + reply_.size;
+    if (at > request_.max_bytes || bytes.size() > request_.max_bytes - at) return give_up(too_large());
+    if (auto taken = sink_(at, bytes); !taken) return give_up(taken.error());
+    reply_.size += bytes.size();
+    return true;
+  }
+
+  bool give_up(Error error) {
+    problem_ = std::move(error);
+    return false;
+  }
+
+  /// Whether what comes is content; its place is known then.
+  bool starts_well() {
+    reply_.offset = 0;
+    const long code = status();
+    if (code != 200 && (code != 206 || request_.offset == 0)) return false;
+    if (code == 206) {
+      range_ = parse_content_range(content_range_);
+      out_of_range_ = !range_ || range_->first != request_.offset;
+      if (out_of_range_) return false;
+      reply_.offset = range_->first;
+    }
+    curl_off_t length = -1;
+    curl_easy_getinfo(easy_, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    const std::uint64_t total = std::max(range_ ? range_->total : 0, length > 0 ? reply_.offset + static_cast<std::uint64_t>(length) : 0);
+    if (total > request_.max_bytes) problem_ = too_large();
+    return !problem_;
+  }
+
+  Result<Reply> judge() {
+    const long code = status();
+    if (reply_.size == 0) is_content_ = starts_well();
+    if (problem_) return *problem_;
+    if (request_.offset > 0 && code == 416) out_of_range_ = true;
+    if (out_of_range_) return fail(Errc::failed, "the server gives another part than the one that was asked for");
+    if (is_content_) return whole();
+    if (code == 304 && request_.offset == 0) {
+      reply_.unchanged = true;
+      return reply_;
+    }
+    if (code / 100 == 3 && !request_.access.redirects) return fail(Errc::failed, "the server redirects{}; redirects are not allowed here", target());
+    return fail(Errc::failed, "the server answered {}", code);
+  }
+
+  Result<Reply> whole() const {
+    const bool complete = !range_ || (reply_.size == range_->last - range_->first + 1 && (range_->total == 0 || range_->last + 1 == range_->total));
+    if (!complete) return fail(Errc::failed, "the server gave only a part of what was asked for");
+    return reply_;
+  }
+
+  [[nodiscard]] std::string target() const {
+    const char* url = nullptr;
+    curl_easy_getinfo(easy_, CURLINFO_REDIRECT_URL, &url);
+    return url != nullptr ? " to " + shown_url(url) : "";
+  }
+
+  [[nodiscard]] Error too_large() const { return fail(Errc::failed, "it is larger than {}", format_size(request_.max_bytes)); }
+
+  [[nodiscard]] Error explain(CURLcode code) const {
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && status() / 100 == 3) return fail(Errc::failed, "the server redirects to something else than https");
+    if (code == CURLE_TOO_MANY_REDIRECTS) return fail(Errc::failed, "the server redirects more than five times");
+    const std::string_view words = message_[0] != '\0' ? message_.data() : curl_easy_strerror(code);
+    // It quotes the proxy of the environment, which may hold a password.
+    if (words.starts_with("Unsupported proxy")) return fail(Errc::failed, "the proxy that the environment names is no URL, or of a kind that libcurl does not know");
+    return make_error(code == CURLE_OPERATION_TIMEDOUT ? Errc::timeout : Errc::failed, escape_untrusted(words));
+  }
+
+  CURL* easy_;
+  const Request& request_;
+  const ContentSink& sink_;
+  const Progress& progress_;
+  std::array<char, CURL_ERROR_SIZE> message_{};
+  std::string content_range_;
+  std::optional<ContentRange> range_;
+  Reply reply_;
+  bool is_content_ = false;
+  bool out_of_range_ = false;
+  std::uint64_t dropped_ = 0;
+  bool page_too_long_ = false;
+  std::optional<Error> problem_;
+};
 
 }  // namespace
 
-Result<TransferReply> transfer(const TransferRequest& request, int fd, const TransferProgress& progress) {
+Result<Transfers> Transfers::make() {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) return fail(Errc::failed, "libcurl does not start");
-  VMPATCH_CHECK(check_url(request));
-  const Easy easy(curl_easy_init());
-  Headers headers;
-  if (!easy || !add_header(headers, "If-None-Match", request.etag) || !add_header(headers, "If-Modified-Since", request.last_modified)) {
-    return fail(Errc::failed, "libcurl has no memory");
-  }
-  State state;
-  state.fd = fd;
-  state.max_bytes = request.max_bytes;
-  state.progress = &progress;
-  std::array<char, CURL_ERROR_SIZE> problem{};
-  if (!configure(easy.get(), request, headers, state, problem.data())) return fail(Errc::failed, "this libcurl lacks an option that is needed");
-  const CURLcode code = curl_easy_perform(easy.get());
-  if (code != CURLE_OK) return explain(easy.get(), code, state, request, problem.data());
-  long status = 0;
-  curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200 && status != 304) return fail(Errc::failed, "the server answered {}", status);
-  state.reply.unchanged = status == 304;
-  state.reply.size = state.written;
-  return state.reply;
+  Easy easy(curl_easy_init());
+  if (!easy) return fail(Errc::failed, "libcurl has no memory");
+  return Transfers(std::move(easy));
+}
+
+Result<Reply> Transfers::run(Request request, const ContentSink& sink, const Progress& progress) {
+  VMPATCH_CHECK(check_addresses(request));
+  const auto start = std::chrono::steady_clock::now();
+  const auto once = [&](bool& out_of_range) {
+    Transfer transfer(easy_.get(), request, sink, progress);
+    auto reply = transfer.run();
+    out_of_range = transfer.is_out_of_range();
+    curl_easy_reset(easy_.get());  // connections stay
+    return reply;
+  };
+  bool out_of_range = false;
+  auto reply = once(out_of_range);
+  if (!out_of_range) return reply;
+  request.offset = 0;
+  request.etag.clear();
+  request.last_modified.clear();
+  request.access.limits.overall -= std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  return once(out_of_range);
 }
 
 }  // namespace vmpatch::fetch

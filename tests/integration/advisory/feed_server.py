@@ -1,11 +1,12 @@
 """An HTTP server on loopback that behaves as its paths say: feed_server.py LOG [PEM]. With PEM, a certificate and its key, it
-speaks TLS. Prints its port, then serves until its input closes."""
-import http.server
+speaks TLS."""
 import os
-import ssl
 import sys
-import threading
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
+import loopback_http
 
 ETAG = '"v1"'
 CONTENT = b'{"vulnerabilities":[]}\n'
@@ -34,23 +35,10 @@ HOSTILE = {
 STAMPS = {"escape": '"\x1b[31m"', "return": '"a\rX-Injected: yes"'}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(loopback_http.Answering):
     def log_message(self, form, *words):
-        with open(sys.argv[1], "a", encoding="utf-8") as log:
-            injected = " injected" if "X-Injected" in self.headers else ""
-            log.write(f"{self.path} {self.headers.get('If-None-Match', '-')} {self.headers.get('If-Modified-Since', '-')}{injected}\n")
-
-    def answer(self, status, body=b"", headers=(), length=None):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        self.wfile.write(body)
-        if length is not None and length != len(body):
-            self.close_connection = True
+        injected = " injected" if "X-Injected" in self.headers else ""
+        self.note(f"{self.path} {self.headers.get('If-None-Match', '-')} {self.headers.get('If-Modified-Since', '-')}{injected}")
 
     def do_GET(self):
         known = self.headers.get("If-None-Match") == ETAG
@@ -83,11 +71,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(404, b"nothing here")
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-if len(sys.argv) > 2:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(sys.argv[2])
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.server_port, flush=True)
-sys.stdin.read()
+loopback_http.serve(Handler, *sys.argv[2:])

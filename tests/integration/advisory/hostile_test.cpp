@@ -4,8 +4,8 @@
 #include <chrono>
 #include <thread>
 
-#include "support/tls_identity.hpp"
 #include "integration/advisory/obtain_fixture.hpp"
+#include "support/tls_identity.hpp"
 #include "vmpatch/core/text.hpp"
 
 namespace vmpatch::advisory {
@@ -92,6 +92,10 @@ class TakenOver : public Obtain {
     ASSERT_TRUE(write_file_atomic(folder / "vm-patch-fetch", "#!/bin/sh\nroom=" + room_.string() + "\n" + script, 0755).has_value());
     set_internal_program_dir(folder);
   }
+  static std::string say_result(const std::string& unchanged, const std::string& size) {
+    return R"(echo 'result {"unchanged":)" + unchanged + R"(,"etag":"","last_modified":"","offset":0,"size":)" + size + "}'\n";
+  }
+  const std::string say_content = "echo data 0 23; printf '{\"vulnerabilities\":[]}\\n'\n";
   fs::path room_ = open_folder("room", true);
 };
 
@@ -108,25 +112,34 @@ TEST_F(TakenOver, WhatItSaysIsEscaped) {
 
 TEST_F(TakenOver, SizeThatDiffersFromWhatCameIsRefused) {
   for (const std::string size : {"0", "22", "24", "18446744073709551615"}) {
-    replace_fetcher("printf '{\"vulnerabilities\":[]}\\n' >&3\necho 'result {\"unchanged\":false,\"size\":" + size + "}'\n");
+    replace_fetcher(say_content + say_result("false", size));
     ASSERT_FALSE(get(server_.url("/feed")).has_value()) << size;
   }
-  replace_fetcher("printf '{\"vulnerabilities\":[]}\\n' >&3\necho 'result {\"unchanged\":true,\"size\":0}'\n");
+  replace_fetcher(say_content + say_result("true", "0"));
+  ASSERT_FALSE(get(server_.url("/feed")).has_value());
+  replace_fetcher("echo data 0 24; printf '{\"vulnerabilities\":[]}\\n'; " + say_result("false", "24"));
   ASSERT_FALSE(get(server_.url("/feed")).has_value());
   EXPECT_TRUE(holds_no_copy());
 }
 
-TEST_F(TakenOver, DescriptorThatOutlivesItChangesNothing) {
-  replace_fetcher(R"(printf '{"vulnerabilities":[]}\n' >&3
+TEST_F(TakenOver, ContentFromElsewhereIsRefused) {
+  for (const std::string place : {"1", "18446744073709551615", "-1", "0 0"}) {
+    replace_fetcher("echo data " + place + " 23; printf '{\"vulnerabilities\":[]}\\n'\n" + say_result("false", "23"));
+    ASSERT_FALSE(get(server_.url("/feed")).has_value()) << place;
+  }
+  EXPECT_TRUE(holds_no_copy());
+}
+
+TEST_F(TakenOver, SocketThatOutlivesItChangesNothing) {
+  replace_fetcher(say_content + R"(
 room=$room setsid sh -c '
   trap "" PIPE
   mkdir $room/started
   while [ ! -e $room/go ]; do sleep 0.02; done
-  if printf forged >&3; then mkdir $room/written; else mkdir $room/refused; fi
-  mkdir $room/end' </dev/null >/dev/null 2>&1 &
+  if printf forged; then mkdir $room/written; else mkdir $room/refused; fi
+  mkdir $room/end' </dev/null 2>/dev/null &
 while [ ! -e $room/started ]; do sleep 0.02; done
-echo 'result {"unchanged":false,"size":23}'
-)");
+)" + say_result("false", "23"));
   const auto got = get(server_.url("/feed#sha256=" + sha256(content).hex()));
   ASSERT_TRUE(got.has_value()) << got.error().message;
   EXPECT_EQ(text(*got), content);

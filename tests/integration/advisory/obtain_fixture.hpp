@@ -1,19 +1,16 @@
 #pragma once
 // obtain() with a server on loopback.
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <array>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "support/loopback_server.hpp"
 #include "unit/core/scratch.hpp"
 #include "vmpatch/advisory/obtain.hpp"
 #include "vmpatch/core/file.hpp"
-#include "vmpatch/core/process.hpp"
 #include "vmpatch/core/programs.hpp"
 
 namespace vmpatch::advisory {
@@ -29,44 +26,10 @@ class CollectingLog final : public Log {
 };
 
 /// feed_server.py; with a PEM file that holds certificate and key it speaks TLS.
-class Server {
+class Server : public test::LoopbackServer {
  public:
-  explicit Server(const fs::path& log, const fs::path& identity = {}) : log_(log), scheme_(identity.empty() ? "http" : "https") {
-    std::array<int, 2> in{}, out{};
-    if (::pipe2(in.data(), O_CLOEXEC) != 0 || ::pipe2(out.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
-    const UniqueFd child_in(in[0]), child_out(out[1]), reader(out[0]);
-    alive_.reset(in[1]);
-    Command command;
-    command.argv = {"python3", std::string(VMPATCH_SOURCE_DIR) + "/tests/integration/advisory/feed_server.py", log.string()};
-    if (!identity.empty()) command.argv.push_back(identity.string());
-    command.descriptors = {{child_in.get(), 0}, {child_out.get(), 1}};
-    auto child = Child::start(command, STDERR_FILENO);
-    if (!child) throw std::runtime_error(child.error().message);
-    child_ = std::move(*child);
-    char c = 0;
-    while (::read(reader.get(), &c, 1) == 1 && c != '\n') port_ += c;
-  }
-  [[nodiscard]] std::string url(const std::string& path) const { return named_url("127.0.0.1", path); }
-  [[nodiscard]] std::string named_url(const std::string& host, const std::string& path) const {
-    return scheme_ + "://" + host + ":" + port_ + path;
-  }
-  [[nodiscard]] std::vector<std::string> requests() const {
-    std::vector<std::string> lines;
-    std::ifstream in(log_);
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    return lines;
-  }
-  void stop() {
-    child_.kill();
-    ASSERT_TRUE(child_.wait(std::chrono::milliseconds(5000)).has_value());
-  }
-
- private:
-  fs::path log_;
-  std::string scheme_;
-  UniqueFd alive_;
-  Child child_;
-  std::string port_;
+  explicit Server(const fs::path& log) : LoopbackServer("integration/advisory/feed_server.py", log, {}) {}
+  Server(const fs::path& log, const fs::path& identity) : LoopbackServer("integration/advisory/feed_server.py", log, {identity.string()}, "https") {}
 };
 
 class Obtain : public testing::Test {

@@ -2,8 +2,8 @@
 #include <future>
 #include <thread>
 
-#include "support/tls_identity.hpp"
 #include "integration/advisory/obtain_fixture.hpp"
+#include "support/tls_identity.hpp"
 
 namespace vmpatch::advisory {
 namespace {
