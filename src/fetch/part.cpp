@@ -21,14 +21,18 @@ fs::path part_path(const fs::path& folder, const Expected& expected) { return fo
 
 bool is_same_file(const struct stat& one, const struct stat& other) { return one.st_dev == other.st_dev && one.st_ino == other.st_ino; }
 
+Result<void> check_ours(const struct stat& info, const fs::path& path) {
+  if (S_ISREG(info.st_mode) && info.st_nlink <= 1 && info.st_uid == ::geteuid()) return {};
+  return fail(Errc::refused, "{} is no file that vm-patch made; remove it", path.string());
+}
+
 /// Nothing when the name has become another file's, or nobody's, before the lock was ours.
 Result<UniqueFd> try_lock(const fs::path& path) {
-  VMPATCH_TRY(UniqueFd fd, lock_file(path));
   struct stat held {}, named {};
+  if (::lstat(path.c_str(), &named) == 0) VMPATCH_CHECK(check_ours(named, path));
+  VMPATCH_TRY(UniqueFd fd, lock_file(path));
   if (::fstat(fd.get(), &held) != 0) return errno_error(errno, "look at " + path.string());
-  if (!S_ISREG(held.st_mode) || held.st_nlink > 1 || held.st_uid != ::geteuid()) {
-    return fail(Errc::refused, "{} is no file that vm-patch made; remove it", path.string());
-  }
+  VMPATCH_CHECK(check_ours(held, path));
   if (::lstat(path.c_str(), &named) != 0 || !is_same_file(held, named)) return UniqueFd();
   return fd;
 }

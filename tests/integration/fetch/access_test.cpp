@@ -78,7 +78,9 @@ TEST_F(Tls, AuthorityThatIsHandedOverCountsAlone) {
 }
 
 TEST_F(Tls, BrokenAndEncryptedKeysAreErrorsAndNotShown) {
-  const auto encrypted = run_checked({.argv = {"openssl", "ec", "-in", (scratch_ / "client.pem").string(), "-aes128", "-passout", "pass:secret"}});
+  Command encrypt;
+  encrypt.argv = {"openssl", "ec", "-in", (scratch_ / "client.pem").string(), "-aes128", "-passout", "pass:secret"};
+  const auto encrypted = run_checked(encrypt);
   ASSERT_TRUE(encrypted.has_value()) << encrypted.error().message;
   for (const std::string& key : {encrypted->out, std::string("SECRET without end"), authority_.pem()}) {
     Request request = ask_tls("/files/small");
