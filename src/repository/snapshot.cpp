@@ -106,8 +106,8 @@ Digest Snapshot::digest() const {
 }
 
 Time Snapshot::date() const {
-  const auto oldest = std::min_element(suites.begin(), suites.end(), [](const Suite& a, const Suite& b) { return a.date < b.date; });
-  return oldest == suites.end() ? Time{} : oldest->date;
+  const auto newest = std::max_element(suites.begin(), suites.end(), [](const Suite& a, const Suite& b) { return a.date < b.date; });
+  return newest == suites.end() ? Time{} : newest->date;
 }
 
 std::optional<Time> Snapshot::expires() const {

@@ -53,7 +53,7 @@ Result<Digest> configuration_of(const Source& source);
 struct Snapshot {
   std::vector<Suite> suites;  ///< in the order of the configuration
   [[nodiscard]] Digest digest() const;
-  /// The oldest date of its suites' metadata, and when the first of it expires.
+  /// The newest date of its suites' metadata (that of a stable archive may be months old), and when the first of it expires.
   [[nodiscard]] Time date() const;
   [[nodiscard]] std::optional<Time> expires() const;
 };

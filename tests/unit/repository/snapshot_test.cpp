@@ -140,7 +140,7 @@ TEST(SnapshotDigest, changes_with_the_order_of_suites) {
   EXPECT_NE(of({sample_suite(), other}).digest(), of({other, sample_suite()}).digest());
 }
 
-TEST(Snapshot, its_date_is_the_oldest_and_it_expires_with_the_first_that_is_not_pinned) {
+TEST(Snapshot, its_date_is_the_newest_and_it_expires_with_the_first_that_is_not_pinned) {
   EXPECT_EQ(of({}).date(), Time{});
   EXPECT_FALSE(of({}).expires());
   Suite older = sample_suite(), endless = sample_suite(), pinned = sample_suite();
@@ -150,7 +150,7 @@ TEST(Snapshot, its_date_is_the_oldest_and_it_expires_with_the_first_that_is_not_
   pinned.valid_until = Time{};
   pinned.pinned = true;
   const Snapshot all = of({pinned, older, endless, sample_suite()});
-  EXPECT_EQ(all.date(), older.date);
+  EXPECT_EQ(all.date(), sample_suite().date);
   EXPECT_EQ(all.expires(), sample_suite().valid_until);
   EXPECT_FALSE(of({pinned, endless}).expires());
 }
