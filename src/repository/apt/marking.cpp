@@ -28,7 +28,10 @@ class Marking {
     VMPATCH_CHECK(mend());
     hold_excluded();
     VMPATCH_CHECK(request_.mode == Mode::all ? mark_all() : mark_security());
-    if (!drop_unneeded_new(cache_) || cache_.BrokenCount() != 0) return complaint("no set of packages satisfies all dependencies");
+    if (!drop_unneeded_new(cache_)) return complaint("the updates cannot be calculated");
+    // It counts while it marks, and may lose count of provided names: count anew.
+    cache_.Update();
+    if (cache_.BrokenCount() != 0) return complaint("no set of packages satisfies all dependencies");
     VMPATCH_CHECK(no_complaints("the updates cannot be calculated"));
     leave_only_kept();
     return std::move(kept_);
