@@ -68,7 +68,8 @@ Result<std::vector<std::string>> architectures(Guest& guest, const std::string& 
   if (dpkg == packages.end() || !is_architecture(dpkg->arch)) return fail(Errc::unsupported, "its package dpkg is not installed, so that its architecture is not known");
   std::vector<std::string> all{dpkg->arch};
   VMPATCH_TRY(const auto foreign, read_if_there(guest, "/var/lib/dpkg/arch", max_small));
-  for (const auto line : split(foreign.value_or(""), '\n')) {
+  const std::string lines = foreign.value_or("");
+  for (const auto line : split(lines, '\n')) {
     const std::string name(trim(line));
     if (is_architecture(name) && std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
   }
