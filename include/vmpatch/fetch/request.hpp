@@ -38,7 +38,7 @@ struct Request {
 
 struct Reply {
   bool unchanged = false;  ///< the copy is as good as new, and nothing came
-  std::string etag{}, last_modified{};
+  std::string etag{}, last_modified{};  ///< as the server wrote them: foreign text
   std::uint64_t offset = 0;  ///< of the first byte that came: the one asked for, or 0 where the server began anew
   std::uint64_t size = 0;    ///< of what came
 };
