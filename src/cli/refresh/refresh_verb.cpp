@@ -72,7 +72,7 @@ void add_refresh_verb(CLI::App& app, Chosen& chosen) {
   verb->add_option("--until", options->until, "begin no machine at or after this time (UTC, as 2026-11-01T05:00:00Z)")->type_name("TIME");
   verb->add_flag("-y,--yes", options->yes, "write disks");
   verb->footer("Each update becomes a recipe that this host's key of the role refresher signs; then everything is as with apply: overlay, proof,\n"
-               "commit, attestation, undo. Exit code 0 only when every dormant machine is current; 3 when a dry run found something.\n"
+               "commit, attestation, undo. Exit code 0 only when every dormant machine is current; 3 when a dry run found something, or updates are kept back.\n"
                "Example: vm-patch refresh --all --mode security --yes");
   verb->callback([options, &chosen] {
     chosen.action = [options](Context& context) { return run_refresh(context, *options); };

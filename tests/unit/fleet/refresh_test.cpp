@@ -1,0 +1,56 @@
+#include <gtest/gtest.h>
+
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/fleet/refresh.hpp"
+#include "vmpatch/repository/boot_loaders.hpp"
+
+namespace vmpatch::fleet {
+namespace {
+
+Refreshed with(RefreshOutcome outcome) { return {{}, outcome, {}, {}, {}, Seconds(0)}; }
+
+Refreshed failed(Errc code) {
+  Refreshed one = with(RefreshOutcome::failed);
+  one.error = make_error(code, "x");
+  return one;
+}
+
+Refreshed updated(std::vector<repository::Kept> kept, repository::Mode mode = repository::Mode::security) {
+  Refreshed one = with(RefreshOutcome::updated);
+  one.update.emplace();
+  one.update->update.mode = mode;
+  one.update->update.kept = std::move(kept);
+  return one;
+}
+
+TEST(Refresh, only_machines_that_are_current_or_passed_over_are_success) {
+  EXPECT_EQ(exit_code_of({}), 0);
+  EXPECT_EQ(exit_code_of({with(RefreshOutcome::current), with(RefreshOutcome::passed_over), updated({})}), 0);
+  EXPECT_EQ(exit_code_of({with(RefreshOutcome::current), with(RefreshOutcome::not_begun)}), 1);
+  EXPECT_EQ(exit_code_of({with(RefreshOutcome::current), with(RefreshOutcome::planned)}), 3);
+}
+
+TEST(Refresh, the_gravest_failure_is_the_exit_code) {
+  EXPECT_EQ(exit_code_of({with(RefreshOutcome::planned), failed(Errc::failed)}), 1);
+  EXPECT_EQ(exit_code_of({failed(Errc::failed), failed(Errc::refused)}), 4);
+  EXPECT_EQ(exit_code_of({failed(Errc::refused), failed(Errc::untrusted), failed(Errc::busy)}), 5);
+  EXPECT_EQ(exit_code_of({failed(Errc::untrusted), failed(Errc::recovery_needed)}), 7);
+}
+
+TEST(Refresh, what_is_kept_back_is_not_current_but_for_phases_and_what_the_mode_does_not_ask_for) {
+  EXPECT_EQ(exit_code_of({updated({{"a", "amd64", "1", "2", "held", true}})}), 3);
+  EXPECT_EQ(exit_code_of({updated({{"a", "amd64", "1", "2", "held", false}})}), 0);
+  EXPECT_EQ(exit_code_of({updated({{"a", "amd64", "1", "2", "held", false}}, repository::Mode::all)}), 3);
+  EXPECT_EQ(exit_code_of({updated({{"a", "amd64", "1", "2", "phased", true}}, repository::Mode::all)}), 0);
+}
+
+TEST(BootLoaders, those_whose_scripts_write_boot_sectors_are_known_and_their_like_are_not) {
+  for (const auto* name : {"grub-pc", "grub-efi-amd64", "grub-efi-amd64-signed", "grub-efi-arm64-signed", "grub-cloud-amd64", "shim-signed", "systemd-boot",
+                           "flash-kernel", "raspi-firmware"}) {
+    EXPECT_TRUE(repository::is_boot_loader(name)) << name;
+  }
+  for (const auto* name : {"grub-common", "grub2-common", "grub-pc-bin", "linux-image-amd64", "systemd", "shim-unsigned"}) EXPECT_FALSE(repository::is_boot_loader(name)) << name;
+}
+
+}  // namespace
+}  // namespace vmpatch::fleet
