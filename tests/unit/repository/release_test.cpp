@@ -39,7 +39,7 @@ TEST(ReleaseFile, every_field_of_apt_ftparchive_is_read) {
   EXPECT_EQ(release->version, "12.15");
   EXPECT_EQ(format_time(release->date), "2026-12-01T01:46:19Z");
   ASSERT_TRUE(release->valid_until);
-  EXPECT_EQ(format_time(*release->valid_until), "2026-12-05T01:00:00Z");
+  EXPECT_EQ(format_time(*release->valid_until), "2026-12-05T02:05:52Z");
   EXPECT_EQ(release->architectures, (std::vector<std::string>{"amd64", "all"}));
   EXPECT_EQ(release->components, (std::vector<std::string>{"main"}));
   EXPECT_TRUE(release->by_hash);

@@ -5,7 +5,7 @@
 
 namespace vmpatch::repository::test {
 
-/// As apt-ftparchive 2.6 wrote it of an archive with two files, with all that can be set.
+/// As apt-ftparchive 2.6 wrote it of an archive with two files.
 inline const std::string ftparchive_release = R"(Acquire-By-Hash: yes
 Architectures: amd64 all
 Codename: bookworm
@@ -15,7 +15,7 @@ Description: An archive of tests
 Label: Debian
 Origin: Debian
 Suite: stable
-Valid-Until: Sat, 05 Dec 2026 01:00:00 UTC
+Valid-Until: Sat, 05 Dec 2026 02:05:52 +0000
 Version: 12.15
 MD5Sum:
  68b329da9893e34099c7d8ad5cb9c940                1 main/binary-amd64/Packages
