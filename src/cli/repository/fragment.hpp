@@ -7,7 +7,7 @@
 
 namespace vmpatch::cli {
 
-/// `repositories:` as policy reads it, with the keys that an import fills in: no snapshot, connection or max_age.
+/// `repositories:` as policy reads it, with the keys that an import fills in: no snapshot or connection, and a max_age for security alone.
 std::string write_fragment(const std::vector<repository::Source>& sources);
 
 }  // namespace vmpatch::cli

@@ -20,7 +20,7 @@ constexpr std::size_t most_output = 32U << 20U;
 constexpr std::size_t largest_sources_file = 4U << 20U;
 constexpr std::string_view fragment_head =
     "# Made by `vm-patch repository import` of what this host's apt uses. Read it, and paste the entries into vm-patch.yaml.\n"
-    "# To a suite that changes often add max_age: it tells a mirror that stood still; see vm-patch.yaml(5).\n";
+    "# To another suite that changes often add a max_age, too: it tells a mirror that stood still; see vm-patch.yaml(5).\n";
 
 /// Of apt's messages.
 std::string_view first_error(std::string_view text) {

@@ -188,6 +188,7 @@ TEST_F(MakeSources, fragment_reads_back_as_what_was_written) {
     EXPECT_EQ(written.architectures, read.architectures);
     EXPECT_EQ(written.signed_by, read.signed_by);
     EXPECT_EQ(written.security, read.security);
+    EXPECT_EQ(read.max_age.has_value(), written.security) << "a mirror of security updates that stands still is told";
   }
 }
 
