@@ -1,7 +1,9 @@
 #include "repository/apt/order.hpp"
 
+#include <apt-pkg/algorithms.h>
 #include <apt-pkg/packagemanager.h>
 
+#include <iostream>
 #include <set>
 
 #include "repository/apt/errors.hpp"
@@ -59,11 +61,27 @@ class Recorder final : public pkgPackageManager {
   std::vector<Operation> operations_;
 };
 
+/// The library's own rehearsal, of which apt-get --simulate prints what it says: whether every step finds what it depends on. The order of a
+/// loop may not.
+Result<void> rehearse(pkgDepCache& cache) {
+  std::streambuf* const before = std::cout.rdbuf(nullptr);
+  pkgPackageManager::OrderResult result = pkgPackageManager::Failed;
+  {
+    pkgSimulate simulation(&cache);
+    result = simulation.DoInstall(nullptr);
+  }
+  std::cout.rdbuf(before);
+  std::cout.clear();
+  if (result != pkgPackageManager::Completed) return complaint("the order of installation would fail");
+  return no_complaints("the order of installation would fail");
+}
+
 }  // namespace
 
 Result<std::vector<Operation>> order_operations(pkgDepCache& cache) {
   VMPATCH_TRY(auto operations, Recorder(cache).order());
   VMPATCH_CHECK(no_complaints("the order of installation cannot be found"));
+  VMPATCH_CHECK(rehearse(cache));
   return operations;
 }
 

@@ -15,7 +15,8 @@ struct Operation {
   pkgCache::PkgIterator package;
 };
 
-/// All of them: also those that dpkg would be left to find by itself at the end.
+/// All of them: also those that dpkg would be left to find by itself at the end. Errors: failed (there is no order, or one in which a step
+/// would not find what it depends on).
 Result<std::vector<Operation>> order_operations(pkgDepCache& cache);
 
 }  // namespace vmpatch::repository::apt
