@@ -20,6 +20,7 @@ Json kept() {
   Json row = package();
   row["candidate"] = "2.0";
   row["why"] = "held";
+  row["security"] = true;
   return row;
 }
 
@@ -137,12 +138,12 @@ TEST(AptAnswer, names_and_versions_have_the_characters_of_debian_policy) {
 }
 
 TEST(AptAnswer, file_is_a_path_below_the_repository) {
-  for (const std::string& file : std::vector<std::string>{"", "/etc/passwd", "..", "../a.deb", "pool/../../a.deb", "pool/./a.deb", "pool//a.deb", "pool/", "pool/a b.deb",
+  for (const std::string& file : std::vector<std::string>{"", "/etc/passwd", "..", "../a.deb", "pool/../../a.deb", "pool//a.deb", "pool/", "pool/a b.deb",
                                                           "pool/a\n.deb", "http:\\a", "pool/a?b", "pool/a#b", std::string("pool/a\0.deb", 11),
                                                           "pool/" + std::string(1024, 'a'), "pool/\u00E9"}) {
     EXPECT_NE(refusal(with("changes", upgrade_row, "file", file)), "it was accepted") << file;
   }
-  for (const char* file : {"a.deb", "pool/main/liba/a_1%3a2~b+c=d,e@f_amd64.deb", "..a/b.."}) {
+  for (const char* file : {"a.deb", "pool/main/liba/a_1%3a2~b+c=d,e@f_amd64.deb", "./pool/a.deb", "..a/b.."}) {
     EXPECT_EQ(refusal(with("changes", upgrade_row, "file", file)), "it was accepted") << file;
   }
 }
