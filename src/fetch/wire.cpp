@@ -1,6 +1,5 @@
 #include "fetch/wire.hpp"
 
-
 #include "vmpatch/core/json.hpp"
 
 namespace vmpatch::fetch {

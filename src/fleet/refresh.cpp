@@ -16,18 +16,19 @@ namespace {
 
 class Refresh {
  public:
+  /// `key`: none for a dry run.
   Refresh(const Invocation& invocation, EngineSetup& setup, const RefreshOptions& options, Log& log, Repositories repositories,
-          const std::function<void(const Refreshed&)>& finished)
-      : invocation_(invocation), setup_(setup), options_(options), log_(log), repositories_(std::move(repositories)), finished_(finished) {}
+          std::optional<trust::PrivateKey> key, const std::function<void(const Refreshed&)>& finished)
+      : invocation_(invocation), setup_(setup), options_(options), log_(log), repositories_(std::move(repositories)), key_(std::move(key)),
+        finished_(finished) {}
 
   Result<std::vector<Refreshed>> run(const std::vector<inventory::Machine>& machines) {
     for (const auto& machine : machines) all_.push_back({machine, RefreshOutcome::not_begun, {}, {}, {}, Seconds(0)});
     pass_over();
     if (!options_.offline) repositories_.refresh();
     side_by_side(all_.size(), jobs(), [&](std::size_t i) { resolve(all_[i]); });
-    if (options_.dry_run) return std::move(all_);
-    VMPATCH_TRY(const auto key, load_refresher_key(invocation_));
-    UpdateJobs update_jobs(invocation_, setup_, repositories_, key);
+    if (!key_) return std::move(all_);
+    UpdateJobs update_jobs(invocation_, setup_, repositories_, *key_);
     std::vector<std::pair<Refreshed*, const engine::Job*>> work;
     for (Refreshed& one : all_) {
       if (one.outcome != RefreshOutcome::planned) continue;
@@ -100,6 +101,7 @@ class Refresh {
   const RefreshOptions& options_;
   Log& log_;
   Repositories repositories_;
+  std::optional<trust::PrivateKey> key_;
   const std::function<void(const Refreshed&)>& finished_;
   std::vector<Refreshed> all_;
 };
@@ -123,13 +125,14 @@ Result<std::vector<Refreshed>> refresh(const Invocation& invocation, EngineSetup
                                        const RefreshOptions& options, Log& log, const std::function<void(const Refreshed&)>& finished) {
   VMPATCH_TRY(auto repositories, Repositories::make(invocation, setup.policy(), log));
   // Before minutes of work that could not be signed.
+  std::optional<trust::PrivateKey> key;
   if (!options.dry_run) {
-    VMPATCH_TRY(const auto key, load_refresher_key(invocation));
+    VMPATCH_TRY(key, load_refresher_key(invocation));
     VMPATCH_CHECK(engine::check_attestation_key(setup.environment().run_places));
   }
   auto lock = lock_file(invocation.paths.state / "refresh.lock");
   if (!lock) return lock.error().code == Errc::busy ? lock.error().in("another refresh runs") : lock.error();
-  return Refresh(invocation, setup, options, log, std::move(repositories), finished).run(machines);
+  return Refresh(invocation, setup, options, log, std::move(repositories), std::move(key), finished).run(machines);
 }
 
 int exit_code_of(const std::vector<Refreshed>& all) {

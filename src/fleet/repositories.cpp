@@ -5,6 +5,8 @@
 #include "vmpatch/advisory/code_names.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/inventory/source.hpp"
+#include "vmpatch/plan/plan.hpp"
 #include "vmpatch/repository/update_recipe.hpp"
 
 namespace vmpatch::fleet {
@@ -23,6 +25,15 @@ Result<void> check_release(const repository::Suite& suite, const guest::OsReleas
   if (number.empty() || os.version_id.empty() || number == os.version_id) return {};
   return fail(Errc::refused, "repository {}, {} is of {} ({} {}), and the guest is {} {}: name the release in its `versions:`", suite.repository, suite.suite,
               escape_untrusted(suite.codename), os.id, number, escape_untrusted(os.id), escape_untrusted(os.version_id));
+}
+
+/// What the patch would be refused for, before anything is fetched.
+Result<void> check_possible(const inventory::Machine& machine, const MachineUpdate& update, Time now) {
+  auto reasons = inventory::write_obstacles(machine);
+  for (auto& reason : plan::unfit_guest(update.facts)) reasons.push_back(std::move(reason));
+  if (!reasons.empty()) return fail(Errc::refused, "{}", fmt::join(reasons, "; "));
+  VMPATCH_CHECK(repository::make_update_recipe(update.update, update.snapshot, update.facts, now));
+  return {};
 }
 
 }  // namespace
@@ -92,8 +103,7 @@ Result<MachineUpdate> Repositories::update_of(const reading::Environment& enviro
   if (!update) return update.error().in(escape_untrusted(machine.name));
   MachineUpdate found{std::move(inspection.facts), std::move(snapshot), std::move(*update), std::nullopt};
   if (found.update.changes.empty()) return found;
-  const auto recipe = repository::make_update_recipe(found.update, found.snapshot, found.facts, clock_->now());
-  if (!recipe) found.obstacle = recipe.error().in(escape_untrusted(machine.name));
+  if (const auto possible = check_possible(machine, found, clock_->now()); !possible) found.obstacle = possible.error().in(escape_untrusted(machine.name));
   return found;
 }
 

@@ -3,15 +3,12 @@
 
 #include "recipe/parse.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/trust/fingerprint.hpp"
 
 namespace vmpatch::recipe {
 namespace {
 
 constexpr std::size_t max_suites = 10'000;
-
-bool is_fingerprint(std::string_view text) {
-  return (text.size() == 40 || text.size() == 64) && std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); });
-}
 
 Result<MadeFrom::Suite> parse_made_from_suite(const YamlNode& node) {
   VMPATCH_TRY(YamlMapping map, YamlMapping::of(node));
@@ -26,7 +23,7 @@ Result<MadeFrom::Suite> parse_made_from_suite(const YamlNode& node) {
   VMPATCH_TRY(suite.signed_file, read_digest(digest));
   VMPATCH_TRY(const YamlNode signers, map.require("signers"));
   VMPATCH_TRY(suite.signers, signers.texts());
-  if (suite.signers.empty() || !std::all_of(suite.signers.begin(), suite.signers.end(), is_fingerprint))
+  if (suite.signers.empty() || !std::all_of(suite.signers.begin(), suite.signers.end(), trust::is_fingerprint))
     return signers.error("fingerprints of 40 or 64 hex digits were expected");
   VMPATCH_CHECK(map.finish());
   return suite;

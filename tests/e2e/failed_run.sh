@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs that fail leave the image bit-identical and say why, while a good machine beside them is patched; that one keeps what
-# its administrator and its machine own, and can be put back. Three appliance launches.
+# its administrator and its machine own, and can be put back. Four appliance launches.
 set -euo pipefail  # without its variables nothing may run
 . "$(dirname "$0")/../support/e2e.sh"
 
@@ -187,6 +187,19 @@ import json, sys
 print(next(r["id"] for r in json.load(sys.stdin)["runs"] if r["kind"] == "rollback"))')
 expect_same 'what is kept' "$rolled_back" "$(ls "$WORK/state/undo")"
 expect_exit 0 vm-patch audit verify
+
+title 'a package that takes another one away, which the plan does not say, is not committed: the database is not what was predicted'
+mkdir -p "$WORK/deb/demo-usurper/DEBIAN"
+printf '%s\n' 'Package: demo-usurper' 'Version: 1.0' 'Architecture: all' 'Maintainer: Nobody <nobody@example.org>' 'Conflicts: demo-conf' 'Replaces: demo-conf' \
+  'Provides: demo-conf' 'Description: none' >"$WORK/deb/demo-usurper/DEBIAN/control"
+dpkg-deb -b "$WORK/deb/demo-usurper" "$WORK/demo-usurper_1.0_all.deb" >"$OUT"
+vm-patch -q recipe from-packages "$WORK/demo-usurper_1.0_all.deb" --id usurper -o "$WORK/usurper.yaml" >"$OUT"
+sed -i -e '/^  packages:/,/^payloads:/{/^payloads:/!d}' "$WORK/usurper.yaml"  # for machines that do not have it
+vm-patch -q recipe bundle "$WORK/usurper.yaml" --payloads "$WORK" --key "$WORK/author" -o "$WORK/usurper.vmpatch" >"$OUT"
+expect_exit 1 vm-patch apply -a "$bad" --format raw -r "$WORK/usurper.vmpatch" --yes
+expect_text "$OUT" 'package demo-conf:all: predicted 1\.0, is not installed'
+expect_same "digest of the bad image" "$bad_before" "$(digest_of "$bad")"
+nothing_left
 
 title 'no verb opened anything because a header beside an image names it'
 expect_exit 4 vm-patch inspect --folder "$WORK/good"

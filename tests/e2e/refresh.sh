@@ -106,21 +106,69 @@ expect_exit 1 refresh --dry-run
 expect_text "$OUT" 'none of the repositories for debian 12 is one of security updates'
 cp "$WORK/good.yaml" "$WORK/vm-patch.yaml"
 
+title 'a boot loader is kept back, installed or not, and told'
+mkdir -p "$WORK"/deb/{grub-pc,kernel}/DEBIAN
+printf 'Package: grub-pc\nVersion: 2.0\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>\nDescription: none\n' >"$WORK/deb/grub-pc/DEBIAN/control"
+sed -e 's/^Package: .*/Package: demo-conf/' -e 's/^Version: .*/Version: 3.0/' "$WORK/deb/grub-pc/DEBIAN/control" >"$WORK/deb/kernel/DEBIAN/control"
+echo 'Depends: grub-pc' >>"$WORK/deb/kernel/DEBIAN/control"
+for name in grub-pc kernel; do dpkg-deb -b "$WORK/deb/$name" "$WORK/$name.deb" >"$OUT"; done
+published "$WORK/boot" stable archive "$WORK"/{grub-pc,kernel}.deb
+{
+  printf 'schema: vm-patch/config/v1\nrepositories:\n'
+  repository boot "file://$WORK/boot/" stable archive 'security: true'
+} >"$WORK/vm-patch.yaml"
+expect_exit 3 refresh --dry-run
+expect_text "$OUT" 'kept back: demo-conf 3\.0'
+expect_no_text "$OUT" 'would be updated'
+
+title 'lists for another architecture or another release make no machine current'
+in_suite "$WORK/boot" stable
+mkdir -p "$WORK/boot/dists/stable/main/binary-arm64" && cp "$WORK"/boot/dists/stable/main/binary-{amd64,arm64}/Packages
+release "$WORK/boot" stable Architectures='amd64 arm64'
+sign "$WORK/boot" stable archive
+{
+  printf 'schema: vm-patch/config/v1\nrepositories:\n'
+  repository boot "file://$WORK/boot/" stable archive 'security: true' 'architectures: [arm64]'
+} >"$WORK/vm-patch.yaml"
+expect_exit 1 refresh --dry-run
+expect_text "$OUT" 'no repository has lists for amd64, of which .* is installed'
+published "$WORK/next" trixie archive
+{
+  printf 'schema: vm-patch/config/v1\nrepositories:\n'
+  repository next "file://$WORK/next/" trixie archive 'security: true'
+} >"$WORK/vm-patch.yaml"
+expect_exit 4 refresh --dry-run
+expect_text "$OUT" 'is of trixie \(debian 13\), and the guest is debian 12'
+cp "$WORK/good.yaml" "$WORK/vm-patch.yaml"
+
+title 'what cannot be read as a guest is an error of that machine'
+head -c 1048576 /dev/urandom >"$WORK/junk.raw"
+expect_exit 4 vm-patch refresh -a "$WORK/junk.raw" --format raw --dry-run
+expect_exit 4 vm-patch plan -a "$WORK/junk.raw" --format raw --from-repositories
+
+title 'of two refreshes at the same time one is told that it has to wait'
+(
+  flock 9
+  expect_exit 6 refresh --yes
+  expect_text "$ERR" 'another refresh runs'
+) 9>>"$WORK/state/refresh.lock"
+
 title 'a package whose script fails: the reason is told, the disk is as it was, nothing is left'
 before=$(digest_of "$disk")
-published "$WORK/repo" stable archive "$debs"/demo-fail_2.0_all.deb
+cp "$debs/demo-fail_2.0_all.deb" "$WORK/demo-fail_2.0%2b_all.deb"  # a % in its name is one
+published "$WORK/repo" stable archive "$WORK/demo-fail_2.0%2b_all.deb"
 expect_exit 1 refresh --yes
 expect_text "$OUT" 'demo-fail'
 expect_same 'the disk' "$before" "$(digest_of "$disk")"
 has_no_runs
 
 title 'a package that is not the one of the list: nothing is patched with it'
-cp "$debs/demo-conf_2.0_all.deb" "$WORK/repo/pool/demo-fail_2.0_all.deb"
+cp "$debs/demo-conf_2.0_all.deb" "$WORK/repo/pool/demo-fail_2.0%2b_all.deb"
 rm -rf "$WORK/state/payloads"
 expect_exit 5 refresh --yes
 expect_text "$OUT" 'mix and match or tampering'
 expect_same 'the disk' "$before" "$(digest_of "$disk")"
-cp "$debs/demo-fail_2.0_all.deb" "$WORK/repo/pool/"
+cp "$WORK/demo-fail_2.0%2b_all.deb" "$WORK/repo/pool/"
 
 title 'excluded, the others would be updated all the same'
 expect_exit 3 refresh --dry-run --exclude demo-fail --json

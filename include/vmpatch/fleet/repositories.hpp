@@ -18,7 +18,7 @@ struct MachineUpdate {
   guest::Facts facts;
   repository::Snapshot snapshot;
   repository::Update update;
-  std::optional<Error> obstacle;  ///< why no recipe can be made of it: it is for a human
+  std::optional<Error> obstacle;  ///< why it is not applied: the machine, its guest, or an update that is for a human
 };
 
 class Repositories {

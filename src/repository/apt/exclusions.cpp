@@ -13,11 +13,9 @@ bool is_excluded(const ResolveRequest& request, const pkgCache::PkgIterator& pac
   });
 }
 
-void refuse_excluded_new(pkgCache& cache, pkgPolicy& policy, const ResolveRequest& request) {
-  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
-    if (!package.CurrentVer().end() || !is_excluded(request, package)) continue;
-    for (auto version = package.VersionList(); !version.end(); ++version) policy.SetPriority(version, -1);
-  }
+pkgCache::VerIterator ExcludingPolicy::GetCandidateVer(const pkgCache::PkgIterator& package) {
+  if (package.CurrentVer().end() && is_excluded(request_, package)) return {};
+  return pkgPolicy::GetCandidateVer(package);
 }
 
 }  // namespace vmpatch::repository::apt

@@ -71,11 +71,12 @@ Result<void> resolve() {
   VMPATCH_CHECK(confine(lists, {folder}));
   VMPATCH_CHECK(carry_over_settings(folder));
   pkgCacheFile file;
-  if (!file.BuildCaches(nullptr, false) || !file.BuildPolicy(nullptr)) return complaint("the package database cannot be read");
-  refuse_excluded_new(*file.GetPkgCache(), *file.GetPolicy(), request);
-  if (!file.Open(nullptr, false)) return complaint("the package database cannot be read");
+  if (!file.BuildCaches(nullptr, false)) return complaint("the package database cannot be read");
+  ExcludingPolicy policy(file.GetPkgCache(), request);
+  if (!ReadPinFile(policy) || !ReadPinDir(policy)) return complaint("the guest's preferences cannot be read");
+  pkgDepCache cache(file.GetPkgCache(), &policy);
+  if (!cache.Init(nullptr)) return complaint("the package database cannot be read");
   VMPATCH_CHECK(no_complaints("the package database cannot be read"));
-  pkgDepCache& cache = *file.GetDepCache();
   VMPATCH_CHECK(check_database(cache, folder));
   const Origins origins(request, listed);
   VMPATCH_TRY(const AllKeptBack kept, mark_updates(cache, request, origins));

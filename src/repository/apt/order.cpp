@@ -1,12 +1,14 @@
 #include "repository/apt/order.hpp"
 
-#include <apt-pkg/algorithms.h>
+#include <apt-pkg/cacheiterators.h>
 #include <apt-pkg/packagemanager.h>
 
-#include <iostream>
+#include <map>
+#include <memory>
 #include <set>
 
 #include "repository/apt/errors.hpp"
+#include "vmpatch/core/format.hpp"
 
 namespace vmpatch::repository::apt {
 namespace {
@@ -61,27 +63,61 @@ class Recorder final : public pkgPackageManager {
   std::vector<Operation> operations_;
 };
 
-/// The library's own rehearsal, of which apt-get --simulate prints what it says: whether every step finds what it depends on. The order of a
-/// loop may not.
-Result<void> rehearse(pkgDepCache& cache) {
-  std::streambuf* const before = std::cout.rdbuf(nullptr);
-  pkgPackageManager::OrderResult result = pkgPackageManager::Failed;
-  {
-    pkgSimulate simulation(&cache);
-    result = simulation.DoInstall(nullptr);
+/// Whether every step finds what it depends on: the order of a loop may not. Not by the library's own rehearsal (pkgSimulate), which takes
+/// for broken what dpkg deconfigures for a moment (Breaks).
+class Rehearsal {
+ public:
+  explicit Rehearsal(pkgDepCache& cache) : cache_(cache) {
+    for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+      if (!package.CurrentVer().end()) there_[package->ID] = package.CurrentVer()->ID;
+    }
   }
-  std::cout.rdbuf(before);
-  std::cout.clear();
-  if (result != pkgPackageManager::Completed) return complaint("the order of installation would fail");
-  return no_complaints("the order of installation would fail");
-}
+
+  Result<void> run(const std::vector<Operation>& operations) {
+    for (const Operation& operation : operations) {
+      const auto id = operation.package->ID;
+      if (operation.kind == Kind::unpack) there_[id] = cache_[operation.package].InstVerIter(cache_)->ID;
+      if (operation.kind == Kind::remove || operation.kind == Kind::purge) there_.erase(id);
+      if (operation.kind == Kind::configure) VMPATCH_CHECK(configure(operation.package));
+    }
+    return {};
+  }
+
+ private:
+  Result<void> configure(const pkgCache::PkgIterator& package) {
+    const auto version = cache_[package].InstVerIter(cache_);
+    if (version.end()) return {};
+    for (auto dependency = version.DependsList(); !dependency.end();) {
+      pkgCache::DepIterator first, last;
+      dependency.GlobOr(first, last);
+      if (last.IsNegative() || !last.IsCritical() || any_is_there(first, last)) continue;
+      return fail(Errc::failed, "the order of installation would fail: {} is configured before {} is there", package.Name(), first.TargetPkg().Name());
+    }
+    return {};
+  }
+
+  bool any_is_there(pkgCache::DepIterator one, const pkgCache::DepIterator& last) {
+    for (;; ++one) {
+      const std::unique_ptr<pkgCache::Version*[]> targets(one.AllTargets());
+      for (pkgCache::Version** target = targets.get(); *target != nullptr; ++target) {
+        const pkgCache::VerIterator version(cache_, *target);
+        const auto found = there_.find(version.ParentPkg()->ID);
+        if (found != there_.end() && found->second == version->ID) return true;
+      }
+      if (one == last) return false;
+    }
+  }
+
+  pkgDepCache& cache_;
+  std::map<map_id_t, map_id_t> there_;  ///< package → version that is unpacked
+};
 
 }  // namespace
 
 Result<std::vector<Operation>> order_operations(pkgDepCache& cache) {
   VMPATCH_TRY(auto operations, Recorder(cache).order());
   VMPATCH_CHECK(no_complaints("the order of installation cannot be found"));
-  VMPATCH_CHECK(rehearse(cache));
+  VMPATCH_CHECK(Rehearsal(cache).run(operations));
   return operations;
 }
 

@@ -23,7 +23,7 @@ std::string reason(const CommandOutput& output) {
 }  // namespace
 
 Result<std::string> run_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder, const std::optional<Credentials>& account,
-                                int input) {
+                                std::string input) {
   VMPATCH_TRY(const auto program, internal_program("vm-patch-apt"));
   VMPATCH_TRY(const SystemCallFilter filter, deny_escape());
   Command command;
@@ -32,7 +32,7 @@ Result<std::string> run_program(const std::vector<std::string>& arguments, const
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/bin:/bin"}, {"LC_ALL", "C.UTF-8"}, {"HOME", "/nonexistent"}};
   command.run_as = account;
   command.cwd = folder;
-  if (input >= 0) command.descriptors = {{input, 0}};
+  command.input = std::move(input);
   command.limits = {{RLIMIT_CORE, 0}, {RLIMIT_CPU, cpu_seconds}, {RLIMIT_NOFILE, 256}, {RLIMIT_FSIZE, max_answer}};
 #ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
   command.limits.emplace_back(RLIMIT_AS, rlim_t{2} << 30U);

@@ -10,6 +10,6 @@ namespace vmpatch::repository::apt {
 
 /// Runs vm-patch-apt without privileges, network or processes, in `folder` as `account`; `input` is what it reads. A failure has its last words.
 Result<std::string> run_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder, const std::optional<Credentials>& account,
-                                int input = -1);
+                                std::string input = {});
 
 }  // namespace vmpatch::repository::apt

@@ -1,5 +1,3 @@
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,15 +24,6 @@ namespace {
 
 /// Of lists that no state names any more: younger ones may be of another refresh that has not recorded them yet.
 constexpr std::chrono::hours young_files_stay{48};
-
-/// Read from its start by who gets it.
-Result<UniqueFd> memory_file(std::string_view content) {
-  UniqueFd fd(::memfd_create("request", MFD_CLOEXEC));
-  if (!fd) return errno_error(errno, "cannot make a memory file");
-  VMPATCH_CHECK(write_all(fd.get(), content));
-  if (::lseek(fd.get(), 0, SEEK_SET) != 0) return errno_error(errno, "a memory file");
-  return fd;
-}
 
 Result<apt::SourceFiles> files_of(const Suite& suite, const Store& store) {
   apt::SourceFiles files{suite.uri, suite.suite, suite.components, "", {}, suite.security};
@@ -165,8 +154,7 @@ class AptRepositories final : public Repositories {
     for (const auto& [name, content] : installed.files) VMPATCH_CHECK(folder->write(name, content));
     const auto account = fresh_credentials();
     VMPATCH_CHECK(folder->give_to(account));
-    VMPATCH_TRY(const UniqueFd input, memory_file(dump_json(apt::to_json(request))));
-    return apt::run_program({"resolve"}, folder->path(), account, input.get());
+    return apt::run_program({"resolve"}, folder->path(), account, dump_json(apt::to_json(request)));
   }
 
   Result<UniqueFd> download(const Source& source, const Change& change) {

@@ -5,6 +5,7 @@
 
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/trust/fingerprint.hpp"
 
 namespace vmpatch::repository::openpgp {
 namespace {
@@ -34,12 +35,6 @@ bool is_strong(std::string_view algorithm) {
   return std::find(strong.begin(), strong.end(), algorithm) != strong.end();
 }
 
-/// 40 hex digits of a key of version 4, or 64.
-bool is_fingerprint(std::string_view text) {
-  return (text.size() == 40 || text.size() == 64) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); });
-}
-
 std::string weak(const std::string& key) {
   return fmt::format("key {} signed it with a digest that can be forged (MD5, SHA-1 or RIPEMD-160)", key);
 }
@@ -62,7 +57,7 @@ void take(Signature& signature, const std::vector<std::string_view>& words) {
   } else if (keyword == "VALIDSIG" && words.size() > 9) {
     // The last word is the primary key's, where a subkey signed.
     signature.fingerprint = words.size() > 10 ? words[10] : words[1];
-    signature.valid = is_fingerprint(signature.fingerprint);
+    signature.valid = trust::is_fingerprint(signature.fingerprint);
     if (!is_strong(words[8])) signature.problem = weak(key);
   } else if (keyword == "ERRSIG" && signature.problem.empty()) {
     // ERRSIG key, algorithm of the key, of the digest, class, time, reason: 9 is a missing key.

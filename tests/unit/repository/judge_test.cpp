@@ -210,5 +210,48 @@ TEST(JudgeAge, what_was_accepted_expires_unless_it_is_pinned) {
   EXPECT_TRUE(judge_age(one, date, now - seconds(1), now + hours(1000)));
 }
 
+/// As accept made it.
+Suite kept(const Source& source) {
+  Suite suite;
+  suite.date = at("2026-11-30T00:00:00Z");
+  suite.valid_until = at("2026-12-07T00:00:00Z");
+  suite.fetched = at("2026-12-01T06:00:00Z");
+  suite.configuration = configuration_of(source).value();
+  return suite;
+}
+
+TEST(JudgeKept, what_was_accepted_by_the_same_configuration_is_used_until_it_expires) {
+  const Suite suite = kept(source());
+  EXPECT_TRUE(judge_kept(source(), suite, now));
+  const auto late = judge_kept(source(), suite, at("2026-12-07T00:00:01Z"));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Errc::untrusted);
+  EXPECT_EQ(late.error().message.substr(0, 7), "freeze:");
+}
+
+TEST(JudgeKept, what_another_configuration_accepted_is_not_used) {
+  const Suite suite = kept(source());
+  std::vector<Source> others(6, source());
+  others[0].uris = {"https://example.org/"};
+  others[1].suites = {"trixie"};
+  others[2].components = {"main"};
+  others[3].architectures = {"arm64"};
+  others[4].security = true;
+  others[5].snapshot = signed_file;
+  for (const Source& other : others) {
+    const auto judged = judge_kept(other, suite, now);
+    ASSERT_FALSE(judged);
+    EXPECT_EQ(judged.error().code, Errc::untrusted);
+    EXPECT_NE(judged.error().message.find("vm-patch repository refresh"), std::string::npos);
+  }
+}
+
+TEST(JudgeKept, a_clock_that_was_set_back_is_told) {
+  const Suite suite = kept(source());
+  const auto judged = judge_kept(source(), suite, at("2026-11-01T00:00:00Z"));
+  ASSERT_FALSE(judged);
+  EXPECT_EQ(judged.error().message.substr(0, 6), "clock:");
+}
+
 }  // namespace
 }  // namespace vmpatch::repository::debian

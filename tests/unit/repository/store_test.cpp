@@ -210,5 +210,44 @@ TEST_F(RepositoryStore, every_program_may_read_the_files) {
   EXPECT_EQ(mode_of(scratch_ / "cache/repositories"), 0755U);
 }
 
+TEST_F(RepositoryStore, sweep_takes_what_no_record_names_and_is_old_enough) {
+  const Store store = open();
+  Record record = sample_record();
+  record.suite.release = list(store, "release", "");
+  const IndexFile named = list(store, "named"), old = list(store, "old");
+  record.suite.indexes = {{"main/binary-amd64/Packages", named}};
+  ASSERT_TRUE(store.save(record));
+  ASSERT_TRUE(store.open_file(old));  // with its ending
+  ASSERT_TRUE(write_file_atomic(cached(old).string() + ".offers", "x"));
+  ASSERT_TRUE(write_file_atomic(scratch_ / "cache/repositories/note", "x"));
+  store.sweep(std::chrono::hours(1));
+  EXPECT_TRUE(fs::exists(cached(old)));
+  store.sweep(std::chrono::seconds(-1));
+  EXPECT_TRUE(store.open_file(named));
+  EXPECT_TRUE(store.open_file(record.suite.release));
+  EXPECT_TRUE(fs::exists(scratch_ / "cache/repositories/note"));
+  for (const char* ending : {"", ".xz", ".offers"}) EXPECT_FALSE(fs::is_symlink(cached(old).string() + ending) || fs::exists(cached(old).string() + ending)) << ending;
+  const auto gone = store.open_file(old);
+  ASSERT_FALSE(gone);
+  EXPECT_NE(gone.error().message.find("vm-patch repository refresh"), std::string::npos);
+}
+
+TEST_F(RepositoryStore, sweep_takes_nothing_where_a_record_cannot_be_read) {
+  const Store store = open();
+  const IndexFile old = list(store, "old");
+  ASSERT_TRUE(make_dirs(record().parent_path()));
+  ASSERT_TRUE(write_file_atomic(record(), "{"));
+  store.sweep(std::chrono::seconds(-1));
+  EXPECT_TRUE(store.open_file(old));
+}
+
+TEST_F(RepositoryStore, folder_that_others_may_write_is_refused) {
+  static_cast<void>(open());
+  ASSERT_EQ(::chmod((scratch_ / "cache/repositories").c_str(), 0777), 0);
+  const auto refused = Store::open(scratch_ / "state", scratch_ / "cache");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::refused);
+}
+
 }  // namespace
 }  // namespace vmpatch::repository
