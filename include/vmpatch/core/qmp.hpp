@@ -11,7 +11,7 @@
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
-namespace vmpatch::image {
+namespace vmpatch {
 
 /// One monitor. The other side handles hostile images, so its messages are bounded (1 MiB a line, 64 levels) and waited
 /// for in bounded time. After a broken connection or a timeout every call fails: replies could no longer be told apart.
@@ -45,4 +45,4 @@ class Qmp {
   bool event_seen_ = false;
 };
 
-}  // namespace vmpatch::image
+}  // namespace vmpatch
