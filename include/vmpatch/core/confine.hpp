@@ -35,6 +35,9 @@ struct Confined {
   bool own_root = false;             ///< parts are at their `inside`, its own folder is own_tmp
 };
 
+/// Which group /dev/kvm is for, where it is for root and one group alone.
+std::optional<gid_t> kvm_group();
+
 /// Gives up everything that QEMU does not need, as far as this host permits it:
 ///   - a root folder of its own (enter_own_root()), a network without anything, IPC and processes of its own: all that it starts dies with
 ///     it. An ordinary user makes these in a user namespace, where the host permits that;

@@ -28,6 +28,10 @@ class Qmp {
                        Milliseconds timeout = Milliseconds(30'000));
   /// Returns after the next event, or after `timeout` without one. Events only wake up: state is always queried.
   Result<void> wait_for_event(Milliseconds timeout);
+  /// Takes what has arrived, without waiting: for one who watches descriptor().
+  Result<void> take_events() { return wait_for_event(Milliseconds(0)); }
+  /// Readable when there is something to take; -1 when broken.
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
   /// The connection cannot be used any more.
   [[nodiscard]] bool broken() const { return !socket_; }
 

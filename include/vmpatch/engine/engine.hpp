@@ -41,6 +41,14 @@ struct DroppedRecipe {
 };
 Json to_json(const std::vector<DroppedRecipe>& dropped);
 
+/// What came of a boot proof; a machine that does not come up has no report, but a failed run.
+struct BootOutcome {
+  std::optional<proof::Sign> up;
+  Seconds took{0};
+  std::string skipped;  ///< why it was not started; escaped
+};
+Json to_json(const BootOutcome& outcome);
+
 /// What a run did. Its JSON (schema vm-patch/report/v1) is kept in Run::detail["report"].
 struct Report {
   std::string run_id;  ///< empty when nothing had to be done
@@ -51,6 +59,7 @@ struct Report {
   std::vector<std::string> checks;          ///< what was verified, one line each
   std::uint64_t changed_bytes = 0;          ///< written into the base images
   Seconds duration{0};
+  std::optional<BootOutcome> boot;          ///< where a boot proof was asked for
   std::optional<ProofKind> proof;           ///< of a recipe that holds now
   std::vector<DroppedRecipe> dropped;
 };

@@ -8,6 +8,8 @@
 
 #include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/ledger/store.hpp"
+#include "vmpatch/policy/policy.hpp"
+#include "vmpatch/proof/boot.hpp"
 #include "vmpatch/reading/environment.hpp"
 #include "vmpatch/recipe/bundle.hpp"
 
@@ -23,6 +25,12 @@ struct RunPlaces {
   fs::path attestation_key;  ///< the private key that signs; by default KEYS/attest
 };
 
+/// Whether a patched machine is started before its disks are written, and how long it may take until it is up.
+struct BootRule {
+  policy::BootProof proof = policy::BootProof::never;
+  Seconds timeout{300};
+};
+
 struct Environment : reading::Environment {
   RunPlaces run_places;
   ledger::Store& store;
@@ -35,11 +43,15 @@ struct Environment : reading::Environment {
   /// machines. Errc::busy: who uses them cannot be told now.
   std::function<Result<std::vector<inventory::Machine>>(const std::vector<inventory::BareImage>&)> users_of;
   /// Called around every durable transition of a run, with "before" or "after" and the state's name, and with "during" "committing" when the
-  /// disks of an apply or a rollback have just been written. The crash test kills here, and an
+  /// disks of an apply or a rollback have just been written, or with "during" "booting" when a boot proof's QEMU runs. The crash test kills here, and an
   /// error is one of this transition.
   std::function<Result<void>(std::string_view when, std::string_view state)> on_transition;
   /// Who may sign recipes now. Recipes that were attested before are verified by it again; an empty one drops them.
   trust::Keyring keyring{};
+  /// Empty: no machine is started.
+  std::function<BootRule(const inventory::Machine&)> boot_rule{};
+  /// proof::boot().
+  std::function<Result<proof::BootReport>(const proof::BootRequest&)> boot{};
 };
 
 }  // namespace vmpatch::engine

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,6 +150,12 @@ FilesBelow files_of(const Confinement& confinement) {
 }
 
 }  // namespace
+
+std::optional<gid_t> kvm_group() {
+  struct stat info {};
+  if (::stat("/dev/kvm", &info) != 0 || info.st_gid == 0 || (info.st_mode & 0060U) != 0060U) return std::nullopt;
+  return info.st_gid;
+}
 
 Result<Confined> confine(const Confinement& confinement, int socket) {
   const bool root = ::geteuid() == 0;
