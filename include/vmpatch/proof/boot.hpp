@@ -48,6 +48,7 @@ struct BootRequest {
   std::vector<Disk> disks;
   bool kvm = false;            ///< as guest::find_accelerator() says
   Seconds timeout{300};        ///< until it has to be up
+  Seconds power_down{60};      ///< after that: for switching itself off, when it is asked to
   fs::path evidence;           ///< path of what is kept of one that is not up, without an ending: .console, .screen.png
   int log_fd = -1;             ///< QEMU's own messages
   std::function<Result<void>()> keep_going;  ///< asked twice a second; an error ends it. May be empty

@@ -29,8 +29,6 @@ constexpr Milliseconds greeting{60'000};
 constexpr Milliseconds between_questions{5'000};
 /// For what is written behind the line that told.
 constexpr Milliseconds afterwards{1'000};
-/// For switching itself off in order.
-constexpr Milliseconds power_down{60'000};
 constexpr Milliseconds picture{20'000};
 
 class Watch {
@@ -131,7 +129,7 @@ class Watch {
     timed_out_ = true;
     take_picture();
     if (!machine_.monitor().execute("system_powerdown")) return {};
-    VMPATCH_CHECK(watch_until(SteadyClock::now() + power_down));
+    VMPATCH_CHECK(watch_until(SteadyClock::now() + request_.power_down));
     if (!gone_ || up_ || !lost_.empty()) return {};
     const auto code = machine_.wait(Milliseconds(5'000));
     report_.switched_off = code && *code == 0;
