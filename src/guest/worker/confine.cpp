@@ -15,7 +15,7 @@ constexpr std::uint64_t read_memory = 512ULL << 20U;
 Result<std::vector<std::string>> confine(Setup& setup, int socket) {
   Setup inside = setup;
   Confinement confinement{{}, setup.tmp, setup.write ? written_memory : read_memory, setup.run_as, setup.kvm_group};
-  const auto keep = [&](fs::path& path, std::string target, bool writable) {
+  const auto keep = [&](std::filesystem::path& path, std::string target, bool writable) {
     confinement.parts.push_back({path, target, writable});
     path = std::move(target);
   };

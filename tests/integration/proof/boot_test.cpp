@@ -149,6 +149,17 @@ TEST_F(BootTest, a_disk_that_nothing_starts_from_is_known_by_the_firmware) {
   EXPECT_THAT(report.reason, HasSubstr("its firmware found nothing to start (No bootable device.)"));
 }
 
+TEST_F(BootTest, uefi_with_secure_boot_starts_from_copies_of_its_firmware) {
+  make_disk(std::string(512, '\0'));
+  auto wanted = request();
+  wanted.hardware.machine = "q35";
+  wanted.hardware.efi = wanted.hardware.secure = true;
+  wanted.timeout = Seconds(200);
+  const auto report = value_of(boot(wanted));
+  EXPECT_FALSE(report.up);
+  EXPECT_THAT(report.reason, HasSubstr("its firmware found nothing to start (BdsDxe: No bootable option or device was found."));
+}
+
 TEST_F(BootTest, one_that_says_nothing_of_use_ends_with_the_time_and_its_last_line) {
   make_disk(boot_sector("\r\nhalf way\r\n"));
   auto wanted = request();
