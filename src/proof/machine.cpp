@@ -64,7 +64,9 @@ class Arguments {
     if (spec_.firmware != FirmwareKind::none) machine += ",pflash0=code";
     if (spec_.firmware == FirmwareKind::split) machine += ",pflash1=variables";
     add({"-machine", machine, "-accel", spec_.kvm ? "kvm" : fmt::format("tcg,tb-size={}", translated_code), "-cpu", "max"});
-    add({"-m", std::to_string(memory_of(hardware_) / mib), "-smp", std::to_string(processors_of(hardware_))});
+    // In SMM each processor waits for all others, which takes minutes where they take turns.
+    const unsigned processors = hardware_.secure && !spec_.kvm ? 1 : processors_of(hardware_);
+    add({"-m", std::to_string(memory_of(hardware_) / mib), "-smp", std::to_string(processors)});
     add({"-nodefaults", "-no-user-config", "-nic", "none", "-display", "none", "-boot", "strict=on"});
     add({"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
     if (is_uuid(hardware_.uuid)) add({"-uuid", hardware_.uuid});

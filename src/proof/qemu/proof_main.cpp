@@ -1,6 +1,5 @@
 // vm-patch-proof: shuts itself in and becomes the QEMU that a machine is started in once. It is started with the caller's account.
 //   vm-patch-proof UID GID KVM-GROUP QEMU ARGUMENTS…      (0 = the caller's own; no such group)
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,7 +28,6 @@ Result<void> become_qemu(char** words) {
   Confinement confinement;
   if (uid != 0 && gid != 0) confinement.run_as = Credentials{uid, gid};
   if (kvm_group != 0) confinement.kvm_group = kvm_group;
-  if (::fcntl(life_fd, F_SETFD, FD_CLOEXEC) != 0) return errno_error(errno, "life line");
   VMPATCH_TRY(const auto confined, confine(confinement, life_fd));
   for (const auto& what : confined.missing) VMPATCH_CHECK(write_all(STDERR_FILENO, fmt::format("not permitted here: {}\n", what)));
   ::execv(words[3], words + 3);

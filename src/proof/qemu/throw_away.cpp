@@ -1,6 +1,7 @@
 #include "proof/qemu/throw_away.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,8 +31,11 @@ Result<SocketPair> make_pair() {
 
 /// Of each process; the number of processes and threads is that of the account, which is this run's alone.
 std::vector<std::pair<int, rlim_t>> limits(const std::optional<Credentials>& account) {
-  constexpr rlim_t gib = 1U << 30U;
-  std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}, {RLIMIT_FSIZE, 16U << 20U}, {RLIMIT_AS, 8 * gib}};
+  [[maybe_unused]] constexpr rlim_t gib = 1U << 30U;
+  std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}, {RLIMIT_FSIZE, 16U << 20U}};
+#ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
+  all.emplace_back(RLIMIT_AS, 8 * gib);
+#endif
   const auto shared = worker_credentials();
   if (account && shared && account->uid != shared->uid) all.emplace_back(RLIMIT_NPROC, 512);
   return all;
@@ -60,6 +64,15 @@ Result<std::string> type_of(const Hardware& hardware) {
 ThrowAway::ThrowAway(Child child, UniqueFd monitor, UniqueFd console, UniqueFd agent, UniqueFd messages, int log_fd)
     : child_(std::move(child)), monitor_(std::move(monitor)), console_(std::move(console)), agent_(std::move(agent)), messages_(std::move(messages)),
       log_fd_(log_fd) {}
+
+ThrowAway::~ThrowAway() {
+  if (!life_) return;
+  child_.kill();
+  // Of what is killed with its namespace nobody here is the parent.
+  constexpr int patience = 10'000;
+  pollfd watched{life_.get(), POLLIN, 0};
+  ::poll(&watched, 1, patience);
+}
 
 Result<ThrowAway> ThrowAway::start(const BootRequest& request) {
   VMPATCH_TRY(const auto firmware, load_firmware(request.hardware));

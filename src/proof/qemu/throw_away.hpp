@@ -16,6 +16,12 @@ class ThrowAway {
   /// Starts it: the machine runs at once. Errors: see boot().
   static Result<ThrowAway> start(const BootRequest& request);
 
+  ThrowAway(ThrowAway&&) noexcept = default;
+  ThrowAway& operator=(ThrowAway&&) = delete;
+  ThrowAway(const ThrowAway&) = delete;
+  /// Kills it, and returns when it is gone.
+  ~ThrowAway();
+
   [[nodiscard]] int console() const { return console_.get(); }
   [[nodiscard]] int agent() const { return agent_.get(); }
   [[nodiscard]] int messages() const { return messages_.get(); }
@@ -34,7 +40,7 @@ class ThrowAway {
   Child child_;
   Qmp monitor_;
   UniqueFd console_, agent_, messages_;
-  UniqueFd life_;
+  UniqueFd life_;  ///< its other end is open as long as one of its processes lives
   int log_fd_ = -1;
   std::string last_message_;
 };
