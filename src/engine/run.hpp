@@ -4,6 +4,7 @@
 #include "engine/assessment.hpp"
 #include "engine/attest.hpp"
 #include "engine/placed_scripts.hpp"
+#include "engine/publication.hpp"
 #include "engine/run_record.hpp"
 #include "engine/write_out.hpp"
 #include "vmpatch/reading/scratch.hpp"
@@ -26,6 +27,12 @@ class Run {
   Result<void> prove_boot();
   Result<void> commit();
   Result<void> attest();
+  /// In place of commit() and attest(): the machine gets files of its own (run_publish.cpp).
+  Result<void> write_versions();
+  Result<void> publish();
+  Result<void> attest_published();
+  Result<void> make_attested(const reading::Identities& after);
+  Error take_back_published(const Error& error);
   Result<void> run_phases();
   Result<void> open_log();
   Result<void> check_space() const;
@@ -52,6 +59,7 @@ class Run {
   const Job& job_;
   const inventory::Machine& machine_;
   Assessment assessment_;
+  const Strategy strategy_;
   RunRecord record_;
   Report report_;
   Time started_;
@@ -66,6 +74,7 @@ class Run {
   WrittenOut written_;
   BootRule boot_;
   std::vector<RecordedDisk> recorded_;
+  std::vector<Version> versions_;  ///< to be published
   std::optional<image::Chain> payload_disk_;
   std::optional<image::BlockServer> server_;
 };

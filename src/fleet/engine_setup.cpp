@@ -71,7 +71,7 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(const Invocation& invocat
   if (!opened && engine::is_no_room(opened.error()) && engine::give_back_reserve(run_places_of(invocation.paths))) opened = setup->open_stores(invocation);
   VMPATCH_CHECK(opened);
   setup->environment_.emplace(engine::Environment{*setup->reading_, run_places_of(invocation.paths), *setup->store_, *setup->custody_, *setup->payloads_,
-                                                  setup->policy_.space_reserve, {}, {}, transition_hook()});
+                                                  setup->policy_.space_reserve, {}, {}, {}, transition_hook()});
   // Rollback and recovery prove again what was attested. Without keys they attest nothing, and end well.
   auto keyring = recipe::load_trust_file(invocation.paths.trust);
   if (!keyring) log.warn("no recipe can be proved again: {}", keyring.error().message);
@@ -81,6 +81,9 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(const Invocation& invocat
   setup->environment_->boot = proof::boot;
   setup->environment_->users_of = [&invocation, &setup = *setup](const std::vector<inventory::BareImage>& images) {
     return find_image_users(invocation, images, setup.is_answered_for(images));
+  };
+  setup->environment_->move_disks = [&invocation](const inventory::Machine& machine, const std::vector<inventory::DiskMove>& moves) {
+    return inventory::make_libvirt_control(machine.host, invocation.log)->move_disks(machine.uuid, moves);
   };
   return setup;
 }

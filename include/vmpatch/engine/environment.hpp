@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vmpatch/inventory/control.hpp"
 #include "vmpatch/ledger/gate_view.hpp"
 #include "vmpatch/ledger/store.hpp"
 #include "vmpatch/policy/policy.hpp"
@@ -42,8 +43,11 @@ struct Environment : reading::Environment {
   /// Every machine of this computer that names one of these images, read afresh with lineage, and the images themselves as bare
   /// machines. Errc::busy: who uses them cannot be told now.
   std::function<Result<std::vector<inventory::Machine>>(const std::vector<inventory::BareImage>&)> users_of;
+  /// Gives a machine of libvirt other image files: inventory::Control::move_disks().
+  std::function<Result<void>(const inventory::Machine&, const std::vector<inventory::DiskMove>&)> move_disks;
   /// Called around every durable transition of a run, with "before" or "after" and the state's name, and with "during" "committing" when the
-  /// disks of an apply or a rollback have just been written, or with "during" "booting" when a boot proof's QEMU runs. The crash test kills here, and an
+  /// disks of an apply or a rollback have just been written; with "during" "booting" when a boot proof's QEMU runs; with "during" "publishing"
+  /// when the files of a new version have their names and no machine has them yet, and with "during" "published" when it has. The crash test kills here, and an
   /// error is one of this transition.
   std::function<Result<void>(std::string_view when, std::string_view state)> on_transition;
   /// Who may sign recipes now. Recipes that were attested before are verified by it again; an empty one drops them.

@@ -49,6 +49,10 @@
 //       boot_timeout: 10m
 //       on_error: closed                 # or open: what an internal failure of the gate means
 //       action: deny                     # or warn (record only)
+//       refresh:                         # what `vm-patch refresh` does with it
+//         mode: security                 # the default; all; or never: its machines are passed over
+//         exclude: ["linux-*"]           # packages that stay as they are
+//         halt_after: 3                  # failures after which no other machine of the group is begun
 // The first group that matches counts. A machine in no group has no baseline. A baseline with `max_age`, `recipes` or `proof: delivered` needs an
 // attestation whose identities hold, whether `attested` says so or not.
 
@@ -63,6 +67,7 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/repository/source.hpp"
+#include "vmpatch/repository/update.hpp"
 
 namespace vmpatch::policy {
 
@@ -89,6 +94,14 @@ struct BootRule {
   std::optional<Seconds> timeout;
 };
 
+/// What a command line says goes before it, but for `exclude`, which both add to.
+struct GroupRefresh {
+  bool never = false;
+  std::optional<repository::Mode> mode;
+  std::vector<std::string> exclude;       ///< name patterns of packages
+  std::optional<unsigned> halt_after;     ///< at least 1
+};
+
 struct Group {
   std::string name;
   std::vector<std::string> names, uuids, metadata_groups;
@@ -96,6 +109,7 @@ struct Group {
   BootRule boot;
   bool closed_on_error = true;
   bool deny = true;
+  GroupRefresh refresh;
 };
 
 struct Audit {

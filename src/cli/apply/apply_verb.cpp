@@ -40,7 +40,7 @@ Result<void> ask(const std::vector<inventory::Machine>& machines, const recipe::
 std::string last_word(const Result<engine::Report>& result) {
   if (!result) return fmt::format("{}: {}", to_string(result.error().code), result.error().message);
   switch (result->plan.outcome) {
-    case plan::Outcome::apply: return "patched, verified, committed, attested";
+    case plan::Outcome::apply: return result->published.empty() ? "patched, verified, committed, attested" : "patched, verified, published, attested";
     case plan::Outcome::satisfied: return "nothing to do, attested";
     case plan::Outcome::not_applicable: return "recipe does not apply";
     case plan::Outcome::refused: return "refused";

@@ -12,7 +12,7 @@ namespace {
 
 struct RefreshVerbOptions {
   fleet::MachineOptions machines;
-  std::string mode = "security";
+  std::string mode;
   std::string until;
   fleet::RefreshOptions refresh;
   bool yes = false;
@@ -20,7 +20,7 @@ struct RefreshVerbOptions {
 };
 
 Result<void> read_options(RefreshVerbOptions& options) {
-  options.refresh.rules.mode = options.mode == "all" ? repository::Mode::all : repository::Mode::security;
+  if (!options.mode.empty()) options.refresh.rules.mode = options.mode == "all" ? repository::Mode::all : repository::Mode::security;
   options.refresh.pass_over = options.machines.domains.empty() && options.machines.images.empty();
   if (!options.until.empty()) {
     VMPATCH_TRY(options.refresh.until, parse_time(options.until));
@@ -63,9 +63,9 @@ void add_refresh_verb(CLI::App& app, Chosen& chosen) {
   auto* verb = app.add_subcommand("refresh", "Bring dormant machines to what the configured package repositories offer");
   auto options = std::make_shared<RefreshVerbOptions>();
   add_machine_options(*verb, options->machines);
-  verb->add_option("--mode", options->mode, "security: security updates and what they need; all: a full upgrade")
-      ->check(CLI::IsMember({"security", "all"}))->type_name("MODE")->capture_default_str();
-  verb->add_option("--exclude", options->refresh.rules.exclude, "packages that stay as they are, by name or pattern; repeatable")
+  verb->add_option("--mode", options->mode, "security: security updates and what they need; all: a full upgrade [the mode of the machine's group, security]")
+      ->check(CLI::IsMember({"security", "all"}))->type_name("MODE");
+  verb->add_option("--exclude", options->refresh.rules.exclude, "packages that stay as they are, by name or pattern, beside those of the group; repeatable")
       ->type_name("PATTERN")->allow_extra_args(false);
   verb->add_flag("--dry-run", options->refresh.dry_run, "only say what would be updated; servers are asked all the same");
   verb->add_flag("--offline", options->refresh.offline, "ask no server for lists: use what was fetched last, as long as it is valid");

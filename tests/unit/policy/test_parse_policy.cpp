@@ -25,6 +25,7 @@ groups:
     match: {names: ["web*"], uuids: [AABBCCDD-0000-4000-8000-000000000001], metadata_groups: [web]}
     baseline: {attested: true, max_age: 30d, recipes: {debian-12-openssl: 3}}
     on_error: open
+    refresh: {mode: all, exclude: ["linux-*"], halt_after: 3}
     action: warn
     boot_proof: always
     boot_timeout: 90s
@@ -56,6 +57,10 @@ TEST(ParsePolicy, every_key_is_read) {
   EXPECT_EQ(web.baseline.max_age, Seconds(30 * 86400));
   EXPECT_EQ(web.baseline.recipes.at("debian-12-openssl"), 3U);
   EXPECT_FALSE(web.closed_on_error);
+  EXPECT_EQ(web.refresh.mode, repository::Mode::all);
+  EXPECT_EQ(web.refresh.exclude, std::vector<std::string>{"linux-*"});
+  EXPECT_EQ(web.refresh.halt_after, 3U);
+  EXPECT_FALSE(web.refresh.never);
   EXPECT_FALSE(web.deny);
   EXPECT_EQ(policy->boot.proof, BootProof::kernel);
   EXPECT_EQ(policy->boot.timeout, Seconds(600));
@@ -133,6 +138,9 @@ TEST(ParsePolicy, every_mistake_is_a_usage_error_with_its_place) {
       {"groups:\n  - name: a\n    match: {names: [\"\"]}\n", "f:4:21", "empty"},
       {"groups:\n  - name: a\n    match: {uuids: [x]}\n", "f:4:21", "UUID"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    on_error: shut\n", "f:5:15", "closed"},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    refresh: {mode: some}\n", "f:5:21", "none of security, all and never"},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    refresh: {halt_after: 0}\n", "f:5:27", ""},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    refresh: {when: never}\n", "f:5:15", "when"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    action: log\n", "f:5:13", "warn"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    baseline: {proof: booted}\n", "f:5:23", "delivered"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    baseline: {recipes: {r: 0}}\n", "f:5:29", ""},
