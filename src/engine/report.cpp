@@ -17,10 +17,16 @@ Json to_json(const Report& report) {
           {"checks", report.checks},
           {"changed_bytes", report.changed_bytes},
           {"duration_seconds", report.duration.count()},
+          {"boot_proof", report.boot ? to_json(*report.boot) : Json()},
           {"proof", report.proof ? Json(to_string(*report.proof)) : Json()},
           {"dropped", to_json(report.dropped)},
           {"published", std::move(published)},
           {"stale", report.stale}};
+}
+
+Json to_json(const BootOutcome& outcome) {
+  if (!outcome.up) return {{"up", false}, {"skipped", outcome.skipped}};
+  return {{"up", true}, {"how", to_string(*outcome.up)}, {"seconds", outcome.took.count()}};
 }
 
 Json to_json(const std::vector<DroppedRecipe>& dropped) {

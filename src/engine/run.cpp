@@ -67,6 +67,7 @@ Result<Report> Run::execute() {
   const SignalHold hold;
   VMPATCH_CHECK(check_space());
   VMPATCH_CHECK(check_writable());
+  VMPATCH_CHECK(check_boot_proof());
   VMPATCH_CHECK(make_reserve(environment_.run_places));
   VMPATCH_CHECK(open_log());
   if (auto done = run_phases(); !done) {
@@ -83,6 +84,7 @@ Result<void> Run::run_phases() {
   VMPATCH_CHECK(stage());
   VMPATCH_CHECK(patch());
   VMPATCH_CHECK(verify());
+  VMPATCH_CHECK(prove_boot());
   if (strategy_ == Strategy::publish) {
     VMPATCH_CHECK(write_versions());
     VMPATCH_CHECK(publish());

@@ -8,6 +8,7 @@
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/engine/reserve.hpp"
 #include "vmpatch/fleet/ledger.hpp"
+#include "vmpatch/gate/decision.hpp"
 #include "vmpatch/recipe/trust_file.hpp"
 
 namespace vmpatch::fleet {
@@ -75,6 +76,9 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(const Invocation& invocat
   auto keyring = recipe::load_trust_file(invocation.paths.trust);
   if (!keyring) log.warn("no recipe can be proved again: {}", keyring.error().message);
   if (keyring) setup->environment_->keyring = std::move(*keyring);
+  setup->gate_policy_ = policy::gate_policy_json(setup->policy_);
+  setup->environment_->boot_rule = [&setup = *setup](const inventory::Machine& machine) { return setup.boot_rule(machine); };
+  setup->environment_->boot = proof::boot;
   setup->environment_->users_of = [&invocation, &setup = *setup](const std::vector<inventory::BareImage>& images) {
     return find_image_users(invocation, images, setup.is_answered_for(images));
   };
@@ -89,6 +93,21 @@ Result<void> EngineSetup::open_stores(const Invocation& invocation) {
   VMPATCH_TRY(custody_, ledger::CustodyStore::open(invocation.paths.custody()));
   VMPATCH_TRY(payloads_, recipe::PayloadStore::open(invocation.paths.payloads()));
   return {};
+}
+
+engine::BootRule EngineSetup::boot_rule(const inventory::Machine& machine) const {
+  engine::BootRule rule;
+  const auto take = [&](const policy::BootRule& said) {
+    rule.proof = said.proof.value_or(rule.proof);
+    rule.timeout = said.timeout.value_or(rule.timeout);
+  };
+  take(policy_.boot);
+  const Json group = gate::find_group(gate_policy_, machine);
+  for (const auto& one : policy_.groups) {
+    if (!group.is_null() && group.at("name") == one.name) take(one.boot);
+  }
+  rule.proof = boot_proof_.value_or(rule.proof);
+  return rule;
 }
 
 void EngineSetup::answer_for(const std::vector<fs::path>& images) {

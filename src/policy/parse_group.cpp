@@ -121,6 +121,7 @@ Result<Group> parse_group(const YamlNode& node) {
   if (const auto baseline = map.find("baseline")) {
     VMPATCH_TRY(group.baseline, parse_baseline(*baseline));
   }
+  VMPATCH_TRY(group.boot, parse_boot_rule(map));
   if (const auto on_error = map.find("on_error")) {
     VMPATCH_TRY(group.closed_on_error, parse_choice(*on_error, "closed", "open"));
   }

@@ -41,6 +41,14 @@ struct DroppedRecipe {
 };
 Json to_json(const std::vector<DroppedRecipe>& dropped);
 
+/// What came of a boot proof; a machine that does not come up has no report, but a failed run.
+struct BootOutcome {
+  std::optional<proof::Sign> up;
+  Seconds took{0};
+  std::string skipped;  ///< why it was not started; escaped
+};
+Json to_json(const BootOutcome& outcome);
+
 /// A disk that was not written: the patched form lies beside it, and the machine has that one now.
 struct PublishedDisk {
   std::string target;
@@ -57,6 +65,7 @@ struct Report {
   std::vector<std::string> checks;          ///< what was verified, one line each
   std::uint64_t changed_bytes = 0;          ///< written into the base images, or into those of a new version
   Seconds duration{0};
+  std::optional<BootOutcome> boot;          ///< where a boot proof was asked for
   std::optional<ProofKind> proof;           ///< of a recipe that holds now
   std::vector<DroppedRecipe> dropped;
   std::vector<PublishedDisk> published;

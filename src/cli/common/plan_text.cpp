@@ -41,6 +41,11 @@ std::string headline(const plan::Plan& plan) {
   return {};
 }
 
+std::string format_boot(const engine::BootOutcome& boot) {
+  if (boot.up) return fmt::format("  started once for a proof: up after {}, seen by {}\n", format_duration(boot.took), proof::to_string(*boot.up));
+  return fmt::format("  not started for a proof: {}\n", boot.skipped);
+}
+
 }  // namespace
 
 std::string full_name(const inventory::Machine& machine) {
@@ -112,6 +117,7 @@ std::string format_report(const engine::Report& report, bool verbose) {
   text += list("at its next start", report.remarks);
   text += list("the machine's own, put back as they were (a script of the patch had changed them)", report.put_back);
   if (verbose) text += list("verified", report.checks);
+  if (report.boot) text += format_boot(*report.boot);
   text += proof + format_dropped(report.dropped);
   text += fmt::format("  run {}; {} checks held; undo with: vm-patch rollback {}\n", report.run_id, report.checks.size(),
                       report.run_id);

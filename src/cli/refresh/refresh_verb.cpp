@@ -16,6 +16,7 @@ struct RefreshVerbOptions {
   std::string until;
   fleet::RefreshOptions refresh;
   bool yes = false;
+  std::optional<policy::BootProof> boot_proof;
 };
 
 Result<void> read_options(RefreshVerbOptions& options) {
@@ -36,6 +37,7 @@ Result<int> run_refresh(Context& context, RefreshVerbOptions& options) {
     ProgressDisplay display(context);
     VMPATCH_TRY(auto setup, fleet::EngineSetup::make(context, display, display));
     if (options.machines.without_libvirt) setup->answer_for(options.machines.images);
+    setup->set_boot_proof(options.boot_proof);
     if (!options.refresh.dry_run) VMPATCH_CHECK(fleet::recover_first(*setup, display));
     VMPATCH_TRY(const auto machines, setup->select(context, options.machines));
     is_whole = setup->selection().is_whole();
@@ -70,6 +72,7 @@ void add_refresh_verb(CLI::App& app, Chosen& chosen) {
   verb->add_flag("--fresh", options->refresh.fresh, "read the machines again, although their disks did not change");
   verb->add_option("--jobs", options->refresh.jobs, "machines side by side; default: the configuration's")->check(CLI::Range(1, 64))->type_name("N");
   verb->add_option("--until", options->until, "begin no machine at or after this time (UTC, as 2026-11-01T05:00:00Z)")->type_name("TIME");
+  add_boot_proof(*verb, options->boot_proof);
   verb->add_flag("-y,--yes", options->yes, "write disks");
   verb->footer("Each update becomes a recipe that this host's key of the role refresher signs; then everything is as with apply: overlay, proof,\n"
                "commit, attestation, undo. Exit code 0 only when every dormant machine is current; 3 when a dry run found something, or updates are kept back.\n"

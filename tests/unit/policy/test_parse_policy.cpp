@@ -15,7 +15,8 @@ attestation_key: /srv/key
 jobs: 4
 space_reserve: 512MiB
 undo_keep: 2d
-boot_proof: false
+boot_proof: kernel
+boot_timeout: 10m
 feeds: ["osv=https://example.org/all.zip", /srv/kev.json]
 feed_max_age: 12h
 audit: {anchor: /srv/worm/heads, syslog: false, command: [/usr/local/sbin/tell, "--host", a]}
@@ -26,6 +27,8 @@ groups:
     on_error: open
     refresh: {mode: all, exclude: ["linux-*"], halt_after: 3}
     action: warn
+    boot_proof: always
+    boot_timeout: 90s
   - name: rest
     match: {names: ["*"]}
 )";
@@ -59,6 +62,11 @@ TEST(ParsePolicy, every_key_is_read) {
   EXPECT_EQ(web.refresh.halt_after, 3U);
   EXPECT_FALSE(web.refresh.never);
   EXPECT_FALSE(web.deny);
+  EXPECT_EQ(policy->boot.proof, BootProof::kernel);
+  EXPECT_EQ(policy->boot.timeout, Seconds(600));
+  EXPECT_EQ(web.boot.proof, BootProof::always);
+  EXPECT_EQ(web.boot.timeout, Seconds(90));
+  EXPECT_EQ(policy->groups[1].boot.proof, std::nullopt);
   EXPECT_TRUE(policy->groups[1].baseline.empty());
   EXPECT_TRUE(policy->groups[1].closed_on_error);
   EXPECT_TRUE(policy->groups[1].deny);
@@ -70,6 +78,7 @@ TEST(ParsePolicy, empty_text_and_empty_path_give_the_defaults) {
     EXPECT_EQ(policy->jobs, 2U);
     EXPECT_EQ(policy->space_reserve, 1ULL << 30U);
     EXPECT_TRUE(policy->groups.empty());
+    EXPECT_EQ(policy->boot.proof, std::nullopt);
     EXPECT_TRUE(policy->feeds.empty());
     EXPECT_EQ(policy->feed_max_age, Seconds(86400));
     EXPECT_FALSE(policy->audit.anchor);
@@ -111,8 +120,11 @@ TEST(ParsePolicy, every_mistake_is_a_usage_error_with_its_place) {
       {"audit: {command: []}\n", "f:2:18", "needs a program"},
       {"audit: {command: [tell]}\n", "f:2:18", "is not an absolute path"},
       {"audit: {mail: root}\n", "f:2:9", "unknown key 'mail'"},
-      {"boot_proof: true\n", "f:2:13", "boot proof"},
-      {"boot_proof: yes\n", "f:2:13", ""},
+      {"boot_proof: true\n", "f:2:13", "neither never, kernel nor always"},
+      {"boot_proof: Always\n", "f:2:13", "neither never, kernel nor always"},
+      {"boot_timeout: 9s\n", "f:2:15", "from 10 s to 1 h"},
+      {"boot_timeout: 61m\n", "f:2:15", "from 10 s to 1 h"},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    boot_proof: no\n", "f:5:17", "neither never"},
       {"feeds: /srv/kev.json\n", "f:2:8", ""},
       {"feeds: [kev.json]\n", "f:2:9", "is no feed"},
       {"feeds: [osv=kev.json]\n", "f:2:9", "is no feed"},
