@@ -64,6 +64,7 @@ Result<std::vector<repository::Source>> Repositories::named(const std::vector<st
 }
 
 void Repositories::refresh() {
+  loaded_->snapshots.clear();
   for (const auto& source : policy_->repositories) {
     log_->info("repository {}: asking for its state", source.name);
     const auto refreshed = port_->refresh(source);
@@ -74,6 +75,13 @@ void Repositories::refresh() {
 }
 
 Result<repository::Snapshot> Repositories::snapshot_for(const guest::OsRelease& os, repository::Mode mode) {
+  const std::lock_guard lock(loaded_->mutex);
+  const std::tuple key{os.id, os.version_id, mode};
+  const auto found = loaded_->snapshots.find(key);
+  return found != loaded_->snapshots.end() ? found->second : loaded_->snapshots.emplace(key, load_snapshot(os, mode)).first->second;
+}
+
+Result<repository::Snapshot> Repositories::load_snapshot(const guest::OsRelease& os, repository::Mode mode) {
   const auto sources = repository::sources_for(policy_->repositories, os);
   if (sources.empty()) {
     return fail(Errc::not_found, "no repository is configured for {} {}; there are {}", escape_untrusted(os.id), escape_untrusted(os.version_id),

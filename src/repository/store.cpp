@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <ctime>
 #include <set>
 
@@ -143,6 +144,29 @@ Result<IndexFile> Store::keep(std::string_view content) const {
   const IndexFile file{sha256(content), content.size(), ""};
   VMPATCH_CHECK(write_file_atomic(files_ / file.sha256.hex(), content, 0644));
   return file;
+}
+
+Result<void> Store::keep_written(const IndexFile& file, const std::function<Result<void>(int fd)>& write) const {
+  const fs::path path = files_ / file.sha256.hex();
+  std::string pattern = path.string() + ".XXXXXX";  // goes with the others when a killed process leaves it
+  const UniqueFd fd(::mkostemp(pattern.data(), O_CLOEXEC));
+  if (!fd) return errno_error(errno, pattern);
+  const auto fill = [&]() -> Result<void> {
+    VMPATCH_CHECK(write(fd.get()));
+    VMPATCH_TRY(const Digest digest, sha256_fd(fd.get(), file.size));
+    if (digest != file.sha256) return fail(Errc::untrusted, "it has the SHA-256 {}, not {}", digest.hex(), file.sha256.hex());
+    if (::fchmod(fd.get(), 0644) != 0 || ::rename(pattern.c_str(), path.c_str()) != 0) return errno_error(errno, path.string());
+    return {};
+  };
+  auto done = fill();
+  if (!done) static_cast<void>(::unlink(pattern.c_str()));
+  return done;
+}
+
+Result<void> Store::drop(const IndexFile& file) const {
+  const fs::path path = files_ / file.sha256.hex();
+  if (!file.compression.empty()) VMPATCH_CHECK(remove_tree(path.string() + file.compression));
+  return remove_tree(path);
 }
 
 Result<void> Store::admit(const IndexFile& file, int fd) const {

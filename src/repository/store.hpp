@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -39,6 +40,10 @@ class Store {
   [[nodiscard]] Result<fs::path> open_file(const IndexFile& file) const;
   /// Puts content there.
   Result<IndexFile> keep(std::string_view content) const;
+  /// The same for what `write` writes into a descriptor. Errc::untrusted: it is not that file.
+  Result<void> keep_written(const IndexFile& file, const std::function<Result<void>(int fd)>& write) const;
+  /// Nobody reads it any more.
+  Result<void> drop(const IndexFile& file) const;
   /// What was downloaded into files() may be read by the programs that need it, under its name with an ending.
   Result<void> admit(const IndexFile& file, int fd) const;
 

@@ -81,6 +81,22 @@ expect_same 'result' current "$(machine 'm["result"]')"
 expect_exit 0 plan
 expect_text "$OUT" 'no security update'
 
+title 'and a third one asks no resolver, not for a clone with another machine-id either, and not without the lists'
+copy "$disk" "$WORK/clone.raw"
+printf 'fedcba9876543210fedcba9876543210\n' >"$WORK/machine-id"
+debugfs -w -R 'rm /etc/machine-id' "$WORK/clone.raw" 2>"$WORK/debugfs"
+debugfs -w -R "write $WORK/machine-id /etc/machine-id" "$WORK/clone.raw" >"$WORK/debugfs" 2>&1
+list=${VM_PATCH_CACHE:-/var/cache/vm-patch}/repositories/$(digest_of "$WORK/repo/dists/stable/main/binary-amd64/Packages")
+mv "$list" "$WORK/list"
+expect_exit 0 vm-patch -v -v refresh -a "$disk" -a "$WORK/clone.raw" --format raw --yes --offline --json
+expect_same 'results' current,current "$(python3 -c 'import json, sys; print(",".join(m["result"] for m in json.load(open(sys.argv[1]))["machines"]))' "$OUT")"
+expect_text "$ERR" 'answer [0-9a-f]{64}: it was kept'
+expect_no_text "$ERR" 'vm-patch-apt is asked'
+expect_exit 1 vm-patch -v -v refresh -a "$disk" --format raw --yes --offline --exclude demo-fail
+expect_text "$ERR" 'vm-patch-apt is asked'
+expect_text "$OUT" 'is not in the cache any more'
+mv "$WORK/list" "$list"
+
 title 'its undo brings the old versions back, and the next plan finds the updates again'
 expect_exit 0 vm-patch rollback "$run"
 expect_exit 3 plan

@@ -3,7 +3,9 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "vmpatch/fleet/invocation.hpp"
@@ -33,7 +35,7 @@ class Repositories {
   /// before is not used in its place, since that is how updates are held back.
   void refresh();
 
-  /// What was accepted last for this system. Errors: not_found (no repository is for it, none of security updates in that mode, or one was never
+  /// What was accepted last for this system; looked up once, not for each machine. For several threads at once. Errors: not_found (no repository is for it, none of security updates in that mode, or one was never
   /// fetched), refused (one is of another release), untrusted (expired, or its configuration changed).
   Result<repository::Snapshot> snapshot_for(const guest::OsRelease& os, repository::Mode mode);
 
@@ -46,10 +48,17 @@ class Repositories {
  private:
   Repositories(const policy::Policy& policy, std::unique_ptr<repository::Repositories> port, const Clock& clock, Log& log)
       : policy_(&policy), clock_(&clock), log_(&log), port_(std::move(port)) {}
+  Result<repository::Snapshot> load_snapshot(const guest::OsRelease& os, repository::Mode mode);
+
+  struct Loaded {
+    std::mutex mutex;
+    std::map<std::tuple<std::string, std::string, repository::Mode>, Result<repository::Snapshot>> snapshots;  ///< by what asks for them
+  };
   const policy::Policy* policy_;
   const Clock* clock_;
   Log* log_;
   std::map<std::string, Error> failed_;  ///< by name, of refresh()
+  std::unique_ptr<Loaded> loaded_ = std::make_unique<Loaded>();
   std::unique_ptr<repository::Repositories> port_;
 };
 

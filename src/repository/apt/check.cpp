@@ -19,8 +19,8 @@ using Kind = Operation::Kind;
 
 class Check {
  public:
-  Check(const guest::ManagerFiles& installed, const Snapshot& snapshot, Mode mode, const Store& store)
-      : installed_(installed), snapshot_(snapshot), mode_(mode), store_(store) {}
+  Check(const guest::ManagerFiles& installed, const Snapshot& snapshot, Mode mode, AllOffers& offers)
+      : installed_(installed), snapshot_(snapshot), mode_(mode), offers_(offers) {}
 
   Result<Update> run(RawAnswer answer) {
     VMPATCH_CHECK(read_installed());
@@ -104,27 +104,17 @@ class Check {
   }
 
   Result<std::optional<Offer>> offered(const Change& change, std::size_t source, const std::optional<std::string>& file) {
-    VMPATCH_TRY(const auto* lists, lists_of(source));
-    for (const Offers& list : *lists) {
-      VMPATCH_TRY(const auto offers, list.find(change.name));
+    for (const auto& [key, index] : snapshot_.suites[source].indexes) {
+      VMPATCH_TRY(const auto list, offers_.of(index));
+      VMPATCH_TRY(const auto offers, list->find(change.name));
       const auto found = std::find_if(offers.begin(), offers.end(), [&](const Offer& offer) {
         return offer.arch == change.arch && offer.version == change.to && offer.size == change.size && offer.sha256 == change.sha256 &&
                (!file || offer.file == *file);
       });
+      // Its views stay good as long as the lists, which are kept.
       if (found != offers.end()) return std::optional(*found);
     }
     return std::optional<Offer>();
-  }
-
-  Result<const std::vector<Offers>*> lists_of(std::size_t source) {
-    const auto found = lists_.find(source);
-    if (found != lists_.end()) return &found->second;
-    std::vector<Offers> lists;
-    for (const auto& [key, file] : snapshot_.suites[source].indexes) {
-      VMPATCH_TRY(Offers offers, Offers::load(store_, file));
-      lists.push_back(std::move(offers));
-    }
-    return &lists_.emplace(source, std::move(lists)).first->second;
   }
 
   /// By name: of an architecture that changes the two sides have different ones.
@@ -151,17 +141,16 @@ class Check {
   const guest::ManagerFiles& installed_;
   const Snapshot& snapshot_;
   Mode mode_;
-  const Store& store_;
+  AllOffers& offers_;
   std::map<Key, guest::Package> on_disk_;
   std::set<std::string> unfinished_;
-  std::map<std::size_t, std::vector<Offers>> lists_;
 };
 
 }  // namespace
 
-Result<Update> checked_update(std::string_view answer, const guest::ManagerFiles& installed, const Snapshot& snapshot, Mode mode, const Store& store) {
+Result<Update> checked_update(std::string_view answer, const guest::ManagerFiles& installed, const Snapshot& snapshot, Mode mode, AllOffers& offers) {
   VMPATCH_TRY(RawAnswer raw, parse_answer(answer));
-  VMPATCH_TRY(Update update, Check(installed, snapshot, mode, store).run(std::move(raw)));
+  VMPATCH_TRY(Update update, Check(installed, snapshot, mode, offers).run(std::move(raw)));
   for (Kept& kept : update.kept) {
     if (kept.why == "excluded" && is_boot_loader(kept.name)) kept.why = "boot loaders are not updated offline: update it in the running machine";
   }

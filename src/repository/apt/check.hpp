@@ -1,7 +1,7 @@
 #pragma once
 // The resolver has seen a guest: what it says counts only where verified metadata and the guest's own database say the same.
 
-#include "repository/store.hpp"
+#include "repository/apt/offers.hpp"
 #include "vmpatch/guest/manager_files.hpp"
 #include "vmpatch/repository/update.hpp"
 
@@ -11,6 +11,6 @@ namespace vmpatch::repository::apt {
 /// database, not by the resolver. Errors: failed (no answer of this version, no package database), untrusted (a package that no list offers
 /// in this form, another installed version than the database's, in mode security a change that is none, operations that do not make the
 /// changes).
-Result<Update> checked_update(std::string_view answer, const guest::ManagerFiles& installed, const Snapshot& snapshot, Mode mode, const Store& store);
+Result<Update> checked_update(std::string_view answer, const guest::ManagerFiles& installed, const Snapshot& snapshot, Mode mode, AllOffers& offers);
 
 }  // namespace vmpatch::repository::apt

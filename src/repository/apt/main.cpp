@@ -1,5 +1,7 @@
 // vm-patch-apt: libapt-pkg for vm-patch. Started without privileges and network, with its own folder as current folder:
+//   vm-patch-apt identity       prints which program and which libapt-pkg answer (identity.hpp)
 //   vm-patch-apt index FILE …   prints what package lists hold, a line a package (index.hpp), after "# N" for the N-th file
+//   vm-patch-apt unpack FILE    writes a compressed list's content (unpack.hpp)
 //   vm-patch-apt resolve        reads a request (request.hpp) from standard input, a file, and prints the answer (answer.hpp)
 #include <apt-pkg/cachefile.h>
 #include <apt-pkg/configuration.h>
@@ -17,7 +19,10 @@
 #include "repository/apt/database.hpp"
 #include "repository/apt/errors.hpp"
 #include "repository/apt/exclusions.hpp"
+#include "repository/apt/identity.hpp"
 #include "repository/apt/index.hpp"
+#include "repository/apt/phasing.hpp"
+#include "repository/apt/unpack.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -55,6 +60,17 @@ Result<void> index(const std::vector<std::string>& files) {
   return {};
 }
 
+Result<void> unpack(const std::string& file) {
+  if (!pkgInitConfig(*_config)) return complaint("cannot set libapt-pkg up");
+  VMPATCH_CHECK(confine({fs::path(file).parent_path()}, {}));
+  return unpack_list(file, STDOUT_FILENO);
+}
+
+Result<void> identity() {
+  VMPATCH_TRY(const std::string own, own_identity());
+  return print(own);
+}
+
 Result<void> resolve() {
   VMPATCH_TRY(const std::string text, read_fd(STDIN_FILENO, max_request, "the request"));
   VMPATCH_TRY(const Json json, parse_json(text, "the request"));
@@ -78,6 +94,8 @@ Result<void> resolve() {
   if (!cache.Init(nullptr)) return complaint("the package database cannot be read");
   VMPATCH_CHECK(no_complaints("the package database cannot be read"));
   VMPATCH_CHECK(check_database(cache, folder));
+  // Of security updates every machine takes part in all.
+  if (request.machine_id_withheld && request.mode == Mode::all && needs_id(cache)) return print(needs_machine_id);
   const Origins origins(request, listed);
   VMPATCH_TRY(const AllKeptBack kept, mark_updates(cache, request, origins));
   VMPATCH_TRY(const auto operations, order_operations(cache));
@@ -86,8 +104,10 @@ Result<void> resolve() {
 }
 
 int run(const std::vector<std::string>& arguments) {
-  Result<void> done = fail(Errc::usage, "vm-patch-apt is called by vm-patch: index FILE ... or resolve");
+  Result<void> done = fail(Errc::usage, "vm-patch-apt is called by vm-patch: identity, index FILE ..., unpack FILE or resolve");
+  if (arguments.size() == 1 && arguments[0] == "identity") done = identity();
   if (arguments.size() > 1 && arguments[0] == "index") done = index({arguments.begin() + 1, arguments.end()});
+  if (arguments.size() == 2 && arguments[0] == "unpack") done = unpack(arguments[1]);
   if (arguments.size() == 1 && arguments[0] == "resolve") done = resolve();
   if (done && std::fflush(stdout) == 0) return 0;
   fmt::print(stderr, "{}\n", done ? "cannot write the answer" : done.error().message);

@@ -1,5 +1,6 @@
 #include "repository/apt/offers.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "repository/apt/program.hpp"
@@ -42,12 +43,15 @@ Result<Offer> parse(std::string_view line) {
   return offer;
 }
 
+std::string_view name_of(std::string_view line) { return line.substr(0, line.find('\t')); }
+
 }  // namespace
 
 Offers::Offers(std::string text) : text_(std::move(text)) {
   for (const auto line : split(text_, '\n')) {
-    if (!line.empty() && line.front() != '#') lines_.emplace(line.substr(0, line.find('\t')), line);
+    if (!line.empty() && line.front() != '#') lines_.push_back(line);
   }
+  std::stable_sort(lines_.begin(), lines_.end(), [](std::string_view a, std::string_view b) { return name_of(a) < name_of(b); });
 }
 
 Result<Offers> Offers::load(const Store& store, const IndexFile& list) {
@@ -61,12 +65,22 @@ Result<Offers> Offers::load(const Store& store, const IndexFile& list) {
 
 Result<std::vector<Offer>> Offers::find(std::string_view name) const {
   std::vector<Offer> all;
-  const auto [first, last] = lines_.equal_range(name);
-  for (auto line = first; line != last; ++line) {
-    VMPATCH_TRY(const Offer offer, parse(line->second));
+  auto line = std::partition_point(lines_.begin(), lines_.end(), [&](std::string_view one) { return name_of(one) < name; });
+  for (; line != lines_.end() && name_of(*line) == name; ++line) {
+    VMPATCH_TRY(const Offer offer, parse(*line));
     all.push_back(offer);
   }
   return all;
+}
+
+Result<const Offers*> AllOffers::of(const IndexFile& list) {
+  const std::lock_guard lock(mutex_);
+  auto& loaded = loaded_[list.sha256];
+  if (!loaded) {
+    VMPATCH_TRY(Offers offers, Offers::load(store_, list));
+    loaded = std::make_unique<const Offers>(std::move(offers));
+  }
+  return loaded.get();
 }
 
 }  // namespace vmpatch::repository::apt

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +41,21 @@ class Offers {
  private:
   explicit Offers(std::string text);
   std::string text_;
-  std::multimap<std::string_view, std::string_view> lines_;  ///< by name
+  std::vector<std::string_view> lines_;  ///< by name
+};
+
+/// Lists as they are asked for, each read once. For several threads at once.
+class AllOffers {
+ public:
+  /// `store` outlives it.
+  explicit AllOffers(const Store& store) : store_(store) {}
+  /// It lives as long as this object. Errors: those of Offers::load().
+  Result<const Offers*> of(const IndexFile& list);
+
+ private:
+  const Store& store_;
+  std::mutex mutex_;
+  std::map<Digest, std::unique_ptr<const Offers>> loaded_;
 };
 
 }  // namespace vmpatch::repository::apt

@@ -20,12 +20,28 @@ bool takes_part(const pkgCache::VerIterator& version, const std::string& machine
   return draw(random) <= version.PhasedUpdatePercentage();
 }
 
+bool decided_by_settings() {
+  for (const char* key : {"Always-Include-Phased-Updates", "Never-Include-Phased-Updates"}) {
+    if (_config->FindB(("APT::Get::" + std::string(key)).c_str(), _config->FindB(("Update-Manager::" + std::string(key)).c_str(), false))) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-void decide_phases(pkgDepCache& cache) {
-  for (const char* key : {"Always-Include-Phased-Updates", "Never-Include-Phased-Updates"}) {
-    if (_config->FindB(("APT::Get::" + std::string(key)).c_str(), _config->FindB(("Update-Manager::" + std::string(key)).c_str(), false))) return;
+bool needs_id(pkgDepCache& cache) {
+  if (decided_by_settings()) return false;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    if (package.CurrentVer().end()) continue;
+    for (auto version = package.VersionList(); !version.end(); ++version) {
+      if (version.PhasedUpdatePercentage() != everyone) return true;
+    }
   }
+  return false;
+}
+
+void decide_phases(pkgDepCache& cache) {
+  if (decided_by_settings()) return;
   const std::string machine_id = _config->Find("APT::Machine-ID");
   if (machine_id.empty()) {
     _config->Set("APT::Get::Always-Include-Phased-Updates", true);

@@ -1,5 +1,9 @@
 #include "repository/apt/program.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 
 #include "vmpatch/core/format.hpp"
@@ -20,30 +24,49 @@ std::string reason(const CommandOutput& output) {
   return last.empty() ? fmt::format("it ended with exit code {}", output.exit_code) : ensure_escaped(last);
 }
 
-}  // namespace
-
-Result<std::string> run_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder, const std::optional<Credentials>& account,
-                                std::string input) {
+/// As far as it is the same for all questions.
+Result<Command> confined(const std::vector<std::string>& arguments, const std::filesystem::path& folder, const std::optional<Credentials>& account,
+                         const SystemCallFilter& filter, rlim_t max_file) {
   VMPATCH_TRY(const auto program, internal_program("vm-patch-apt"));
-  VMPATCH_TRY(const SystemCallFilter filter, deny_escape());
   Command command;
   command.argv = {program.string()};
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/bin:/bin"}, {"LC_ALL", "C.UTF-8"}, {"HOME", "/nonexistent"}};
   command.run_as = account;
   command.cwd = folder;
-  command.input = std::move(input);
-  command.limits = {{RLIMIT_CORE, 0}, {RLIMIT_CPU, cpu_seconds}, {RLIMIT_NOFILE, 256}, {RLIMIT_FSIZE, max_answer}};
+  command.limits = {{RLIMIT_CORE, 0}, {RLIMIT_CPU, cpu_seconds}, {RLIMIT_NOFILE, 256}, {RLIMIT_FSIZE, max_file}};
 #ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
   command.limits.emplace_back(RLIMIT_AS, rlim_t{2} << 30U);
 #endif
   command.timeout = std::chrono::minutes(10);
   command.max_output = max_answer;
   command.filter = &filter;
+  return command;
+}
+
+}  // namespace
+
+Result<std::string> run_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder, const std::optional<Credentials>& account,
+                                std::string input) {
+  VMPATCH_TRY(const SystemCallFilter filter, deny_escape());
+  VMPATCH_TRY(Command command, confined(arguments, folder, account, filter, max_answer));
+  command.input = std::move(input);
   VMPATCH_TRY(CommandOutput output, run(command));
   if (output.exit_code != 0) return fail(Errc::failed, "{}", reason(output));
   if (output.truncated) return fail(Errc::failed, "its answer has more than {}", format_size(max_answer));
   return std::move(output.out);
+}
+
+Result<void> run_program_into(int fd, std::uint64_t max_bytes, const std::vector<std::string>& arguments) {
+  VMPATCH_TRY(const SystemCallFilter filter, deny_escape());
+  VMPATCH_TRY(Command command, confined(arguments, "/", fresh_credentials(), filter, max_bytes + 1));
+  command.descriptors = {{fd, STDOUT_FILENO}};
+  VMPATCH_TRY(const CommandOutput output, run(command));
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return errno_error(errno, arguments.back());
+  if (static_cast<std::uint64_t>(info.st_size) > max_bytes) return fail(Errc::untrusted, "it has more than {}", format_size(max_bytes));
+  if (output.exit_code != 0) return fail(Errc::failed, "{}", reason(output));
+  return {};
 }
 
 }  // namespace vmpatch::repository::apt

@@ -11,7 +11,7 @@ Json to_json(const ResolveRequest& request) {
                        {"indexes", source.indexes}, {"security", source.security}});
   }
   return Json{{"architectures", request.architectures}, {"sources", std::move(sources)},
-              {"mode", request.mode == Mode::all ? "all" : "security"}, {"exclude", request.exclude}};
+              {"mode", request.mode == Mode::all ? "all" : "security"}, {"exclude", request.exclude}, {"machine_id_withheld", request.machine_id_withheld}};
 }
 
 Result<ResolveRequest> resolve_request_from_json(const Json& json) {
@@ -19,6 +19,7 @@ Result<ResolveRequest> resolve_request_from_json(const Json& json) {
   try {
     json.at("architectures").get_to(request.architectures);
     json.at("exclude").get_to(request.exclude);
+    request.machine_id_withheld = json.value("machine_id_withheld", false);
     request.mode = json.at("mode").get<std::string>() == "all" ? Mode::all : Mode::security;
     for (const Json& entry : json.at("sources")) {
       SourceFiles source;

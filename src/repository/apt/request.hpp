@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vmpatch/core/json_fwd.hpp"
@@ -26,7 +27,11 @@ struct ResolveRequest {
   std::vector<SourceFiles> sources;
   Mode mode = Mode::security;
   std::vector<std::string> exclude;      ///< name patterns (glob): never changed
+  bool machine_id_withheld = false;      ///< the guest may have one: where it decides, the answer is needs_machine_id
 };
+
+/// Instead of an answer. What is answered without a machine-id is the same for all machines that are alike but for theirs.
+constexpr std::string_view needs_machine_id = R"({"needs_machine_id":true,"schema":"vm-patch/apt-answer/v1"})";
 
 Json to_json(const ResolveRequest& request);
 Result<ResolveRequest> resolve_request_from_json(const Json& json);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "repository/access.hpp"
+#include "repository/apt/program.hpp"
 #include "repository/debian/judge.hpp"
 #include "repository/openpgp/verify.hpp"
 #include "vmpatch/core/format.hpp"
@@ -90,16 +91,42 @@ class Acquisition {
     return {};
   }
 
+  /// The list as it is fast to read where the Release file says what that has to be, else as it came.
   Result<IndexFile> add_index(const Release& release, const std::string& key) {
     for (const char* compression : compressions) {
       const auto entry = release.files.find(key + compression);
       if (entry == release.files.end()) continue;
-      IndexFile file{entry->second.sha256, entry->second.size, compression};
-      if (file.size > max_index) return fail(Errc::untrusted, "endless data: {} has {}", key + compression, format_size(file.size));
+      const IndexFile file{entry->second.sha256, entry->second.size, compression};
+      VMPATCH_CHECK(check_size(key + compression, file));
+      const auto plain = release.files.find(key);
+      if (file.compression.empty() || plain == release.files.end()) {
+        VMPATCH_CHECK(fetch_index(release.by_hash, key + compression, file));
+        return file;
+      }
+      const IndexFile unpacked{plain->second.sha256, plain->second.size, ""};
+      VMPATCH_CHECK(check_size(key, unpacked));
+      // Of a list that did not change nothing comes.
+      if (around_.store.open_file(unpacked)) return unpacked;
       VMPATCH_CHECK(fetch_index(release.by_hash, key + compression, file));
-      return file;
+      VMPATCH_CHECK(unpack(key + compression, file, unpacked));
+      return unpacked;
     }
     return fail(Errc::not_found, "its Release file lists no {} in a form that can be read (.xz, .zst, .gz, plain)", key);
+  }
+
+  static Result<void> check_size(const std::string& name, const IndexFile& file) {
+    if (file.size > max_index) return fail(Errc::untrusted, "endless data: {} has {}", name, format_size(file.size));
+    return {};
+  }
+
+  Result<void> unpack(const std::string& name, const IndexFile& file, const IndexFile& unpacked) {
+    VMPATCH_TRY(const fs::path packed, around_.store.open_file(file));
+    const auto done = around_.store.keep_written(unpacked, [&](int fd) { return apt::run_program_into(fd, unpacked.size, {"unpack", packed.string()}); });
+    if (!done && done.error().code == Errc::untrusted) {
+      return fail(Errc::untrusted, "mix and match or tampering: {}, unpacked, is not what was signed: {}", name, done.error().message);
+    }
+    if (!done) return done.error().in(name);
+    return around_.store.drop(file);
   }
 
   /// By its digest where the server has that: a list that is replaced meanwhile does not come.

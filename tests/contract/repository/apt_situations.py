@@ -98,6 +98,22 @@ def compare_with_table(check, answer, guest):
             check.same(f"file of {change['name']}", [change["file"], change["size"], change["sha256"]] in [[p.file, p.size, p.sha256] for p in packages], True)
 
 
+NEEDS_MACHINE_ID = b'{"needs_machine_id":true,"schema":"vm-patch/apt-answer/v1"}'
+
+
+def compare_without_machine_id(check, guest, folder, with_it):
+    """Asked without its machine-id: the same answer, or that it depends on it."""
+    guest.write_for_vm_patch(folder / "withheld")
+    (folder / "withheld/machine-id").unlink(missing_ok=True)
+    request = {**json.loads(guest.request(folder / "verified")), "machine_id_withheld": True}
+    code, out, _ = resolve(folder / "withheld", json.dumps(request))
+    if out.strip() == NEEDS_MACHINE_ID:
+        phased = any("Phased-Update-Percentage" in package.fields for repository in guest.repositories for package in repository.packages)
+        check.same("needs the machine-id", (code, phased and guest.row.get("mode", "all") == "all"), (0, True))
+    else:
+        check.same("without the machine-id", (code, out), with_it)
+
+
 def try_row(row):
     check = Comparison()
     with tempfile.TemporaryDirectory(prefix="vm-patch-situation-") as name:
@@ -105,6 +121,7 @@ def try_row(row):
         guest = made_guest.Guest(row, folder / "mark")
         guest.write_for_vm_patch(folder / "guest")
         code, out, message = resolve(folder / "guest", guest.request(folder / "verified"))
+        compare_without_machine_id(check, guest, folder, (code, out))
         if "error" in row:
             check.same("exit code", code, 1)
             check.same("error", row["error"] if row["error"] in message else message, row["error"])

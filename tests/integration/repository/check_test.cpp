@@ -46,7 +46,7 @@ class AptCheck : public test::ArchiveTest {
   }
   static std::vector<Json> install(const std::string& name) { return {operation("unpack", name), operation("configure", name)}; }
 
-  Result<Update> check(const Json& json, Mode mode = Mode::all) const { return checked_update(dump_json(json), guest_, snapshot_, mode, store_); }
+  Result<Update> check(const Json& json, Mode mode = Mode::all) const { return checked_update(dump_json(json), guest_, snapshot_, mode, offers_); }
   std::string refusal(const Json& json, Mode mode = Mode::all) const {
     const auto update = check(json, mode);
     if (update) return "it was accepted";
@@ -54,6 +54,7 @@ class AptCheck : public test::ArchiveTest {
     return update.error().message;
   }
 
+  mutable AllOffers offers_{store_};
   Json upgrade_ = change(lib_, "1.0", 0);
   const std::string not_offered_ = "the resolver takes libfoo 1.1 from debian bookworm, whose verified lists do not offer it like that";
   const std::string not_made_ = "the resolver's operations do not make its changes";
@@ -206,11 +207,11 @@ TEST_F(AptCheck, package_that_is_removed_for_a_moment_and_unfinished_ones_that_a
 }
 
 TEST_F(AptCheck, what_is_no_answer_or_no_database_is_failed) {
-  EXPECT_EQ(checked_update("", guest_, snapshot_, Mode::all, store_).error().code, Errc::failed);
-  EXPECT_EQ(checked_update("{}", guest_, snapshot_, Mode::all, store_).error().code, Errc::failed);
+  EXPECT_EQ(checked_update("", guest_, snapshot_, Mode::all, offers_).error().code, Errc::failed);
+  EXPECT_EQ(checked_update("{}", guest_, snapshot_, Mode::all, offers_).error().code, Errc::failed);
   guest::ManagerFiles none = guest_;
   none.files.erase("status");
-  const auto update = checked_update(dump_json(answer({}, {})), none, snapshot_, Mode::all, store_);
+  const auto update = checked_update(dump_json(answer({}, {})), none, snapshot_, Mode::all, offers_);
   ASSERT_FALSE(update);
   EXPECT_EQ(update.error().message, "the guest's package database is missing");
 }

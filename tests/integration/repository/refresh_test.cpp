@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <optional>
+#include <set>
 
 #include "integration/repository/archive_fixture.hpp"
 #include "integration/repository/signing_keys.hpp"
@@ -40,9 +42,18 @@ class Refresh : public testing::Test {
   [[nodiscard]] fs::path dists(const std::string& name = "") const { return folder_ / ("archive/dists/bookworm-security/" + name); }
 
   /// As Debian's security archive is: its components are called updates/main. The text that is signed.
-  [[nodiscard]] std::string publish(const std::string& date, const std::vector<ListedPackage>& packages, const std::string& valid_until = "") const {
+  /// `packed`: the list is there as .xz alone, with another content where one is given.
+  [[nodiscard]] std::string publish(const std::string& date, const std::vector<ListedPackage>& packages, const std::string& valid_until = "", bool packed = false,
+                                    const std::optional<std::string>& content = std::nullopt) const {
+    fs::remove_all(dists("main"));
     fs::create_directories(dists("main/binary-amd64"));
     std::ofstream(dists(list_path)) << packages_list(packages);
+    if (packed) {
+      Command xz;
+      xz.argv = {"xz", "-0c"};
+      xz.input = content.value_or(packages_list(packages));
+      std::ofstream(dists(list_path).string() + ".xz") << run_checked(xz).value().out;
+    }
     const std::map<std::string, std::string> fields{{"Origin", "Debian"}, {"Label", "Debian-Security"}, {"Suite", "stable-security"}, {"Codename", "bookworm-security"},
                                            {"Architectures", "amd64 arm64"}, {"Components", "updates/main updates/contrib"}, {"Acquire-By-Hash", "yes"}, {"Date", date}};
     Command command;
@@ -56,6 +67,7 @@ class Refresh : public testing::Test {
     // Its own Valid-Until would follow the clock of this host.
     const std::string text = (valid_until.empty() ? "" : "Valid-Until: " + valid_until + "\n") + run_checked(command).value().out;
     std::ofstream(dists("InRelease")) << keys_->sign(text, {key()});
+    if (packed) fs::remove(dists(list_path));
     return text;
   }
   std::string refusal() {
@@ -96,6 +108,44 @@ TEST_F(Refresh, what_is_accepted_is_loaded_again_without_the_server) {
   ASSERT_FALSE(expired);
   EXPECT_EQ(expired.error().code, Errc::untrusted);
   EXPECT_NE(expired.error().message.find("freeze: "), std::string::npos);
+}
+
+TEST_F(Refresh, compressed_list_lies_unpacked_and_one_that_did_not_change_is_not_fetched_again) {
+  static_cast<void>(publish(monday, {first_}, "", true));
+  ASSERT_EQ(refusal(), "it was accepted");
+  const IndexFile list = repositories_->load(source_).value().front().indexes.at(list_path);
+  EXPECT_EQ(list.sha256, sha256(packages_list({first_})));
+  EXPECT_EQ(list.compression, "");
+  const auto names_in = [&] {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder_ / "cache/repositories")) names.insert(entry.path().filename().string());
+    return names;
+  };
+  const auto names = names_in();
+  EXPECT_EQ(names.size(), 2U) << "the Release file and the list";
+  EXPECT_TRUE(names.contains(list.sha256.hex()));
+  fs::remove_all(dists("main"));
+  EXPECT_EQ(refusal(), "it was accepted");
+  EXPECT_EQ(names_in(), names);
+  // One that was damaged comes again.
+  std::ofstream(folder_ / ("cache/repositories/" + list.sha256.hex()), std::ios::app) << "x";
+  EXPECT_NE(refusal(), "it was accepted");
+  static_cast<void>(publish(monday, {first_}, "", true));
+  EXPECT_EQ(refusal(), "it was accepted");
+  EXPECT_EQ(read_file(folder_ / ("cache/repositories/" + list.sha256.hex())).value(), packages_list({first_}));
+}
+
+TEST_F(Refresh, compressed_list_with_another_content_than_was_signed_is_untrusted_however_long_it_is) {
+  const std::string text = packages_list({first_});
+  const std::string other = packages_list({second_});
+  ASSERT_EQ(text.size(), other.size());
+  for (const std::string& content : {other, text + other, text.substr(0, text.size() / 2), std::string(), std::string(64U << 20U, 'x')}) {
+    static_cast<void>(publish(monday, {first_}, "", true, content));
+    EXPECT_TRUE(refusal().starts_with(prefix_ + "mix and match or tampering: main/binary-amd64/Packages.xz, unpacked, is not what was signed: ")) << content.size() << refusal();
+    for (const auto& entry : fs::directory_iterator(folder_ / "cache/repositories")) EXPECT_NE(entry.path().filename().string().substr(0, 64), sha256(text).hex());
+  }
+  static_cast<void>(publish(monday, {first_}, "", true));
+  EXPECT_EQ(refusal(), "it was accepted");
 }
 
 TEST_F(Refresh, older_state_is_a_rollback_until_it_is_forgotten) {
