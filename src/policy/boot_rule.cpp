@@ -6,8 +6,7 @@
 namespace vmpatch::policy {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, BootProof>, 3> words{
-    {{"never", BootProof::never}, {"kernel", BootProof::kernel}, {"always", BootProof::always}}};
+constexpr std::array<std::pair<std::string_view, BootProof>, 3> words{{{"never", BootProof::never}, {"kernel", BootProof::kernel}, {"always", BootProof::always}}};
 constexpr Seconds shortest{10}, longest{3600};
 
 }  // namespace
