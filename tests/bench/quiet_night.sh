@@ -23,10 +23,10 @@ vm-patch repository refresh >"$OUT"
 copy "$(image qcow2 debian-12-outdated)" "$WORK/base.qcow2"
 excluded=()
 if [ -n "${PATCH:-}" ]; then
-  vm-patch refresh -a "$WORK/base.qcow2" --yes || [ $? = 3 ]
+  vm-patch refresh -a "$WORK/base.qcow2" --format qcow2 --yes || [ $? = 3 ]
 else
-  vm-patch plan -a "$WORK/base.qcow2" --from-repositories --json >"$WORK/plan.json" || [ $? = 3 ]
-  mapfile -t names < <(python3 -c 'import json, sys; print("\n".join(c["name"] for m in json.load(open(sys.argv[1]))["machines"] for c in m["update"]["changes"]))' "$WORK/plan.json")
+  vm-patch plan -a "$WORK/base.qcow2" --format qcow2 --from-repositories --json >"$WORK/plan.json" || [ $? = 3 ]
+  mapfile -t names < <(python3 -c 'import json, sys; print("\n".join(c["name"] for u in json.load(open(sys.argv[1]))["updates"] for c in u["update"]["changes"]))' "$WORK/plan.json")
   for name in "${names[@]}"; do [ -z "$name" ] || excluded+=(--exclude "$name"); done
   rm -rf "$WORK/state/answers"
 fi
