@@ -64,6 +64,7 @@ void add_verbs(CLI::App& app, cli::Chosen& chosen) {
   cli::add_recipe_verbs(app, chosen);
   cli::add_repository_verbs(app, chosen);
   cli::add_key_verbs(app, chosen);
+  cli::add_template_verbs(app, chosen);
   cli::add_audit_verbs(app, chosen);
   cli::add_doctor_verb(app, chosen);
 }

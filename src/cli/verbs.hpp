@@ -37,6 +37,7 @@ void add_rollback_verb(CLI::App& app, Chosen& chosen);
 void add_status_verb(CLI::App& app, Chosen& chosen);
 void add_history_verb(CLI::App& app, Chosen& chosen);
 void add_gate_verbs(CLI::App& app, Chosen& chosen);       // gate install|uninstall|status|explain|override
+void add_template_verbs(CLI::App& app, Chosen& chosen);   // template list|show|demote|promote|prune
 void add_audit_verbs(CLI::App& app, Chosen& chosen);      // audit verify|list
 void add_doctor_verb(CLI::App& app, Chosen& chosen);
 

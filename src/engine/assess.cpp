@@ -2,6 +2,8 @@
 #include "engine/dpkg_notes.hpp"
 #include "engine/placed_scripts.hpp"
 #include "engine/unmet.hpp"
+#include "vmpatch/core/format.hpp"
+#include "vmpatch/core/text.hpp"
 #include "vmpatch/reading/reading.hpp"
 
 namespace vmpatch::engine {
@@ -17,11 +19,19 @@ Result<void> ask_guest(const Environment& environment, const Job& job, const inv
   return reading.finish();
 }
 
+std::string how_published(const inventory::Machine& machine) {
+  auto standing = machine.children;
+  standing.insert(standing.end(), machine.possible_children.begin(), machine.possible_children.end());
+  for (auto& name : standing) name = escape_untrusted(name);
+  return fmt::format("its images are not written, as {} {} on them: the patched form becomes a new version beside them, which the machine gets in their place",
+                     fmt::join(standing, ", "), standing.size() == 1 ? "stands" : "stand");
+}
+
 }  // namespace
 
 Result<Assessment> assess_fully(const Environment& environment, const Job& job, const inventory::Machine& machine) {
   Assessment assessment;
-  auto obstacles = inventory::write_obstacles(machine);
+  auto obstacles = inventory::patch_obstacles(machine);
   Findings findings;
   std::vector<std::string> notes;
   if (obstacles.empty()) {
@@ -37,6 +47,7 @@ Result<Assessment> assess_fully(const Environment& environment, const Job& job, 
   }
   assessment.plan = plan::make_plan(job.recipe.get(), job.recipe.digest(), job.packages,
                                     {machine, obstacles, assessment.facts, findings.unmet, findings.refused, findings.removals});
+  if (inventory::must_publish(machine) && assessment.plan.outcome == plan::Outcome::apply) notes.push_back(how_published(machine));
   assessment.plan.notes = std::move(notes);
   return assessment;
 }

@@ -26,18 +26,27 @@ Result<void> check_same_disks(const inventory::Machine& now, const std::vector<r
   return fail(Errc::busy, "machine {}: its disks are others than a moment ago; plan again", shown(now));
 }
 
-Result<void> check_dormant(const Environment& environment, const inventory::Machine& now, const std::vector<reading::OpenDisk>& locked) {
-  if (const auto obstacles = inventory::write_obstacles(now); !obstacles.empty()) {
+Result<void> check_dormant(const Environment& environment, Strategy strategy, const inventory::Machine& now, const std::vector<reading::OpenDisk>& locked) {
+  const auto obstacles = strategy == Strategy::publish ? inventory::publish_obstacles(now) : inventory::write_obstacles(now);
+  if (!obstacles.empty()) {
     return fail(Errc::refused, "machine {}: {}", shown(now), fmt::join(obstacles, "; "));
   }
   return check_same_disks(now, locked, environment.allowed_dirs);
 }
 
+/// A start that QEMU's locks or a hook forbid shows until it has failed: the machine as paused, a clone that only starts (virsh create) as a child.
+bool may_be_a_start_that_fails(const inventory::Machine& planned, const inventory::Machine& now) {
+  return (now.state == inventory::State::paused && planned.state != inventory::State::paused) || now.children.size() > planned.children.size();
+}
+
+/// Who publishes shares the images with those who stand on them.
+image::Sharing sharing_of(Strategy strategy) { return strategy == Strategy::publish ? image::Sharing::readers : image::Sharing::nobody; }
+
 /// The QEMU of a killed process ends a moment after it: its descriptor still says that the disk is being written.
-Result<image::ChainLock> lock_when_free(const image::Chain& chain) {
+Result<image::ChainLock> lock_when_free(const image::Chain& chain, image::Sharing sharing) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   for (;;) {
-    auto lock = image::ChainLock::acquire(chain, image::Sharing::nobody);
+    auto lock = image::ChainLock::acquire(chain, sharing);
     if (lock || lock.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return lock;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
@@ -89,13 +98,11 @@ Result<std::vector<std::string>> look_at_users(const Environment& environment, c
 
 }  // namespace
 
-Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<reading::OpenDisk>& locked) {
-  // A start that QEMU's locks or a hook forbid shows as a paused machine, and as a reader, until it has failed.
+Result<void> check_unchanged(const Environment& environment, Strategy strategy, const inventory::Machine& machine, const std::vector<reading::OpenDisk>& locked) {
   const auto deadline = std::chrono::steady_clock::now() + HeldMachine::after_writing;
   for (;;) {
     VMPATCH_TRY(const auto now, environment.reread(machine));
-    const bool starts = now.state == inventory::State::paused && machine.state != inventory::State::paused;
-    if (!starts || std::chrono::steady_clock::now() > deadline) return check_dormant(environment, now, locked);
+    if (!may_be_a_start_that_fails(machine, now) || std::chrono::steady_clock::now() > deadline) return check_dormant(environment, strategy, now, locked);
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }
@@ -127,17 +134,18 @@ Result<void> check_no_run_on(const Environment& environment, const inventory::Ma
   return check_ended(machine, runs);
 }
 
-Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
+Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, Strategy strategy, const inventory::Machine& machine,
                                       const reading::Identities& expected) {
   HeldMachine held;
+  held.strategy_ = strategy;
   VMPATCH_TRY(held.disks_, reading::open_disks(machine, environment.allowed_dirs));
   VMPATCH_TRY(const auto before, reading::identify(held.disks_));
-  VMPATCH_CHECK(record.lease(disk_keys(before)));
+  VMPATCH_CHECK(record.lease(disk_keys(strategy, before)));
   // The lease is for what is written. What is read below it must not be between old and new.
   VMPATCH_CHECK(check_no_run_on(environment, machine, backing_keys(before)));
-  VMPATCH_TRY(held.locks_, reading::lock_disks(held.disks_, image::Sharing::nobody));
+  VMPATCH_TRY(held.locks_, reading::lock_disks(held.disks_, sharing_of(strategy)));
   // Whatever it was while planning: from here on nobody can start it or write its disks without noticing us.
-  VMPATCH_CHECK(check_unchanged(environment, machine, held.disks_));
+  VMPATCH_CHECK(check_unchanged(environment, strategy, machine, held.disks_));
   VMPATCH_TRY(held.identities_, reading::identify(held.disks_));
   if (expected.empty()) return held;
   if (const auto difference = reading::first_difference(expected, held.identities_); !difference.empty()) {
@@ -149,12 +157,13 @@ Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord&
 Result<HeldMachine> HeldMachine::take_again(const Environment& environment, const ledger::Run& run,
                                             const std::vector<RecordedDisk>& recorded) {
   HeldMachine held;
+  held.strategy_ = strategy_of(run);
   for (const auto& disk : recorded) {
     VMPATCH_TRY(auto open, open_recorded(run, disk));
     held.disks_.push_back(std::move(open));
   }
   for (const auto& disk : held.disks_) {
-    VMPATCH_TRY(auto lock, lock_when_free(disk.chain));
+    VMPATCH_TRY(auto lock, lock_when_free(disk.chain, sharing_of(held.strategy_)));
     held.locks_.push_back(std::move(lock));
   }
   VMPATCH_TRY(held.remarks_, look_at_users(environment, run, recorded));
@@ -167,20 +176,23 @@ Result<void> HeldMachine::check_alone() const {
   return {};
 }
 
-Result<void> HeldMachine::look_alone(const Environment& environment, const inventory::Machine& machine) const {
-  VMPATCH_CHECK(check_alone());
-  VMPATCH_TRY(const auto now, environment.reread(machine));
-  if (now.state == inventory::State::paused) {
-    return fail(Errc::busy, "machine {} is just being started, or is paused; shut it down first", shown(machine));
+HeldMachine::Look HeldMachine::look_alone(const Environment& environment, const inventory::Machine& machine) const {
+  if (auto alone = check_alone(); !alone) return {alone, alone.error().code == Errc::busy};
+  const auto now = environment.reread(machine);
+  if (!now) return {now.error(), now.error().code == Errc::busy};
+  const bool may_pass = may_be_a_start_that_fails(machine, *now);
+  if (now->state == inventory::State::paused) {
+    return {fail(Errc::busy, "machine {} is just being started, or is paused; shut it down first", shown(machine)), may_pass};
   }
-  return check_dormant(environment, now, disks_);
+  auto dormant = check_dormant(environment, strategy_, *now, disks_);
+  return {dormant, may_pass || (!dormant && dormant.error().code == Errc::busy)};
 }
 
 Result<void> HeldMachine::check_alone(const Environment& environment, const inventory::Machine& machine, std::chrono::seconds patience) const {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
-    auto alone = look_alone(environment, machine);
-    if (alone || alone.error().code != Errc::busy || std::chrono::steady_clock::now() > deadline) return alone;
+    auto look = look_alone(environment, machine);
+    if (look.alone || !look.may_pass || std::chrono::steady_clock::now() > deadline) return look.alone;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }

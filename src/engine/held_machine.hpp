@@ -9,13 +9,14 @@
 namespace vmpatch::engine {
 
 /// A machine that nobody else can use while this lives: the ledger's lease (by machine and by disks) keeps other runs away, QEMU's
-/// locks on every layer keep the machine from starting, and clones of it from opening their base.
+/// locks on every layer keep the machine from starting, and clones of it from opening their base. Held to be published, its images are only
+/// read: clones go on as they are.
 class HeldMachine {
  public:
   /// For a new run: takes the lease, then the locks, and only then looks again: state, saved memory, sharers, children, that the
   /// machine's disks are the locked ones, and that they are what `expected` says (empty = whatever they are). Errors: busy,
   /// recovery_needed (an interrupted run holds it), refused (with every obstacle); nothing was touched.
-  static Result<HeldMachine> take(const Environment& environment, RunRecord& record, const inventory::Machine& machine,
+  static Result<HeldMachine> take(const Environment& environment, RunRecord& record, Strategy strategy, const inventory::Machine& machine,
                                   const reading::Identities& expected);
 
   /// For a run that was interrupted and adopted: it has the lease. Opens the disks as recorded. Errors: not_found (storage is not
@@ -40,8 +41,14 @@ class HeldMachine {
 
  private:
   HeldMachine() = default;
+  Strategy strategy_ = Strategy::in_place;
   [[nodiscard]] Result<void> check_alone() const;
-  [[nodiscard]] Result<void> look_alone(const Environment& environment, const inventory::Machine& machine) const;
+  /// `may_pass`: what is in the way may be gone in a moment, as a start that the locks or the hook forbid is.
+  struct Look {
+    Result<void> alone;
+    bool may_pass = false;
+  };
+  [[nodiscard]] Look look_alone(const Environment& environment, const inventory::Machine& machine) const;
   std::vector<reading::OpenDisk> disks_;
   std::vector<image::ChainLock> locks_;
   reading::Identities identities_;
@@ -56,6 +63,6 @@ Result<void> check_no_run_on(const Environment& environment, const inventory::Ma
 
 /// Under locks: reads the machine again from its source. Errors: refused (with every obstacle: it is not dormant any more, say), busy (its
 /// disks are no longer the locked ones). A start that the locks forbid is given HeldMachine::after_writing to fail.
-Result<void> check_unchanged(const Environment& environment, const inventory::Machine& machine, const std::vector<reading::OpenDisk>& locked);
+Result<void> check_unchanged(const Environment& environment, Strategy strategy, const inventory::Machine& machine, const std::vector<reading::OpenDisk>& locked);
 
 }  // namespace vmpatch::engine

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "engine/ending.hpp"
+#include "engine/publication_end.hpp"
 #include "engine/sweep.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
@@ -51,11 +51,14 @@ class Recovery {
     VMPATCH_TRY(const auto holder, ledger::this_holder());
     VMPATCH_CHECK(environment_.store.adopt(run().id, holder));
     if (run().state == RunState::committed) return attest();
+    if (writes && strategy_of(run()) == Strategy::publish) return publish();
     return writes ? end_commit() : discard();
   }
 
   Result<std::string> discard() {
     const auto state = std::string(ledger::to_string(run().state));
+    VMPATCH_TRY(const auto versions, versions_of(run()));
+    VMPATCH_CHECK(remove_versions(versions));
     VMPATCH_CHECK(remove_leftovers(environment_, run(), true));
     message_ = fmt::format("interrupted while {}; no disk had been written", state);
     VMPATCH_CHECK(record_.advance(RunState::discarded, Json::object(), message_));
@@ -134,6 +137,12 @@ class Recovery {
     message_ = reason;
     if (run().state != RunState::quarantined) VMPATCH_CHECK(record_.advance(RunState::quarantined, Json::object(), reason));
     return "quarantined";
+  }
+
+  Result<std::string> publish() {
+    VMPATCH_TRY(const auto ended, end_publication(environment_, record_));
+    message_ = ended.message;
+    return ended.action;
   }
 
   Result<std::string> attest() {

@@ -6,6 +6,8 @@
 namespace vmpatch::engine {
 
 Json to_json(const Report& report) {
+  Json published = Json::array();
+  for (const auto& disk : report.published) published.push_back({{"target", disk.target}, {"from", disk.from.string()}, {"to", disk.to.string()}});
   return {{"schema", "vm-patch/report/v1"},
           {"run", report.run_id},
           {"plan", plan::to_json(report.plan)},
@@ -15,8 +17,16 @@ Json to_json(const Report& report) {
           {"checks", report.checks},
           {"changed_bytes", report.changed_bytes},
           {"duration_seconds", report.duration.count()},
+          {"boot_proof", report.boot ? to_json(*report.boot) : Json()},
           {"proof", report.proof ? Json(to_string(*report.proof)) : Json()},
-          {"dropped", to_json(report.dropped)}};
+          {"dropped", to_json(report.dropped)},
+          {"published", std::move(published)},
+          {"stale", report.stale}};
+}
+
+Json to_json(const BootOutcome& outcome) {
+  if (!outcome.up) return {{"up", false}, {"skipped", outcome.skipped}};
+  return {{"up", true}, {"how", to_string(*outcome.up)}, {"seconds", outcome.took.count()}};
 }
 
 Json to_json(const std::vector<DroppedRecipe>& dropped) {

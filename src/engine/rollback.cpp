@@ -2,6 +2,7 @@
 
 #include "engine/attestable.hpp"
 #include "engine/ending.hpp"
+#include "engine/publication_end.hpp"
 #include "engine/rollback_check.hpp"
 #include "engine/write_out.hpp"
 #include "vmpatch/core/file.hpp"
@@ -101,7 +102,7 @@ class Rollback {
   Result<void> phases() {
     VMPATCH_CHECK(record_.create());
     step("taking the lease");
-    VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, machine_, {}));
+    VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, Strategy::in_place, machine_, {}));
     VMPATCH_TRY(const auto last, check_order());
     VMPATCH_CHECK(environment_.store.use_undo(original_.id, record_.run().id));
     VMPATCH_CHECK(stage());
@@ -137,7 +138,7 @@ class Rollback {
       VMPATCH_TRY(auto redo, image::open_own_image(of_original.undo, of_original.virtual_size, false));
       staged_.push_back({disk, std::move(redo), {}, {}});
     }
-    auto detail = staged_detail(recorded_, environment_.allowed_dirs);
+    auto detail = staged_detail(Strategy::in_place, recorded_, environment_.allowed_dirs);
     detail["before"] = reading::to_json(held_->identities());
     VMPATCH_CHECK(record_.advance(RunState::staged, detail));
     VMPATCH_TRY(scratch_, reading::Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
@@ -292,6 +293,7 @@ Result<Report> rollback(const Environment& environment, const std::string& run_i
     return fail(Errc::refused, "run {} was on machine {}, not on {}", run_id, escape_untrusted(original.machine_name),
                 escape_untrusted(machine.name));
   }
+  if (strategy_of(original) == Strategy::publish) return demote(environment, original, machine);
   VMPATCH_CHECK(check_undo(environment, original));
   return Rollback(environment, original, machine, options).execute();
 }

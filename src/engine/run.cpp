@@ -1,8 +1,10 @@
 #include "engine/run.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "engine/attestable.hpp"
 #include "engine/ending.hpp"
@@ -38,6 +40,13 @@ ledger::Run new_run(const Environment& environment, const Job& job, const invent
   return run;
 }
 
+Result<void> check_folder(const inventory::Machine& machine, const reading::OpenDisk& disk) {
+  const auto folder = disk.source.parent_path();
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  return fail(Errc::refused, "machine {}: {} cannot be written, where its new version would lie: {}; run vm-patch as a user who may", escape_untrusted(machine.name),
+              escape_untrusted(folder.string()), std::strerror(errno));
+}
+
 std::string join(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "; ")); }
 
 }  // namespace
@@ -47,6 +56,7 @@ Run::Run(const Environment& environment, const Job& job, const inventory::Machin
       job_(job),
       machine_(machine),
       assessment_(std::move(assessment)),
+      strategy_(strategy_for(machine)),
       record_(environment, new_run(environment, job, machine)),
       started_(environment.clock.now()) {
   report_.run_id = record_.run().id;
@@ -57,6 +67,7 @@ Result<Report> Run::execute() {
   const SignalHold hold;
   VMPATCH_CHECK(check_space());
   VMPATCH_CHECK(check_writable());
+  VMPATCH_CHECK(check_boot_proof());
   VMPATCH_CHECK(make_reserve(environment_.run_places));
   VMPATCH_CHECK(open_log());
   if (auto done = run_phases(); !done) {
@@ -73,6 +84,12 @@ Result<void> Run::run_phases() {
   VMPATCH_CHECK(stage());
   VMPATCH_CHECK(patch());
   VMPATCH_CHECK(verify());
+  VMPATCH_CHECK(prove_boot());
+  if (strategy_ == Strategy::publish) {
+    VMPATCH_CHECK(write_versions());
+    VMPATCH_CHECK(publish());
+    return attest_published();
+  }
   VMPATCH_CHECK(commit());
   return attest();
 }
@@ -110,6 +127,10 @@ Result<void> Run::check_going_on() const {
 Result<void> Run::check_writable() const {
   VMPATCH_TRY(const auto disks, reading::open_disks(machine_, environment_.allowed_dirs));
   for (const auto& disk : disks) {
+    if (strategy_ == Strategy::publish) {
+      VMPATCH_CHECK(check_folder(machine_, disk));
+      continue;
+    }
     if (const auto opened = disk.chain.open_top_writable(); !opened) {
       return fail(Errc::refused, "machine {}: {}; run vm-patch as a user who may write it", escape_untrusted(machine_.name),
                   opened.error().message);
@@ -120,7 +141,7 @@ Result<void> Run::check_writable() const {
 
 Result<void> Run::lease() {
   step("taking the lease");
-  VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, machine_, assessment_.identities));
+  VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, strategy_, machine_, assessment_.identities));
   VMPATCH_TRY(recorded_, record_disks(held_->disks(), record_.work_dir(), record_.undo_dir()));
   // What holds now holds again after a rollback.
   VMPATCH_TRY(earlier_, still_attested(environment_, machine_, held_->identities()));
@@ -131,7 +152,7 @@ Result<void> Run::lease() {
 Result<void> Run::stage() {
   step("making the overlay");
   VMPATCH_TRY(scratch_, reading::Scratch::make(environment_.places.scratch, record_.run().id.substr(0, 13)));
-  auto detail = staged_detail(recorded_, environment_.allowed_dirs);
+  auto detail = staged_detail(strategy_, recorded_, environment_.allowed_dirs);
   detail["before"] = reading::to_json(held_->identities());
   VMPATCH_CHECK(record_.advance(RunState::staged, detail));
   VMPATCH_CHECK(make_dirs(record_.work_dir(), 0700));
@@ -206,7 +227,12 @@ Result<void> Run::verify() {
   report_.proof = proof.kind;
   report_.checks = std::move(proof.checks);
   report_.checks.emplace_back("file systems: clean");
-  return record_.advance(RunState::verified, {{"report", to_json(report_)}});
+  Json detail{{"report", to_json(report_)}};
+  if (strategy_ == Strategy::publish) {
+    VMPATCH_TRY(versions_, name_versions(*server_, staged_, record_.run().id));
+    detail["versions"] = to_json(versions_);
+  }
+  return record_.advance(RunState::verified, detail);
 }
 
 CommitProtocol::Alone Run::alone() const {
@@ -234,6 +260,10 @@ Result<void> Run::attest() {
   VMPATCH_CHECK(stayed_alone());
   report_.duration = std::chrono::duration_cast<Seconds>(environment_.clock.now() - started_);
   VMPATCH_CHECK(record_.advance_keeping_undo(RunState::committed, {{"after", reading::to_json(after)}, {"report", to_json(report_)}}, {}, written_.undo_bytes));
+  return make_attested(after);
+}
+
+Result<void> Run::make_attested(const reading::Identities& after) {
   const auto& run = record_.run();
   VMPATCH_TRY(const auto attestation,
               make_attestation(environment_, run.machine_uuid, run.machine_name, run.id, after, satisfied_));
@@ -249,6 +279,7 @@ Error Run::end_failed(const Error& error) {
   if (state != RunState::committing && state != RunState::committed) return end_unwritten(error);
   log_->error("{}", error.message);
   if (state == RunState::committed) return needs_recovery(error);
+  if (strategy_ == Strategy::publish) return take_back_published(error);
   step("the commit failed: putting the old content back");
   const auto back = go_back(environment_, record_, staged_, [this] { return stayed_alone(); }, {scratch_->path() / "back", log_fd_.get()}, progress(), written_, error);
   if (back.unwritten) return end_unwritten(back.error);
@@ -279,6 +310,7 @@ Result<void> Run::remove_work() {
   // A file's room is free when nobody has it open any more.
   staged_.clear();
   payload_disk_.reset();
+  VMPATCH_CHECK(remove_versions(versions_));
   for (const auto& dir : {record_.work_dir(), record_.undo_dir()}) VMPATCH_CHECK(remove_tree(dir));
   return {};
 }

@@ -4,6 +4,7 @@
 #include "engine/assessment.hpp"
 #include "engine/attest.hpp"
 #include "engine/placed_scripts.hpp"
+#include "engine/publication.hpp"
 #include "engine/run_record.hpp"
 #include "engine/write_out.hpp"
 #include "vmpatch/reading/scratch.hpp"
@@ -20,14 +21,27 @@ class Run {
   Result<void> stage();
   Result<void> patch();
   Result<void> verify();
+  /// Before anything is done: whether this host can start the machine, where that is asked for.
+  Result<void> check_boot_proof();
+  /// Starts the machine from an overlay of its overlay, which is thrown away: boot_proof.cpp.
+  Result<void> prove_boot();
   Result<void> commit();
   Result<void> attest();
+  /// In place of commit() and attest(): the machine gets files of its own (run_publish.cpp).
+  Result<void> write_versions();
+  Result<void> publish();
+  Result<void> attest_published();
+  Result<void> make_attested(const reading::Identities& after);
+  Error take_back_published(const Error& error);
   Result<void> run_phases();
   Result<void> open_log();
   Result<void> check_space() const;
   Result<void> check_writable() const;
   Result<guest::OpenRequest> export_overlays(const std::string& suffix, bool writable);
   Result<void> remove_exports(const std::string& suffix);
+  /// Whether what the machine starts from is another one than before; also where that cannot be told.
+  Result<bool> is_boot_changed();
+  Result<proof::BootReport> start_once(Seconds timeout);
   /// After a failure: ledger, overlay, undo. A commit that failed is taken back; what cannot be taken back stays for recovery.
   Error end_failed(const Error& error);
   Error end_unwritten(const Error& error);
@@ -45,6 +59,7 @@ class Run {
   const Job& job_;
   const inventory::Machine& machine_;
   Assessment assessment_;
+  const Strategy strategy_;
   RunRecord record_;
   Report report_;
   Time started_;
@@ -57,7 +72,9 @@ class Run {
   std::optional<HeldMachine> held_;
   std::vector<StagedDisk> staged_;
   WrittenOut written_;
+  BootRule boot_;
   std::vector<RecordedDisk> recorded_;
+  std::vector<Version> versions_;  ///< to be published
   std::optional<image::Chain> payload_disk_;
   std::optional<image::BlockServer> server_;
 };

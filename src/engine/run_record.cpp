@@ -15,7 +15,8 @@ constexpr unsigned newest_schema = 2;
 Result<void> check_readable(const ledger::Run& run) {
   const auto schema = run.detail.value("schema", 1U);
   const auto strategy = run.detail.value("strategy", std::string(to_string(Strategy::in_place)));
-  if (schema <= newest_schema && strategy == to_string(Strategy::in_place)) return {};
+  const bool known = strategy == to_string(Strategy::in_place) || strategy == to_string(Strategy::publish);
+  if (schema <= newest_schema && known) return {};
   return fail(Errc::refused, "run {} was recorded by a newer vm-patch (schema {}, strategy {}); end it with that one", run.id, schema,
               escape_untrusted(strategy));
 }
@@ -41,8 +42,15 @@ std::vector<std::string> strings_of(const Json& list) {
 std::string_view to_string(Strategy strategy) {
   switch (strategy) {
     case Strategy::in_place: return "in-place";
+    case Strategy::publish: return "publish";
   }
   return "";
+}
+
+Strategy strategy_for(const inventory::Machine& machine) { return inventory::must_publish(machine) ? Strategy::publish : Strategy::in_place; }
+
+Strategy strategy_of(const ledger::Run& run) {
+  return run.detail.value("strategy", std::string()) == to_string(Strategy::publish) ? Strategy::publish : Strategy::in_place;
 }
 
 std::string_view to_string(Direction direction) { return direction == Direction::to_old ? "old" : "new"; }
@@ -70,12 +78,12 @@ Result<std::vector<RecordedDisk>> recorded_disks(const ledger::Run& run) {
   return disks;
 }
 
-Json staged_detail(const std::vector<RecordedDisk>& disks, const std::vector<fs::path>& allowed_dirs) {
+Json staged_detail(Strategy strategy, const std::vector<RecordedDisk>& disks, const std::vector<fs::path>& allowed_dirs) {
   Json list = Json::array();
   for (const auto& disk : disks) list.push_back(to_json(disk));
   Json dirs = Json::array();
   for (const auto& dir : allowed_dirs) dirs.push_back(dir.string());
-  return {{"schema", newest_schema}, {"strategy", to_string(Strategy::in_place)}, {"disks", list}, {"allowed_dirs", dirs}};
+  return {{"schema", newest_schema}, {"strategy", to_string(strategy)}, {"disks", list}, {"allowed_dirs", dirs}};
 }
 
 Result<std::vector<RecordedDisk>> record_disks(const std::vector<reading::OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir) {
@@ -146,9 +154,10 @@ Result<bool> host_went_down(const ledger::Run& run) {
   return run.detail.value("boot", std::string()) != boot;
 }
 
-std::vector<std::string> disk_keys(const reading::Identities& identities) {
+std::vector<std::string> disk_keys(Strategy strategy, const reading::Identities& identities) {
+  const std::string_view prefix = strategy == Strategy::publish ? "publish:" : "";
   std::vector<std::string> keys;
-  for (const auto& [target, identity] : identities) keys.push_back(image::file_id(identity.front()));
+  for (const auto& [target, identity] : identities) keys.push_back(fmt::format("{}{}", prefix, image::file_id(identity.front())));
   return keys;
 }
 

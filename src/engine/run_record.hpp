@@ -12,8 +12,12 @@ namespace vmpatch::engine {
 /// How a run writes its result. Recorded before anything is written, so that whoever recovers knows what it is looking at.
 enum class Strategy {
   in_place,  ///< QEMU's block commit into the top layer; undo and overlay are the two allowed contents of every held block
+  publish,   ///< no image is written: the machine is given other files (publication.hpp), and who stands on the old ones keeps them
 };
 std::string_view to_string(Strategy strategy);
+Strategy strategy_for(const inventory::Machine& machine);
+/// As recorded; in_place before it is.
+Strategy strategy_of(const ledger::Run& run);
 
 /// Where a commit goes to: to the overlay's content, or back to the undo image's.
 enum class Direction { to_new, to_old };
@@ -36,7 +40,7 @@ Json to_json(const RecordedDisk& disk);
 /// Errc::failed when the record cannot be read, refused when a newer vm-patch made it.
 Result<std::vector<RecordedDisk>> recorded_disks(const ledger::Run& run);
 /// The part of a run's detail that is written when it is staged.
-Json staged_detail(const std::vector<RecordedDisk>& disks, const std::vector<fs::path>& allowed_dirs);
+Json staged_detail(Strategy strategy, const std::vector<RecordedDisk>& disks, const std::vector<fs::path>& allowed_dirs);
 Result<std::vector<RecordedDisk>> record_disks(const std::vector<reading::OpenDisk>& disks, const fs::path& work_dir, const fs::path& undo_dir);
 /// What is recorded at the point of no return: since when, in which boot of the host, and where to.
 Result<Json> committing_detail(const Environment& environment);
@@ -60,8 +64,9 @@ std::vector<std::string> accepted_remarks(const ledger::Run& run);
 /// Whether the host went down since: then writes that nobody had flushed may be lost.
 Result<bool> host_went_down(const ledger::Run& run);
 
-/// Durable names of the top layers: the disks that a lease is for.
-std::vector<std::string> disk_keys(const reading::Identities& identities);
+/// Durable names of the top layers: the disks that a lease is for. Who publishes writes none of them, and must not be taken for somebody who
+/// does by those who stand on them: such a lease has names of its own, for whoever else would publish them.
+std::vector<std::string> disk_keys(Strategy strategy, const reading::Identities& identities);
 /// The same of the layers below, which are read, not written.
 std::vector<std::string> backing_keys(const reading::Identities& identities);
 

@@ -17,7 +17,7 @@ Result<void> check_no_run(const Environment& environment, const inventory::Machi
   VMPATCH_CHECK(check_ended(machine, runs));
   VMPATCH_TRY(const auto disks, reading::open_disks(machine, environment.allowed_dirs));
   VMPATCH_TRY(const auto identities, reading::identify(disks));
-  auto layers = disk_keys(identities);
+  auto layers = disk_keys(Strategy::in_place, identities);
   for (auto& key : backing_keys(identities)) layers.push_back(std::move(key));
   return check_no_run_on(environment, machine, layers);
 }
@@ -40,7 +40,7 @@ Result<VerifyReport> ask(const Environment& environment, const Job& job, const i
 }  // namespace
 
 Result<VerifyReport> verify(const Environment& environment, const Job& job, const inventory::Machine& machine) {
-  if (const auto obstacles = inventory::write_obstacles(machine); !obstacles.empty()) {
+  if (const auto obstacles = inventory::patch_obstacles(machine); !obstacles.empty()) {
     return fail(Errc::refused, "machine {}: {}", escape_untrusted(machine.name), fmt::join(obstacles, "; "));
   }
   VMPATCH_CHECK(check_no_run(environment, machine));
@@ -57,7 +57,7 @@ Result<VerifyReport> verify(const Environment& environment, const Job& job, cons
   if (!report.proof) return report;
 
   // Its locks are still held: whatever the machine was when it was listed, it is this while the statement is made.
-  VMPATCH_CHECK(check_unchanged(environment, machine, reading.disks()));
+  VMPATCH_CHECK(check_unchanged(environment, strategy_for(machine), machine, reading.disks()));
   // One that lives cannot write now; one that died in between may have written.
   if (const auto no_run = check_no_run(environment, machine); !no_run && no_run.error().code != Errc::busy) return no_run.error();
   VMPATCH_TRY(const auto attestation, make_attestation(environment, machine.uuid, machine.name, "", identities, may.satisfied));

@@ -21,6 +21,9 @@ Result<ledger::Run> find_open_run(const Environment& environment, const std::str
     return fail(Errc::refused, "run {} is {}: there is nothing to choose; 'vm-patch recover' ends what was interrupted", run.id,
                 ledger::to_string(run.state));
   }
+  if (strategy_of(run) == Strategy::publish) {
+    return fail(Errc::refused, "run {} publishes a new version and has written no disk: there is nothing to choose; 'vm-patch recover' ends it", run.id);
+  }
   if (!ledger::is_alive(run.holder)) return run;
   return fail(Errc::busy, "process {} still works on run {}; wait for it to end", run.holder.pid, run.id);
 }

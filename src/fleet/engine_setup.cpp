@@ -8,6 +8,7 @@
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/engine/reserve.hpp"
 #include "vmpatch/fleet/ledger.hpp"
+#include "vmpatch/gate/decision.hpp"
 #include "vmpatch/recipe/trust_file.hpp"
 
 namespace vmpatch::fleet {
@@ -70,13 +71,19 @@ Result<std::unique_ptr<EngineSetup>> EngineSetup::make(const Invocation& invocat
   if (!opened && engine::is_no_room(opened.error()) && engine::give_back_reserve(run_places_of(invocation.paths))) opened = setup->open_stores(invocation);
   VMPATCH_CHECK(opened);
   setup->environment_.emplace(engine::Environment{*setup->reading_, run_places_of(invocation.paths), *setup->store_, *setup->custody_, *setup->payloads_,
-                                                  setup->policy_.space_reserve, {}, {}, transition_hook()});
+                                                  setup->policy_.space_reserve, {}, {}, {}, transition_hook()});
   // Rollback and recovery prove again what was attested. Without keys they attest nothing, and end well.
   auto keyring = recipe::load_trust_file(invocation.paths.trust);
   if (!keyring) log.warn("no recipe can be proved again: {}", keyring.error().message);
   if (keyring) setup->environment_->keyring = std::move(*keyring);
+  setup->gate_policy_ = policy::gate_policy_json(setup->policy_);
+  setup->environment_->boot_rule = [&setup = *setup](const inventory::Machine& machine) { return setup.boot_rule(machine); };
+  setup->environment_->boot = proof::boot;
   setup->environment_->users_of = [&invocation, &setup = *setup](const std::vector<inventory::BareImage>& images) {
     return find_image_users(invocation, images, setup.is_answered_for(images));
+  };
+  setup->environment_->move_disks = [&invocation](const inventory::Machine& machine, const std::vector<inventory::DiskMove>& moves) {
+    return inventory::make_libvirt_control(machine.host, invocation.log)->move_disks(machine.uuid, moves);
   };
   return setup;
 }
@@ -86,6 +93,21 @@ Result<void> EngineSetup::open_stores(const Invocation& invocation) {
   VMPATCH_TRY(custody_, ledger::CustodyStore::open(invocation.paths.custody()));
   VMPATCH_TRY(payloads_, recipe::PayloadStore::open(invocation.paths.payloads()));
   return {};
+}
+
+engine::BootRule EngineSetup::boot_rule(const inventory::Machine& machine) const {
+  engine::BootRule rule;
+  const auto take = [&](const policy::BootRule& said) {
+    rule.proof = said.proof.value_or(rule.proof);
+    rule.timeout = said.timeout.value_or(rule.timeout);
+  };
+  take(policy_.boot);
+  const Json group = gate::find_group(gate_policy_, machine);
+  for (const auto& one : policy_.groups) {
+    if (!group.is_null() && group.at("name") == one.name) take(one.boot);
+  }
+  rule.proof = boot_proof_.value_or(rule.proof);
+  return rule;
 }
 
 void EngineSetup::answer_for(const std::vector<fs::path>& images) {

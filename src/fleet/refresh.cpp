@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "fleet/update_jobs.hpp"
 #include "vmpatch/core/file.hpp"
@@ -20,10 +21,10 @@ class Refresh {
   Refresh(const Invocation& invocation, EngineSetup& setup, const RefreshOptions& options, Log& log, Repositories repositories,
           std::optional<trust::PrivateKey> key, const std::function<void(const Refreshed&)>& finished)
       : invocation_(invocation), setup_(setup), options_(options), log_(log), repositories_(std::move(repositories)), key_(std::move(key)),
-        finished_(finished) {}
+        finished_(finished), rules_(setup.policy(), options.rules) {}
 
   Result<std::vector<Refreshed>> run(const std::vector<inventory::Machine>& machines) {
-    for (const auto& machine : machines) all_.push_back({machine, RefreshOutcome::not_begun, {}, {}, {}, Seconds(0)});
+    for (const auto& machine : machines) all_.push_back({machine, RefreshOutcome::not_begun, {}, {}, {}, {}, Seconds(0)});
     pass_over();
     if (!options_.offline) repositories_.refresh();
     side_by_side(all_.size(), jobs(), [&](std::size_t i) { resolve(all_[i]); });
@@ -57,24 +58,45 @@ class Refresh {
     return (options_.until && invocation_.clock.now() >= *options_.until) || !check_interruption();
   }
 
-  /// Nobody shuts a machine down for a refresh.
+  /// Nobody shuts a machine down for a refresh, and what the configuration leaves out is refreshed only when a mode is asked for.
   void pass_over() {
-    if (!options_.pass_over) return;
     for (Refreshed& one : all_) {
-      if (one.machine.state != inventory::State::shutoff) one.outcome = RefreshOutcome::passed_over;
-      if (one.outcome == RefreshOutcome::passed_over) finished_(one);
+      const auto rules = rules_.of(one.machine);
+      if (!options_.pass_over) {
+        if (rules.never) end(one, fail(Errc::refused, "{}: group {} is never refreshed (refresh: {{mode: never}} of the configuration); --mode says otherwise",
+                                       escape_untrusted(one.machine.name), escape_untrusted(rules.group)));
+        continue;
+      }
+      if (one.machine.state == inventory::State::shutoff && !rules.never) continue;
+      one.outcome = RefreshOutcome::passed_over;
+      one.note = rules.never ? fmt::format("group {} is never refreshed", escape_untrusted(rules.group)) : std::string(inventory::to_string(one.machine.state));
+      finished_(one);
     }
   }
 
+  /// A group in which too many failed gets no further one.
+  bool is_halted(Refreshed& one, const MachineRules& rules) {
+    if (!rules.halt_after || rules.group.empty()) return false;
+    const std::lock_guard lock(mutex_);
+    const auto failures = failures_[rules.group];
+    if (failures < *rules.halt_after) return false;
+    one.note = fmt::format("group {} was halted after {} failures", escape_untrusted(rules.group), failures);
+    return true;
+  }
+
   void end(Refreshed& one, const Error& error) {
+    {
+      const std::lock_guard lock(mutex_);
+      ++failures_[rules_.of(one.machine).group];
+    }
     one.outcome = RefreshOutcome::failed;
     one.error = error;
     finished_(one);
   }
 
   void resolve(Refreshed& one) {
-    if (one.outcome == RefreshOutcome::passed_over) return;
-    auto update = attempt(escape_untrusted(one.machine.name), [&] { return repositories_.update_of(setup_.reading(), one.machine, options_.rules, options_.fresh); });
+    if (one.outcome == RefreshOutcome::passed_over || one.outcome == RefreshOutcome::failed) return;
+    auto update = attempt(escape_untrusted(one.machine.name), [&] { return repositories_.update_of(setup_.reading(), one.machine, rules_.of(one.machine).rules, options_.fresh); });
     if (!update) return end(one, update.error());
     one.update = std::move(*update);
     if (one.update->obstacle) return end(one, *one.update->obstacle);
@@ -84,7 +106,7 @@ class Refresh {
   }
 
   void apply(Refreshed& one, const engine::Job& job) {
-    if (is_over()) return finished_(one);
+    if (is_over() || is_halted(one, rules_.of(one.machine))) return finished_(one);
     const auto begun = std::chrono::steady_clock::now();
     const auto what = fmt::format("{}: cut off in its middle, 'vm-patch recover' ends it", escape_untrusted(one.machine.name));
     auto report = attempt(what, [&] { return engine::apply(setup_.environment(), job, one.machine); });
@@ -104,6 +126,9 @@ class Refresh {
   std::optional<trust::PrivateKey> key_;
   const std::function<void(const Refreshed&)>& finished_;
   std::vector<Refreshed> all_;
+  RefreshRules rules_;
+  std::mutex mutex_;
+  std::map<std::string, unsigned> failures_;  ///< by group; "" of those that are in none
 };
 
 }  // namespace

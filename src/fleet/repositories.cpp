@@ -29,7 +29,7 @@ Result<void> check_release(const repository::Suite& suite, const guest::OsReleas
 
 /// What the patch would be refused for, before anything is fetched.
 Result<void> check_possible(const inventory::Machine& machine, const MachineUpdate& update, Time now) {
-  auto reasons = inventory::write_obstacles(machine);
+  auto reasons = inventory::patch_obstacles(machine);
   for (auto& reason : plan::unfit_guest(update.facts)) reasons.push_back(std::move(reason));
   if (!reasons.empty()) return fail(Errc::refused, "{}", fmt::join(reasons, "; "));
   VMPATCH_CHECK(repository::make_update_recipe(update.update, update.snapshot, update.facts, now));

@@ -54,15 +54,22 @@ Result<void> look_at(Guest& guest, LastBoot& newest, const std::string& path) {
   return {};
 }
 
-Result<void> look_at_logins(Guest& guest, LastBoot& newest, const std::string& arch) {
-  const std::string path = "/var/log/wtmp";
-  VMPATCH_TRY(const auto info, lenient(guest.stat(path)));
-  if (!info || info->kind != FileKind::regular || info->size == 0) return {};
+constexpr const char* login_records = "/var/log/wtmp";
+
+/// The newest records; empty where there are none.
+Result<std::string> read_login_records(Guest& guest, std::string_view arch) {
+  VMPATCH_TRY(const auto info, lenient(guest.stat(login_records)));
+  if (!info || info->kind != FileKind::regular || info->size == 0) return std::string();
   const std::uint64_t size = RecordLayout(arch).size();
   const std::uint64_t count = info->size / size;
   const std::uint64_t first = count > max_records ? count - max_records : 0;
-  VMPATCH_TRY(const auto bytes, lenient(guest.read_range(path, first * size, max_records * size)));
-  if (bytes) take_newer(newest, newest_login_record(*bytes, arch), path);
+  VMPATCH_TRY(auto bytes, lenient(guest.read_range(login_records, first * size, max_records * size)));
+  return std::move(bytes).value_or("");
+}
+
+Result<void> look_at_logins(Guest& guest, LastBoot& newest, const std::string& arch) {
+  VMPATCH_TRY(const auto bytes, read_login_records(guest, arch));
+  take_newer(newest, newest_login_record(bytes, arch), login_records);
   return {};
 }
 
@@ -81,18 +88,42 @@ Result<void> look_at_journals(Guest& guest, LastBoot& newest) {
 
 }  // namespace
 
-std::optional<std::int64_t> newest_login_record(std::string_view bytes, std::string_view arch) {
-  constexpr std::uint64_t last_type = 8;  // DEAD_PROCESS
-  const RecordLayout layout(arch);
+namespace {
+
+/// The newest time of the records that `counts` takes: it gets the type and the record.
+template <class Counts>
+std::optional<std::int64_t> newest_record(std::string_view bytes, const RecordLayout& layout, const Counts& counts) {
   std::optional<std::int64_t> newest;
   for (std::size_t at = 0; at + layout.size() <= bytes.size(); at += layout.size()) {
     const std::string_view record = bytes.substr(at, layout.size());
-    const std::uint64_t type = layout.number(record.substr(0, 2));
     const std::uint64_t time = layout.number(record.substr(layout.time_at(), layout.time_size()));
-    if (type == 0 || type > last_type || time > static_cast<std::uint64_t>(latest_time) || time == 0) continue;
+    if (time > static_cast<std::uint64_t>(latest_time) || time == 0 || !counts(layout.number(record.substr(0, 2)), record)) continue;
     newest = std::max(newest.value_or(0), static_cast<std::int64_t>(time));
   }
   return newest;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> newest_login_record(std::string_view bytes, std::string_view arch) {
+  constexpr std::uint64_t last_type = 8;  // DEAD_PROCESS
+  return newest_record(bytes, RecordLayout(arch), [](std::uint64_t type, std::string_view) { return type != 0 && type <= last_type; });
+}
+
+std::optional<std::int64_t> newest_run_level(std::string_view bytes, std::string_view arch) {
+  constexpr std::uint64_t run_level = 1;  // RUN_LVL
+  constexpr std::size_t pid_at = 4, user_at = 44;
+  const RecordLayout layout(arch);
+  return newest_record(bytes, layout, [&](std::uint64_t type, std::string_view record) {
+    // The level is in the process number: systemd's src/update-utmp.
+    const std::uint64_t level = layout.number(record.substr(pid_at, 4)) & 0xFFU;
+    return type == run_level && record.substr(user_at, 9) == std::string_view("runlevel\0", 9) && level >= '2' && level <= '5';
+  });
+}
+
+Result<std::optional<std::int64_t>> read_last_run_level(Guest& guest, std::string_view arch) {
+  VMPATCH_TRY(const auto bytes, read_login_records(guest, arch));
+  return newest_run_level(bytes, arch);
 }
 
 Result<LastBoot> read_last_boot(Guest& guest, const Facts& facts) {

@@ -80,9 +80,38 @@ void add_disk_obstacles(const Machine& machine, std::vector<std::string>& found)
   }
 }
 
-}  // namespace
+void add_child_obstacles(const Machine& machine, std::vector<std::string>& found) {
+  const std::string name = shown_name(machine);
+  const std::string_view remedy = machine.bare ? "define a machine of libvirt on it, whose patch is then published beside it as a new version"
+                                               : "a patch of it has to be published as a new version";
+  if (!machine.children.empty()) {
+    found.push_back(fmt::format("{} is the backing file of {}, which a write would corrupt; {}", name, join(machine.children), remedy));
+  }
+  if (!machine.possible_children.empty()) {
+    found.push_back(fmt::format("{} may be the backing file of {}: the first bytes say so, and nobody says whether it is a qcow2 image or a raw "
+                                "disk, whose guest writes there what it likes; if it is no clone, say so with --not-a-clone FILE, else {}", name,
+                                join(machine.possible_children), remedy));
+  }
+}
 
-std::vector<std::string> write_obstacles(const Machine& machine) {
+/// What a new file can take the place of.
+void add_place_obstacles(const Machine& machine, std::vector<std::string>& found) {
+  const std::string name = shown_name(machine);
+  if (machine.has_snapshots) {
+    found.push_back(name + " has snapshots, which belong to the files that it has now, so no other one can take their place; delete them with "
+                           "virsh snapshot-delete, or make a template without any");
+  }
+  for (const Disk& disk : machine.disks) {
+    if (!disk.is_drive() || disk.read_only || !disk.source) continue;
+    std::error_code error;
+    if (fs::is_regular_file(*disk.source, error)) continue;
+    found.push_back(fmt::format("{} is not a file, so no new version can be published beside it; move it into a file with qemu-img convert",
+                                shown_disk(machine, disk)));
+  }
+}
+
+/// Why nobody may rely on that its disks stay as they are, or on knowing which these are.
+std::vector<std::string> common_obstacles(const Machine& machine) {
   const std::string name = shown_name(machine);
   std::vector<std::string> found;
   if (!machine.local) {
@@ -100,18 +129,35 @@ std::vector<std::string> write_obstacles(const Machine& machine) {
     found.push_back(fmt::format("{} shares a disk with {}; {}", name, join(machine.shared_with),
                                 machine.bare ? "name that machine with -d instead" : "give each machine its own image"));
   }
-  if (!machine.children.empty()) {
-    found.push_back(fmt::format("{} is the backing file of {}, which a write would corrupt; publish a patched copy as a new "
-                                "template instead", name, join(machine.children)));
-  }
-  if (!machine.possible_children.empty()) {
-    found.push_back(fmt::format("{} may be the backing file of {}: the first bytes say so, and nobody says whether it is a qcow2 image or a raw "
-                                "disk, whose guest writes there what it likes; if it is no clone, say so with --not-a-clone FILE, else publish "
-                                "a patched copy as a new template instead", name, join(machine.possible_children)));
-  }
-  if (!machine.problem.empty()) found.push_back(fmt::format("{} could not be read fully: {}", name, machine.problem));
-  add_disk_obstacles(machine, found);
   return found;
+}
+
+void add_reading_obstacles(const Machine& machine, std::vector<std::string>& found) {
+  if (!machine.problem.empty()) found.push_back(fmt::format("{} could not be read fully: {}", shown_name(machine), machine.problem));
+  add_disk_obstacles(machine, found);
+}
+
+}  // namespace
+
+std::vector<std::string> write_obstacles(const Machine& machine) {
+  auto found = common_obstacles(machine);
+  add_child_obstacles(machine, found);
+  add_reading_obstacles(machine, found);
+  return found;
+}
+
+bool must_publish(const Machine& machine) { return !machine.children.empty() || !machine.possible_children.empty(); }
+
+std::vector<std::string> publish_obstacles(const Machine& machine) {
+  auto found = common_obstacles(machine);
+  if (machine.bare) add_child_obstacles(machine, found);
+  add_place_obstacles(machine, found);
+  add_reading_obstacles(machine, found);
+  return found;
+}
+
+std::vector<std::string> patch_obstacles(const Machine& machine) {
+  return must_publish(machine) ? publish_obstacles(machine) : write_obstacles(machine);
 }
 
 }  // namespace vmpatch::inventory

@@ -6,6 +6,8 @@
 namespace vmpatch::policy {
 
 Result<Group> parse_group(const recipe::YamlNode& node);
+/// The keys boot_proof and boot_timeout.
+Result<BootRule> parse_boot_rule(recipe::YamlMapping& map);
 /// 512MiB, 1GiB, 2TiB, or plain bytes.
 Result<std::uint64_t> parse_size(const recipe::YamlNode& node);
 Result<std::filesystem::path> parse_path(const recipe::YamlNode& node);  ///< an absolute one

@@ -85,6 +85,29 @@ Result<Baseline> parse_baseline(const YamlNode& node) {
   return baseline;
 }
 
+Result<GroupRefresh> parse_refresh(const YamlNode& node) {
+  VMPATCH_TRY(YamlMapping map, YamlMapping::of(node));
+  GroupRefresh refresh;
+  if (const auto mode = map.find("mode")) {
+    VMPATCH_TRY(const std::string text, mode->text());
+    if (text == "never") {
+      refresh.never = true;
+    } else {
+      if (text != "security" && text != "all") return mode->error(fmt::format("'{}' is none of security, all and never", escape_untrusted(text)));
+      refresh.mode = text == "all" ? repository::Mode::all : repository::Mode::security;
+    }
+  }
+  if (const auto exclude = map.find("exclude")) {
+    VMPATCH_TRY(refresh.exclude, parse_texts(*exclude, "package pattern"));
+  }
+  if (const auto halt = map.find("halt_after")) {
+    VMPATCH_TRY(const std::int64_t failures, halt->integer(1, 1'000'000));
+    refresh.halt_after = static_cast<unsigned>(failures);
+  }
+  VMPATCH_CHECK(map.finish());
+  return refresh;
+}
+
 }  // namespace
 
 Result<Group> parse_group(const YamlNode& node) {
@@ -98,11 +121,15 @@ Result<Group> parse_group(const YamlNode& node) {
   if (const auto baseline = map.find("baseline")) {
     VMPATCH_TRY(group.baseline, parse_baseline(*baseline));
   }
+  VMPATCH_TRY(group.boot, parse_boot_rule(map));
   if (const auto on_error = map.find("on_error")) {
     VMPATCH_TRY(group.closed_on_error, parse_choice(*on_error, "closed", "open"));
   }
   if (const auto action = map.find("action")) {
     VMPATCH_TRY(group.deny, parse_choice(*action, "deny", "warn"));
+  }
+  if (const auto refresh = map.find("refresh")) {
+    VMPATCH_TRY(group.refresh, parse_refresh(*refresh));
   }
   VMPATCH_CHECK(map.finish());
   return group;

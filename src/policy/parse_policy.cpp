@@ -101,10 +101,7 @@ Result<void> parse_limits(YamlMapping& map, Policy& policy) {
   if (const auto keep = map.find("undo_keep")) {
     VMPATCH_TRY(policy.undo_keep, keep->duration());
   }
-  if (const auto proof = map.find("boot_proof")) {
-    VMPATCH_TRY(const bool wanted, proof->boolean());
-    if (wanted) return proof->error("this version has no boot proof; remove the line or say false");
-  }
+  VMPATCH_TRY(policy.boot, parse_boot_rule(map));
   return {};
 }
 

@@ -32,6 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   require(!machine->name.empty() && is_uuid(machine->uuid));
+  const auto& hardware = machine->hardware;
+  require(hardware.efi || (!hardware.loader_is_flash && hardware.nvram.empty()));
   std::set<std::string> targets;
   for (const inventory::Disk& disk : machine->disks) {
     require(!disk.target.empty() && targets.insert(disk.target).second);

@@ -29,7 +29,10 @@ release() {
   done
   rm -f "$repo/dists/$suite/Release" "$repo/dists/$suite/InRelease"
   (cd "$repo/dists/$suite" && apt-ftparchive "${options[@]}" release . >"$WORK/Release")
-  for option in "$@"; do sed -i -e "/^${option%%=*}: /d" -e "1i ${option%%=*}: ${option#*=}" "$WORK/Release"; done
+  for option in "$@"; do
+    sed -i "/^${option%%=*}: /d" "$WORK/Release"
+    sed -i "1i ${option%%=*}: ${option#*=}" "$WORK/Release"  # a call of its own: what deletes the first line inserts none before it
+  done
   mv "$WORK/Release" "$repo/dists/$suite/Release"
 }
 # date_in TEXT: as date(1) understands it, in the form of Release files

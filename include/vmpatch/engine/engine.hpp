@@ -41,6 +41,20 @@ struct DroppedRecipe {
 };
 Json to_json(const std::vector<DroppedRecipe>& dropped);
 
+/// What came of a boot proof; a machine that does not come up has no report, but a failed run.
+struct BootOutcome {
+  std::optional<proof::Sign> up;
+  Seconds took{0};
+  std::string skipped;  ///< why it was not started; escaped
+};
+Json to_json(const BootOutcome& outcome);
+
+/// A disk that was not written: the patched form lies beside it, and the machine has that one now.
+struct PublishedDisk {
+  std::string target;
+  fs::path from, to;
+};
+
 /// What a run did. Its JSON (schema vm-patch/report/v1) is kept in Run::detail["report"].
 struct Report {
   std::string run_id;  ///< empty when nothing had to be done
@@ -49,10 +63,13 @@ struct Report {
   std::vector<std::string> put_back;        ///< files of the machine itself that a script of the patch had made or changed
   std::vector<std::string> remarks;         ///< what will happen at the machine's next start because of the patch
   std::vector<std::string> checks;          ///< what was verified, one line each
-  std::uint64_t changed_bytes = 0;          ///< written into the base images
+  std::uint64_t changed_bytes = 0;          ///< written into the base images, or into those of a new version
   Seconds duration{0};
+  std::optional<BootOutcome> boot;          ///< where a boot proof was asked for
   std::optional<ProofKind> proof;           ///< of a recipe that holds now
   std::vector<DroppedRecipe> dropped;
+  std::vector<PublishedDisk> published;
+  std::vector<std::string> stale;  ///< who stands on the images that a published version took the place of
 };
 Json to_json(const Report& report);
 
@@ -115,6 +132,10 @@ struct RollbackOptions {
 /// since, with how much).
 Result<Report> rollback(const Environment& environment, const std::string& run_id, const inventory::Machine& machine,
                         const RollbackOptions& options);
+/// Removes a file that a run of this machine published and that nobody needs any more: under locks, after a look at who names it or stands on it,
+/// with an audit row before. Value: bytes of the file. Errors: refused (every reason; or it is another file than `id`, image::file_id), busy.
+Result<std::uint64_t> prune_version(const Environment& environment, const inventory::Machine& machine, const fs::path& path, image::Format format,
+                                    const std::string& id);
 /// Removes undo images that are kept since before `before` and that nobody uses. Value: of how many runs.
 Result<std::size_t> expire_undo(const Environment& environment, Time before);
 

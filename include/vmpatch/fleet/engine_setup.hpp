@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "vmpatch/core/json.hpp"
 #include "vmpatch/engine/engine.hpp"
 #include "vmpatch/fleet/invocation.hpp"
 #include "vmpatch/fleet/selection.hpp"
@@ -51,6 +52,9 @@ class EngineSetup final : public ReadSetup {
   /// The same for these images only. One that is not there is not answered for.
   void answer_for(const std::vector<fs::path>& images);
 
+  /// Of this invocation, in place of what the configuration and its groups say.
+  void set_boot_proof(std::optional<policy::BootProof> wanted) { boot_proof_ = wanted; }
+
   /// Loads and verifies a bundle with the trusted keys; payloads land in the store.
   Result<recipe::TrustedRecipe> load_recipe(const Invocation& invocation, const fs::path& bundle);
 
@@ -62,6 +66,9 @@ class EngineSetup final : public ReadSetup {
   void use(const Selection& selection) override;
   Result<void> open_stores(const Invocation& invocation);
   [[nodiscard]] bool is_answered_for(const std::vector<inventory::BareImage>& images) const;
+  [[nodiscard]] engine::BootRule boot_rule(const inventory::Machine& machine) const;
+  std::optional<policy::BootProof> boot_proof_;
+  Json gate_policy_;
   bool answered_for_all_ = false;
   std::set<image::FileKey> answered_for_;
   std::unique_ptr<ledger::Store> store_;

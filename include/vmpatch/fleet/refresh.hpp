@@ -7,12 +7,13 @@
 
 #include "vmpatch/engine/engine.hpp"
 #include "vmpatch/fleet/engine_setup.hpp"
+#include "vmpatch/fleet/refresh_rules.hpp"
 #include "vmpatch/fleet/repositories.hpp"
 
 namespace vmpatch::fleet {
 
 struct RefreshOptions {
-  repository::Rules rules;
+  AskedRules rules;
   bool dry_run = false;         ///< nothing is written but what is remembered of repositories
   bool offline = false;         ///< no server is asked for lists: what was fetched last, as long as it is valid
   bool fresh = false;           ///< machines are read again although their disks did not change
@@ -26,8 +27,8 @@ enum class RefreshOutcome {
   kept_back,    ///< nothing that may be done, but updates that its mode asks for: held, pinned, excluded, a boot loader, …
   updated,      ///< patched, verified, committed, attested
   planned,      ///< would be updated (dry run)
-  passed_over,  ///< not dormant
-  not_begun,    ///< the time was over, or the refresh was interrupted
+  passed_over,  ///< not dormant, or of a group that is never refreshed
+  not_begun,    ///< the time was over, the refresh was interrupted, or its group was halted
   failed,       ///< `error` says why; its disks are as they were
 };
 std::string_view to_string(RefreshOutcome outcome);
@@ -38,6 +39,7 @@ struct Refreshed {
   std::optional<MachineUpdate> update;   ///< once it was resolved
   std::optional<engine::Report> report;  ///< of one that was updated
   std::optional<Error> error;
+  std::string note;     ///< why it was passed over or not begun, where the outcome does not say it
   Seconds duration{0};  ///< of its patch
 };
 

@@ -115,6 +115,9 @@ struct Facts {
 /// Errors: failed with the path; a missing os-release is not_found ("no operating system found").
 Result<Facts> read_facts(Guest& guest);
 Result<Identity> read_identity(Guest& guest);
+/// When it last reached a run level in which people work (2 to 5, multi-user), as /var/log/wtmp has it: seconds since the epoch. Nothing: it
+/// has no such record. Errors: unsupported and timeout only.
+Result<std::optional<std::int64_t>> read_last_run_level(Guest& guest, std::string_view arch);
 /// Differences for people, one a line: "machine-id: absent → sha256:…". Empty = unchanged.
 std::vector<std::string> identity_changes(const Identity& before, const Identity& after);
 

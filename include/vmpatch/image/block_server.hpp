@@ -62,6 +62,9 @@ class BlockServer {
   Result<NbdExport> export_chain(const Chain& chain, const std::string& name);
   /// Exports overlay-on-chain. Writes go to the overlay only.
   Result<NbdExport> export_overlay(const Chain& chain, const OwnImage& overlay, const std::string& name, bool writable);
+  /// Exports throw_away-on-overlay-on-chain, writable. Writes go to `throw_away` only (create_own_image() over nothing), and nothing of them
+  /// has to be durable.
+  Result<NbdExport> export_throw_away(const Chain& chain, const OwnImage& overlay, const OwnImage& throw_away, const std::string& name);
   /// Exports an own image without any backing (undo image).
   Result<NbdExport> export_own(const OwnImage& image, const std::string& name, bool writable);
   /// Exports `chain` for writing into its top layer. `top_writable` is Chain::open_top_writable(). What was written is durable when

@@ -19,6 +19,9 @@ struct Extent {
 /// neighbours joined, in order.
 Result<std::vector<Extent>> held_extents(const NbdExport& overlay);
 
+/// What of a disk is not known to read as zeros (meta context base:allocation), neighbours joined, in order.
+Result<std::vector<Extent>> data_extents(const NbdExport& disk);
+
 /// Reads `extents` from `from` and writes them to the same offsets of `to` (as data, so that zeros are held too), flushes.
 Result<void> copy_extents(const NbdExport& from, const NbdExport& to, const std::vector<Extent>& extents,
                           const Progress& progress);

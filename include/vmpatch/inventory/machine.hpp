@@ -33,6 +33,9 @@ struct Disk {
   bool shareable = false;
   bool transient = false;
   std::string snapshot;                  ///< id of an internal snapshot: the disk as it was then; empty = as it is now
+  std::string bus;                       ///< virtio, scsi, sata, ide, usb, …: of the XML, or as libvirt takes it from the target; "" of a bare one
+  std::string serial;                    ///< as the XML has it
+  unsigned boot_order = 0;               ///< <boot order>; 0 = none
   /// <backingStore> of the XML, nearest first; nullopt = not given (libvirt follows the header), empty = no backing file.
   std::optional<std::vector<std::pair<fs::path, image::Format>>> configured_chain;
   /// Filled by load_lineage(): layers top first, or why not.
@@ -64,6 +67,24 @@ struct Metadata {
   std::string role, group, criticality, exposure;
 };
 
+/// What a machine is started on, as the XML has it; "", 0 and empty = not said. Words are hostile text.
+struct Hardware {
+  std::string arch;                ///< x86_64
+  std::string machine;             ///< pc-q35-7.2
+  bool efi = false;                ///< a firmware with variables, or whatever of that kind the host has
+  bool secure = false;             ///< one that enforces secure boot
+  std::filesystem::path loader;    ///< image of the firmware
+  bool loader_is_flash = false;    ///< type='pflash'
+  std::filesystem::path nvram;           ///< its variables
+  std::filesystem::path nvram_template;  ///< what they are made of
+  std::string firmware_format;     ///< of loader or nvram, where it is another one than raw
+  std::filesystem::path kernel;    ///< that QEMU itself starts (direct kernel boot)
+  std::string scsi_model;          ///< of the first SCSI controller
+  std::uint64_t memory = 0;        ///< bytes
+  unsigned vcpus = 0;
+  bool local_time = false;         ///< its clock shows the host's local time
+};
+
 /// Memory that was saved to a file of somebody's choice (virsh save), or by virsh managedsave whose file is gone: libvirt tells
 /// these two not apart.
 struct FileSave {
@@ -88,6 +109,7 @@ struct Machine {
   bool bare = false;            ///< named with -a
   std::string domain_type;      ///< kvm, qemu, test, …
   Metadata metadata;
+  Hardware hardware;
   std::vector<Disk> disks;
   std::vector<fs::path> other_files;       ///< kernel, initrd, loader, nvram of the XML: in use, but no disks
   std::vector<std::string> children;       ///< machines or images that have a top layer of this machine among their backing files

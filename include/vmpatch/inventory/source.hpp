@@ -79,5 +79,12 @@ Result<image::Chain> open_disk_chain(const Machine& machine, const Disk& disk, c
 /// than dormant, saved memory, disks shared, image with children (a template: publish instead), disk without format,
 /// transient disks, network disks, no disk, unreadable chain. Each entry is one full message with a remedy.
 std::vector<std::string> write_obstacles(const Machine& machine);
+/// Others stand on its images, or may: nothing is written there, and a patch is published as a new version.
+[[nodiscard]] bool must_publish(const Machine& machine);
+/// Why no patched copy can take the place of the machine's disks; like write_obstacles(), but for who stands on them, and with what such a copy
+/// cannot be: of a bare image, of a disk that is no file, of a disk that has snapshots.
+std::vector<std::string> publish_obstacles(const Machine& machine);
+/// Why it cannot be patched, in the one of these two ways that it has to be.
+std::vector<std::string> patch_obstacles(const Machine& machine);
 
 }  // namespace vmpatch::inventory

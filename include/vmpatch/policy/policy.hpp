@@ -11,7 +11,8 @@
 //   jobs: 2
 //   space_reserve: 1GiB                  # free space kept on the state dir's file system
 //   undo_keep: 7d                        # how long undo images stay
-//   boot_proof: false                    # true is refused until there is one
+//   boot_proof: never                    # or kernel, always: whether a patched machine is started once before its disks are written
+//   boot_timeout: 5m                     # until it has to be up; 10s to 1h
 //   audit:                               # where the heads of the audit chains are kept besides the state directory
 //     anchor: /srv/worm/vm-patch.anchor  # default STATE.anchor
 //     syslog: true                       # facility authpriv, after each commit
@@ -44,8 +45,14 @@
 //         max_age: 30d                   # of the attestation
 //         recipes: {debian-12-openssl: 3}   # id: lowest version
 //         proof: delivered               # of these recipes, or where none is named of all that is attested; or any, the default
+//       boot_proof: kernel               # of this group's machines
+//       boot_timeout: 10m
 //       on_error: closed                 # or open: what an internal failure of the gate means
 //       action: deny                     # or warn (record only)
+//       refresh:                         # what `vm-patch refresh` does with it
+//         mode: security                 # the default; all; or never: its machines are passed over
+//         exclude: ["linux-*"]           # packages that stay as they are
+//         halt_after: 3                  # failures after which no other machine of the group is begun
 // The first group that matches counts. A machine in no group has no baseline. A baseline with `max_age`, `recipes` or `proof: delivered` needs an
 // attestation whose identities hold, whether `attested` says so or not.
 
@@ -60,6 +67,7 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json_fwd.hpp"
 #include "vmpatch/repository/source.hpp"
+#include "vmpatch/repository/update.hpp"
 
 namespace vmpatch::policy {
 
@@ -71,12 +79,37 @@ struct Baseline {
   [[nodiscard]] bool empty() const { return !attested && !max_age && recipes.empty() && !delivered_proof; }
 };
 
+/// Whether a machine is started once in a throw-away QEMU after a patch was verified and before it is committed.
+enum class BootProof {
+  never,
+  kernel,  ///< where what it starts from was changed
+  always,
+};
+std::string_view to_string(BootProof when);
+Result<BootProof> parse_boot_proof(std::string_view word);  ///< Errc::usage
+
+/// What is not said is the configuration's, or the default: never, 300 s.
+struct BootRule {
+  std::optional<BootProof> proof;
+  std::optional<Seconds> timeout;
+};
+
+/// What a command line says goes before it, but for `exclude`, which both add to.
+struct GroupRefresh {
+  bool never = false;
+  std::optional<repository::Mode> mode;
+  std::vector<std::string> exclude;       ///< name patterns of packages
+  std::optional<unsigned> halt_after;     ///< at least 1
+};
+
 struct Group {
   std::string name;
   std::vector<std::string> names, uuids, metadata_groups;
   Baseline baseline;
+  BootRule boot;
   bool closed_on_error = true;
   bool deny = true;
+  GroupRefresh refresh;
 };
 
 struct Audit {
@@ -95,6 +128,7 @@ struct Policy {
   unsigned jobs = 2;
   std::uint64_t space_reserve = 1ULL << 30U;  ///< bytes
   Seconds undo_keep{7 * 86400};
+  BootRule boot;
   Audit audit;
   std::vector<std::string> feeds;      ///< locations as written
   Seconds feed_max_age{24 * 3600};

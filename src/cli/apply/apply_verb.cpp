@@ -23,6 +23,7 @@ struct ApplyOptions {
   fs::path recipe;
   bool yes = false;
   std::optional<unsigned> jobs;
+  std::optional<policy::BootProof> boot_proof;
 };
 
 Result<void> ask(const std::vector<inventory::Machine>& machines, const recipe::Recipe& recipe) {
@@ -39,7 +40,7 @@ Result<void> ask(const std::vector<inventory::Machine>& machines, const recipe::
 std::string last_word(const Result<engine::Report>& result) {
   if (!result) return fmt::format("{}: {}", to_string(result.error().code), result.error().message);
   switch (result->plan.outcome) {
-    case plan::Outcome::apply: return "patched, verified, committed, attested";
+    case plan::Outcome::apply: return result->published.empty() ? "patched, verified, committed, attested" : "patched, verified, published, attested";
     case plan::Outcome::satisfied: return "nothing to do, attested";
     case plan::Outcome::not_applicable: return "recipe does not apply";
     case plan::Outcome::refused: return "refused";
@@ -83,6 +84,7 @@ Result<int> run_apply(Context& context, const ApplyOptions& options) {
     ProgressDisplay display(context);
     VMPATCH_TRY(auto setup, fleet::EngineSetup::make(context, display, display));
     if (options.machines.without_libvirt) setup->answer_for(options.machines.images);
+    setup->set_boot_proof(options.boot_proof);
     VMPATCH_CHECK(engine::check_attestation_key(setup->environment().run_places));
     VMPATCH_CHECK(fleet::recover_first(*setup, display));
     VMPATCH_TRY(const auto recipe, setup->load_recipe(context, options.recipe));
@@ -111,6 +113,7 @@ void add_apply_verb(CLI::App& app, Chosen& chosen) {
   verb->add_flag("-y,--yes", options->yes, "do not ask");
   verb->add_option("-j,--jobs", options->jobs, "machines side by side [jobs of the configuration, 2]")
       ->check(CLI::Range(1, 64))->type_name("N");
+  add_boot_proof(*verb, options->boot_proof);
   verb->footer("A run that fails leaves the disks as they were; one that was interrupted is ended by 'vm-patch recover'.\n"
                "Example: vm-patch apply -d web01 -d web02 -r openssl.vmpatch --yes --jobs 2");
   verb->callback([options, &chosen] {

@@ -33,6 +33,16 @@ void add_not_a_clone(CLI::App& verb, std::vector<fs::path>& files) {
       ->check(CLI::ExistingPath)->type_name("FILE")->allow_extra_args(false);
 }
 
+void add_boot_proof(CLI::App& verb, std::optional<policy::BootProof>& wanted) {
+  verb.add_option_function<std::string>("--boot-proof",
+                                        [&wanted](const std::string& word) {
+                                          if (const auto parsed = policy::parse_boot_proof(word)) wanted = *parsed;
+                                        },
+                                        "start each patched machine once, on a copy without network, before its disks are written: always, never, or kernel "
+                                        "(where what it starts from was changed) [boot_proof of its group or of the configuration, never]")
+      ->check(CLI::IsMember({"always", "kernel", "never"}))->type_name("WHEN");
+}
+
 void add_snapshot_option(CLI::App& verb, fleet::MachineOptions& options) {
   verb.add_option("--snapshot", options.snapshot, "the machines as they would be after a revert to this snapshot; nothing is reverted")
       ->type_name("NAME")

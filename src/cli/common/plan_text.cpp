@@ -41,6 +41,11 @@ std::string headline(const plan::Plan& plan) {
   return {};
 }
 
+std::string format_boot(const engine::BootOutcome& boot) {
+  if (boot.up) return fmt::format("  started once for a proof: up after {}, seen by {}\n", format_duration(boot.took), proof::to_string(*boot.up));
+  return fmt::format("  not started for a proof: {}\n", boot.skipped);
+}
+
 }  // namespace
 
 std::string full_name(const inventory::Machine& machine) {
@@ -81,6 +86,18 @@ std::string format_dropped(const std::vector<engine::DroppedRecipe>& dropped) {
   return text;
 }
 
+std::string format_published(const engine::Report& report) {
+  std::string text;
+  for (const auto& disk : report.published) {
+    text += fmt::format("  published: {} is now {} ({} is as it was)\n", escape_untrusted(disk.target), escape_untrusted(disk.to.string()),
+                        escape_untrusted(disk.from.string()));
+  }
+  auto stale = report.stale;
+  for (auto& name : stale) name = escape_untrusted(name);
+  if (!stale.empty()) text += fmt::format("  stale, on the old version: {}\n", fmt::join(stale, ", "));
+  return text;
+}
+
 std::string describe_weaker(std::string_view proof) {
   if (proof == "own-lists") return "weaker proof: by the guest's own lists, which its root can forge";
   if (proof == "not-installed") return "weaker proof: none of its packages is installed, so that nothing was compared";
@@ -94,11 +111,13 @@ std::string format_report(const engine::Report& report, bool verbose) {
   auto text = fmt::format("{}: patched by {} version {} in {}, {} written\n", escape_untrusted(report.plan.machine_name),
                           report.plan.recipe_id, report.plan.recipe_version, format_duration(report.duration),
                           format_size(report.changed_bytes));
+  text += format_published(report);
   text += format_packages(report.plan.packages);
   text += list("kept as the administrator changed them (the package's version lies beside as *.dpkg-dist)", report.kept_conffiles);
   text += list("at its next start", report.remarks);
   text += list("the machine's own, put back as they were (a script of the patch had changed them)", report.put_back);
   if (verbose) text += list("verified", report.checks);
+  if (report.boot) text += format_boot(*report.boot);
   text += proof + format_dropped(report.dropped);
   text += fmt::format("  run {}; {} checks held; undo with: vm-patch rollback {}\n", report.run_id, report.checks.size(),
                       report.run_id);

@@ -18,6 +18,9 @@ std::string describe_weaker(std::string_view proof);
 /// Recipes that are no longer attested and why, a line each; empty when there are none.
 std::string format_dropped(const std::vector<engine::DroppedRecipe>& dropped);
 
+/// New files that the machine has now, and who stands on the old ones; empty when none were published.
+std::string format_published(const engine::Report& report);
+
 /// NAME, or NAME at snapshot SNAPSHOT; hostile text.
 std::string full_name(const inventory::Machine& machine);
 /// {"uuid", "name", "host"}: how every result names its machine.

@@ -9,6 +9,7 @@
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/guest/opener.hpp"
 #include "vmpatch/inventory/source.hpp"
+#include "vmpatch/proof/boot.hpp"
 #include "vmpatch/recipe/trust_file.hpp"
 
 namespace vmpatch::cli {
@@ -56,7 +57,7 @@ Finding check_xfs() {
 
 Finding check_helpers() {
   std::size_t found = 0;
-  for (const char* name : {"vm-patch-guest", "vm-patch-appliance", "vm-patch-augeas", "vm-patch-rpmdb", "vm-patch-fetch",
+  for (const char* name : {"vm-patch-guest", "vm-patch-appliance", "vm-patch-augeas", "vm-patch-rpmdb", "vm-patch-fetch", "vm-patch-proof",
                            "vm-patch-libvirt.so", "vm-patch-nbd.so"}) {
     const auto program = std::string_view(name).ends_with(".so") ? internal_plugin(name) : internal_program(name);
     if (!program) return {"helper programs", Health::bad, program.error().message};
@@ -75,6 +76,16 @@ Finding check_reading() {
     return {"direct reading", Health::warning, "there is no qemu-system-x86_64-microvm: each read takes some 10 ms longer"};
   }
   return {"direct reading", Health::good, "without an appliance where the guest has ext2, ext3 or ext4"};
+}
+
+/// What boot proofs of machines with UEFI need.
+Finding check_boot_proof() {
+  proof::Hardware uefi;
+  uefi.efi = true;
+  const std::string what = "boot proof";
+  if (const auto bios = proof::check_bootable({}, {}, ""); !bios) return {what, Health::warning, bios.error().message};
+  if (const auto found = proof::check_bootable(uefi, {}, ""); !found) return {what, Health::warning, "BIOS only: " + found.error().message};
+  return {what, Health::good, "BIOS and UEFI"};
 }
 
 Finding check_connection(const std::string& uri, Log& log) {
@@ -117,6 +128,7 @@ std::vector<Finding> check_host(Context& context) {
   findings.push_back(check_kernel());
   findings.push_back(check_xfs());
   findings.push_back(check_accelerator(context));
+  findings.push_back(check_boot_proof());
   for (const auto& uri : context.connect) findings.push_back(check_connection(uri, context.log));
   findings.push_back(check_state(context));
   findings.push_back(check_keys(context));

@@ -87,7 +87,7 @@ void print_as_json(const Inventory& inventory, const StatusOf& status_of) {
     for (const Machine& machine : host.machines) {
       const MachineStatus status = status_of(machine);
       Json& entry = json["machines"][at++];
-      entry["obstacles"] = inventory::write_obstacles(machine);
+      entry["obstacles"] = inventory::patch_obstacles(machine);
       entry["last_run"] = status.last_run.value_or(Json());
       entry["verdict"] = status.verdict.value_or(Json());
     }
@@ -96,7 +96,7 @@ void print_as_json(const Inventory& inventory, const StatusOf& status_of) {
 }
 
 void print_details(const Machine& machine) {
-  for (const std::string& obstacle : inventory::write_obstacles(machine)) print_text("  " + obstacle + "\n");
+  for (const std::string& obstacle : inventory::patch_obstacles(machine)) print_text("  " + obstacle + "\n");
 }
 
 void print_as_table(const Context& context, const Inventory& inventory, bool orphans, const StatusOf& status_of) {

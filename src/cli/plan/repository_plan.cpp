@@ -10,12 +10,13 @@
 #include "cli/common/update_text.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/fleet/engine_setup.hpp"
+#include "vmpatch/fleet/refresh_rules.hpp"
 
 namespace vmpatch::cli {
 
 void add_repository_plan_options(CLI::App& verb, RepositoryPlanOptions& options, CLI::Option* from_repositories) {
-  verb.add_option("--mode", options.mode, "security: security updates and what they need; all: a full upgrade")
-      ->check(CLI::IsMember({"security", "all"}))->type_name("MODE")->capture_default_str()->needs(from_repositories);
+  verb.add_option("--mode", options.mode, "security: security updates and what they need; all: a full upgrade [the mode of the machine's group, security]")
+      ->check(CLI::IsMember({"security", "all"}))->type_name("MODE")->needs(from_repositories);
   verb.add_option("--exclude", options.exclude, "packages that stay as they are, by name or pattern; repeatable")
       ->type_name("PATTERN")->allow_extra_args(false)->needs(from_repositories);
   verb.add_flag("--fresh", options.fresh, "read the machines again, although their disks did not change")->needs(from_repositories);
@@ -27,12 +28,14 @@ Result<int> plan_from_repositories(Context& context, const fleet::MachineOptions
   VMPATCH_TRY(auto setup, fleet::ReadSetup::make(context, observer, display));
   VMPATCH_TRY(auto repositories, fleet::Repositories::make(context, setup->policy(), display));
   VMPATCH_TRY(const auto machines, setup->select(context, machine_options));
-  const repository::Rules rules{options.mode == "all" ? repository::Mode::all : repository::Mode::security, options.exclude};
+  fleet::AskedRules asked{{}, options.exclude};
+  if (!options.mode.empty()) asked.mode = options.mode == "all" ? repository::Mode::all : repository::Mode::security;
+  const fleet::RefreshRules rules(setup->policy(), asked);
   Json updates = Json::array();
   int code = 0;
   std::optional<Error> failure;  // of one machine; the others are resolved all the same
   for (const auto& machine : machines) {
-    const auto update = repositories.update_of(setup->reading(), machine, rules, options.fresh);
+    const auto update = repositories.update_of(setup->reading(), machine, rules.of(machine).rules, options.fresh);
     if (!update) {
       failure = failure ? failure : update.error();
       display.error("{}", update.error().message);

@@ -16,7 +16,7 @@ class Option;
 namespace vmpatch::cli {
 
 struct RepositoryPlanOptions {
-  std::string mode = "security";
+  std::string mode;  ///< empty: that of the machine's group
   std::vector<std::string> exclude;
   bool fresh = false;
 };

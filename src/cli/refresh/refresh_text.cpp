@@ -21,10 +21,10 @@ std::string word(const Refreshed& one) {
   switch (one.outcome) {
     case RefreshOutcome::current: return "current";
     case RefreshOutcome::kept_back: return "updates kept back";
-    case RefreshOutcome::updated: return "updated";
+    case RefreshOutcome::updated: return one.report && !one.report->published.empty() ? "updated, new version" : "updated";
     case RefreshOutcome::planned: return "would be updated";
-    case RefreshOutcome::passed_over: return "passed over, " + state_of(one);
-    case RefreshOutcome::not_begun: return "not begun";
+    case RefreshOutcome::passed_over: return "passed over, " + one.note;
+    case RefreshOutcome::not_begun: return one.note.empty() ? "not begun" : "not begun, " + one.note;
     case RefreshOutcome::failed: return "failed";
   }
   return {};
@@ -55,7 +55,7 @@ std::string kept_lines(const Refreshed& one) {
 
 std::string last_word(const Refreshed& one) {
   if (one.error) return fmt::format("{}: {}", to_string(one.error->code), one.error->message);
-  return one.outcome == RefreshOutcome::updated ? fmt::format("updated, verified, committed, attested: {} packages", one.update->update.changes.size()) : word(one);
+  return one.outcome == RefreshOutcome::updated ? fmt::format("updated, verified, {}, attested: {} packages", one.report && !one.report->published.empty() ? "published" : "committed", one.update->update.changes.size()) : word(one);
 }
 
 std::string format_refreshed(const std::vector<Refreshed>& all) {
@@ -66,6 +66,7 @@ std::string format_refreshed(const std::vector<Refreshed>& all) {
                    one.update ? std::to_string(one.update->update.unknown.size()) : "-", one.update ? format_time(one.update->snapshot.date()) : "-",
                    one.report ? format_duration(one.duration) : "-", one.report ? one.report->run_id : "-"});
     if (one.error) problems += fmt::format("{}: {}\n", escape_untrusted(one.machine.name), one.error->message);
+    if (one.report && !one.report->published.empty()) problems += fmt::format("{}:\n{}", escape_untrusted(one.machine.name), format_published(*one.report));
     problems += kept_lines(one);
   }
   return table.format() + problems;
@@ -82,6 +83,7 @@ Json refresh_json(const std::vector<Refreshed>& all) {
       entry["seconds"] = one.duration.count();
       entry["report"] = engine::to_json(*one.report);
     }
+    if (!one.note.empty()) entry["note"] = one.note;
     if (one.error) entry["error"] = {{"code", to_string(one.error->code)}, {"message", one.error->message}};
     machines.push_back(std::move(entry));
   }

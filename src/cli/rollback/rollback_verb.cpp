@@ -67,6 +67,9 @@ Result<int> run_rollback(Context& context, const RollbackOptions& options) {
   display.finish(machines.front(), "rolled back");
   if (context.options.json) {
     print_json(engine::to_json(report));
+  } else if (!report.published.empty()) {
+    print_text(fmt::format("run {} took back what run {} had published\n{}{}  undo with: vm-patch rollback {}\n", report.run_id, options.run, format_published(report),
+                           format_dropped(report.dropped), report.run_id));
   } else {
     print_text(fmt::format("run {} put back what run {} had overwritten ({})\n{}  undo with: vm-patch rollback {}\n", report.run_id, options.run,
                            format_size(report.changed_bytes), format_dropped(report.dropped), report.run_id));

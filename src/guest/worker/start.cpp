@@ -12,6 +12,7 @@
 #include "guest/worker/appliance_folder.hpp"
 #include "guest/worker/setup.hpp"
 #include "guest/worker/start.hpp"
+#include "vmpatch/core/confine.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
@@ -48,13 +49,6 @@ std::vector<std::pair<int, rlim_t>> appliance_limits(const std::optional<Credent
   const auto shared = worker_credentials();
   if (account && shared && account->uid != shared->uid) all.emplace_back(RLIMIT_NPROC, 512);
   return all;
-}
-
-/// /dev/kvm is for root and its group alone.
-std::optional<gid_t> kvm_group() {
-  struct stat info {};
-  if (::stat("/dev/kvm", &info) != 0 || info.st_gid == 0 || (info.st_mode & 0060U) != 0060U) return std::nullopt;
-  return info.st_gid;
 }
 
 /// The sockets are for this account alone.

@@ -20,6 +20,11 @@ Result<std::vector<Extent>> held_extents(const NbdExport& overlay) {
   return plugin->held(overlay);
 }
 
+Result<std::vector<Extent>> data_extents(const NbdExport& disk) {
+  VMPATCH_TRY(const auto* plugin, functions());
+  return plugin->data(disk);
+}
+
 Result<void> copy_extents(const NbdExport& from, const NbdExport& to, const std::vector<Extent>& extents, const Progress& progress) {
   VMPATCH_TRY(const auto* plugin, functions());
   return plugin->copy(from, to, extents, progress);

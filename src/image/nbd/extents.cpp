@@ -14,7 +14,15 @@
 namespace vmpatch::image {
 namespace {
 
-constexpr const char* allocation_depth = "qemu:allocation-depth";
+/// A question about every part of a disk (NBD_OPT_SET_META_CONTEXT), and which answers count.
+struct Question {
+  const char* context;
+  bool (*counts)(std::uint32_t answer);
+  const char* untold;  ///< what an export that does not answer it does not tell
+};
+constexpr Question is_held{"qemu:allocation-depth", [](std::uint32_t depth) { return depth == 1; }, "which clusters its top image holds"};
+// NBD_STATE_ZERO
+constexpr Question is_data{"base:allocation", [](std::uint32_t flags) { return (flags & 2U) == 0; }, "what of it are zeros"};
 constexpr std::uint64_t chunk_size = 4U << 20U;
 // One status request; 32-bit lengths in the protocol.
 constexpr std::uint64_t status_window = 1ULL << 30U;
@@ -106,6 +114,7 @@ void relate_sector(const Sectors& at, std::uint64_t offset, Relation& relation) 
 }
 
 struct Collector {
+  const Question& question;
   std::vector<Extent> extents;
   std::uint64_t next = 0;  ///< end of what has been reported
   std::uint64_t end = 0;   ///< of the disk
@@ -125,32 +134,34 @@ struct Collector {
 int collect(void* data, const char* context, std::uint64_t /*offset*/, std::uint32_t* entries, std::size_t count,
             int* /*error*/) {
   auto& collector = *static_cast<Collector*>(data);
-  if (std::strcmp(context, allocation_depth) != 0) return 0;
-  for (std::size_t i = 0; i + 1 < count; i += 2) collector.add(entries[i], entries[i + 1] == 1);
+  if (std::strcmp(context, collector.question.context) != 0) return 0;
+  for (std::size_t i = 0; i + 1 < count; i += 2) collector.add(entries[i], collector.question.counts(entries[i + 1]));
   return 0;
 }
 
-}  // namespace
-
-Result<std::vector<Extent>> held_extents(const NbdExport& overlay) {
-  VMPATCH_TRY(const Handle nbd, connect(overlay, allocation_depth));
-  if (nbd_can_meta_context(nbd.get(), allocation_depth) != 1) {
-    return fail(Errc::unsupported, "export {} does not tell which clusters its top image holds",
-                escape_untrusted(overlay.name));
+Result<std::vector<Extent>> ask(const NbdExport& disk, const Question& question) {
+  VMPATCH_TRY(const Handle nbd, connect(disk, question.context));
+  if (nbd_can_meta_context(nbd.get(), question.context) != 1) {
+    return fail(Errc::unsupported, "export {} does not tell {}", escape_untrusted(disk.name), question.untold);
   }
-  Collector collector;
-  collector.end = overlay.size;
+  Collector collector{question, {}, 0, disk.size};
   while (collector.next < collector.end) {
     const std::uint64_t before = collector.next;
     const nbd_extent_callback callback{collect, &collector, nullptr};
     const std::uint64_t length = std::min(status_window, collector.end - before);
-    if (nbd_block_status(nbd.get(), length, before, callback, 0) != 0) return nbd_error(overlay, "read the clusters of");
+    if (nbd_block_status(nbd.get(), length, before, callback, 0) != 0) return nbd_error(disk, "read the clusters of");
     if (collector.next == before) {
-      return fail(Errc::failed, "export {} told nothing about offset {}", escape_untrusted(overlay.name), before);
+      return fail(Errc::failed, "export {} told nothing about offset {}", escape_untrusted(disk.name), before);
     }
   }
   return std::move(collector.extents);
 }
+
+}  // namespace
+
+Result<std::vector<Extent>> held_extents(const NbdExport& overlay) { return ask(overlay, is_held); }
+
+Result<std::vector<Extent>> data_extents(const NbdExport& disk) { return ask(disk, is_data); }
 
 Result<void> copy_extents(const NbdExport& from, const NbdExport& to, const std::vector<Extent>& extents,
                           const Progress& progress) {

@@ -7,6 +7,7 @@ namespace vmpatch::image {
 
 struct ExtentFunctions {
   decltype(&held_extents) held;
+  decltype(&data_extents) data;
   decltype(&copy_extents) copy;
   decltype(&compare_extents) compare;
   decltype(&differing_extents) differing;

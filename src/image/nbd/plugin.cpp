@@ -2,8 +2,8 @@
 #include "image/nbd/extents_plugin.hpp"
 
 extern "C" const vmpatch::image::ExtentFunctions* vmpatch_extent_functions() {
-  static const vmpatch::image::ExtentFunctions functions{&vmpatch::image::held_extents, &vmpatch::image::copy_extents,
-                                                         &vmpatch::image::compare_extents, &vmpatch::image::differing_extents,
+  static const vmpatch::image::ExtentFunctions functions{&vmpatch::image::held_extents, &vmpatch::image::data_extents,
+                                                         &vmpatch::image::copy_extents, &vmpatch::image::compare_extents, &vmpatch::image::differing_extents,
                                                          &vmpatch::image::relate_extents,
                                                          &vmpatch::image::digest_extents};
   return &functions;

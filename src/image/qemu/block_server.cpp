@@ -203,6 +203,23 @@ Result<NbdExport> BlockServer::export_overlay(const Chain& chain, const OwnImage
   return state_->publish(std::move(entry), name, chain.virtual_size(), writable);
 }
 
+Result<NbdExport> BlockServer::export_throw_away(const Chain& chain, const OwnImage& overlay, const OwnImage& throw_away,
+                                                 const std::string& name) {
+  VMPATCH_CHECK(state_->check_free(name));
+  VMPATCH_CHECK(check_overlay(chain, overlay));
+  VMPATCH_CHECK(check_overlay(chain, throw_away));
+  Export entry;
+  VMPATCH_TRY(entry.chain_top, inode_of(chain.top().fd.get(), chain.top().path));
+  auto added = state_->builder.add_chain(entry.stack, chain);
+  if (added) added = state_->builder.add_own(entry.stack, overlay, false);
+  if (added) added = state_->builder.add_own(entry.stack, throw_away, true);
+  if (!added) {
+    static_cast<void>(state_->builder.remove(entry.stack).has_value());
+    return added.error();
+  }
+  return state_->publish(std::move(entry), name, chain.virtual_size(), true);
+}
+
 Result<NbdExport> BlockServer::export_own(const OwnImage& image, const std::string& name, bool writable) {
   VMPATCH_CHECK(state_->check_free(name));
   VMPATCH_TRY(const auto size, own_size(image));

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "image/qemu/qmp.hpp"
+#include "vmpatch/core/qmp.hpp"
 #include "vmpatch/core/process.hpp"
 
 namespace vmpatch::image {

@@ -75,17 +75,25 @@ bool Pulse::wait(std::chrono::seconds limit) {
   return true;
 }
 
-Result<ConnectPtr> open_connection(const std::string& uri) {
+namespace {
+
+Result<ConnectPtr> open(const std::string& uri, bool writable) {
   virSetErrorFunc(nullptr, print_nothing);
   xml::silence_libxml2();
   if (uri.find(":///embed") != std::string::npos) run_event_loop_once();
-  ConnectPtr connection(virConnectOpenReadOnly(uri.c_str()));
+  ConnectPtr connection(writable ? nullptr : virConnectOpenReadOnly(uri.c_str()));
   // Some drivers and some daemons' set-ups have no read-only access.
   if (!connection) connection.reset(virConnectOpen(uri.c_str()));
   if (!connection) return last_error("connect to " + escape_untrusted(uri));
   virConnSetErrorFunc(connection.get(), nullptr, print_nothing);
   return connection;
 }
+
+}  // namespace
+
+Result<ConnectPtr> open_connection(const std::string& uri) { return open(uri, false); }
+
+Result<ConnectPtr> open_writable_connection(const std::string& uri) { return open(uri, true); }
 
 bool is_local_uri(const std::string& uri) {
   const auto start = uri.find("://");

@@ -80,6 +80,8 @@ Result<T> run_bounded(std::chrono::seconds limit, const std::string& what, std::
 
 /// Read-only where the driver allows it. Silences libvirt's own printing.
 Result<ConnectPtr> open_connection(const std::string& uri);
+/// To change something: no driver is asked read-only.
+Result<ConnectPtr> open_writable_connection(const std::string& uri);
 
 /// True for a URI without a host name, or with this computer's.
 bool is_local_uri(const std::string& uri);

@@ -1,5 +1,6 @@
 #include "inventory/xml/disk.hpp"
 
+#include <array>
 #include <set>
 
 #include "inventory/xml/document.hpp"
@@ -62,9 +63,22 @@ void read_source(const xmlNode* source, Disk& disk) {
   }
 }
 
+/// Where the XML has none: virDomainDiskDefPostParse in libvirt's src/conf/domain_postparse.c.
+std::string_view bus_of_target(std::string_view target) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> buses{
+      {{"vd", "virtio"}, {"sd", "scsi"}, {"hd", "ide"}, {"fd", "fdc"}, {"xvd", "xen"}, {"ubd", "uml"}}};
+  for (const auto& [start, bus] : buses) {
+    if (target.starts_with(start)) return bus;
+  }
+  return "";
+}
+
 Disk read_disk(const xmlNode* node) {
   Disk disk;
   disk.target = attribute_or(child(node, "target"), "dev", "");
+  disk.bus = attribute_or(child(node, "target"), "bus", bus_of_target(disk.target));
+  disk.serial = std::string(trim(text(child(node, "serial"))));
+  disk.boot_order = number_or(attribute_or(child(node, "boot"), "order", ""), 0);
   disk.device = attribute_or(node, "device", "disk");
   disk.source_kind = attribute_or(node, "type", "file");
   disk.format = attribute(child(node, "driver"), "type");

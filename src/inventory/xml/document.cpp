@@ -3,6 +3,8 @@
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 
+#include <charconv>
+
 #include "inventory/xml/silence.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -139,6 +141,12 @@ std::string text(const xmlNode* node) {
     if (part->type == XML_TEXT_NODE || part->type == XML_CDATA_SECTION_NODE) value += view(part->content);
   }
   return value;
+}
+
+unsigned number_or(std::string_view text, unsigned fallback) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? value : fallback;
 }
 
 }  // namespace vmpatch::inventory::xml

@@ -31,5 +31,7 @@ Result<Document> parse_document(std::string_view bytes, std::string_view what, s
 /// attribute() of a node that may be null.
 [[nodiscard]] std::string attribute_or(const xmlNode* node, std::string_view name, std::string_view fallback);
 [[nodiscard]] std::string text(const xmlNode* node);
+/// A plain decimal number; `fallback` for anything else.
+[[nodiscard]] unsigned number_or(std::string_view text, unsigned fallback);
 
 }  // namespace vmpatch::inventory::xml

@@ -3,6 +3,7 @@
 
 #include "inventory/xml/disk.hpp"
 #include "inventory/xml/document.hpp"
+#include "inventory/xml/hardware.hpp"
 #include "inventory/xml/machine.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
@@ -46,6 +47,7 @@ Result<Machine> xml::read_machine(const xmlNode* domain, std::string_view what) 
   std::transform(machine.uuid.begin(), machine.uuid.end(), machine.uuid.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   machine.metadata = read_metadata(domain);
   machine.other_files = read_other_files(domain);
+  machine.hardware = read_hardware(domain);
   VMPATCH_TRY(machine.disks, xml::read_disks(domain, what));
   return machine;
 }

@@ -11,7 +11,7 @@
 #include <csignal>
 #include <optional>
 
-#include "image/qemu/qmp.hpp"
+#include "vmpatch/core/qmp.hpp"
 #include "integration/image/qemu_tools.hpp"
 #include "vmpatch/core/json.hpp"
 

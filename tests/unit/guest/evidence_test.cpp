@@ -57,6 +57,31 @@ TEST(LoginRecords, empty_and_impossible_ones_do_not_count) {
   EXPECT_EQ(newest_login_record(record(BOOT_TIME, -5), "x86_64"), 4'294'967'291);  // 32 bits without a sign: until 2106
 }
 
+/// systemd-update-utmp(8): the level's digit is in the process number, with the one before it above.
+std::string run_level(const char* user, int level, std::int32_t seconds, short type = RUN_LVL) {
+  struct utmp made {};
+  made.ut_type = type;
+  made.ut_pid = level | 'N' << 8;
+  std::strncpy(made.ut_user, user, sizeof made.ut_user);
+  made.ut_tv.tv_sec = seconds;
+  std::string bytes(sizeof made, '\0');
+  std::memcpy(bytes.data(), &made, sizeof made);
+  return bytes;
+}
+
+TEST(RunLevel, only_records_of_levels_in_which_people_work_count) {
+  EXPECT_EQ(newest_run_level(run_level("runlevel", '5', 100) + run_level("runlevel", '3', 90), "x86_64"), 100);
+  EXPECT_EQ(newest_run_level(run_level("runlevel", '2', 7), "x86_64"), 7);
+  const auto others = record(BOOT_TIME, 50) + run_level("runlevel", '1', 60) + run_level("runlevel", '6', 61) + run_level("shutdown", '5', 62) + run_level("runlevelx", '5', 63) +
+                      run_level("runlevel", '5', 64, USER_PROCESS) + run_level("runlevel", 0, 65);
+  EXPECT_EQ(newest_run_level(others, "x86_64"), std::nullopt);
+  EXPECT_EQ(newest_run_level("", "x86_64"), std::nullopt);
+  MemoryGuest guest;
+  EXPECT_EQ(*read_last_run_level(guest, "x86_64"), std::nullopt);
+  guest.files["/var/log/wtmp"] = others + run_level("runlevel", '5', 200);
+  EXPECT_EQ(*read_last_run_level(guest, "x86_64"), 200);
+}
+
 TEST(LastBoot, newest_trace_wins_and_is_named) {
   MemoryGuest guest;
   guest.files["/var/log/wtmp"] = record(BOOT_TIME, 1'700'000'000);

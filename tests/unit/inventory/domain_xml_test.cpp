@@ -147,5 +147,74 @@ TEST(DomainXml, kernel_and_nvram_are_other_files) {
   EXPECT_EQ(machine->other_files, (std::vector<fs::path>{"/boot/k", "/var/n.fd"}));
 }
 
+Hardware hardware_of(const std::string& more, const std::string& devices = "") {
+  const auto machine = parse_domain_xml(domain(devices, more), "web01");
+  if (!machine) throw std::runtime_error(machine.error().message);
+  return machine->hardware;
+}
+
+TEST(DomainXml, hardware_is_read_as_libvirt_writes_it) {
+  const auto hardware = hardware_of(
+      "<memory unit='MiB'>1536</memory><vcpu placement='static'>4</vcpu><clock offset='localtime'/>"
+      "<os firmware='efi'><type arch='x86_64' machine='pc-q35-7.2'>hvm</type><firmware><feature enabled='yes' name='enrolled-keys'/>"
+      "<feature enabled='yes' name='secure-boot'/></firmware><loader readonly='yes' secure='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.ms.fd</loader>"
+      "<nvram template='/usr/share/OVMF/OVMF_VARS_4M.ms.fd'>/var/lib/libvirt/qemu/nvram/web01_VARS.fd</nvram></os>",
+      "<controller type='usb'/><controller type='scsi' index='0' model='lsilogic'/><controller type='scsi' index='1' model='virtio-scsi'/>");
+  EXPECT_EQ(hardware.arch, "x86_64");
+  EXPECT_EQ(hardware.machine, "pc-q35-7.2");
+  EXPECT_TRUE(hardware.efi);
+  EXPECT_TRUE(hardware.secure);
+  EXPECT_TRUE(hardware.loader_is_flash);
+  EXPECT_EQ(hardware.loader, "/usr/share/OVMF/OVMF_CODE_4M.ms.fd");
+  EXPECT_EQ(hardware.nvram, "/var/lib/libvirt/qemu/nvram/web01_VARS.fd");
+  EXPECT_EQ(hardware.nvram_template, "/usr/share/OVMF/OVMF_VARS_4M.ms.fd");
+  EXPECT_EQ(hardware.firmware_format, "");
+  EXPECT_EQ(hardware.memory, 1536ULL << 20U);
+  EXPECT_EQ(hardware.vcpus, 4U);
+  EXPECT_EQ(hardware.scsi_model, "lsilogic");
+  EXPECT_TRUE(hardware.local_time);
+}
+
+TEST(DomainXml, hardware_that_is_not_said_is_left_open) {
+  const auto hardware = hardware_of("");
+  EXPECT_EQ(hardware.machine, "");
+  EXPECT_FALSE(hardware.efi);
+  EXPECT_EQ(hardware.memory, 0U);
+  EXPECT_EQ(hardware.vcpus, 0U);
+  EXPECT_FALSE(hardware_of("<os><type>hvm</type><loader type='rom'>/usr/share/seabios/bios.bin</loader></os>").efi);
+  EXPECT_TRUE(hardware_of("<os firmware='efi'><type>hvm</type></os>").efi);
+  EXPECT_EQ(hardware_of("<os><nvram format='qcow2' type='file'><source file='/n.qcow2'/></nvram></os>").firmware_format, "qcow2");
+  EXPECT_EQ(hardware_of("<os><nvram type='file'><source file='/n.fd'/></nvram></os>").nvram, "/n.fd");
+  EXPECT_EQ(hardware_of("<os><kernel>/boot/vmlinuz</kernel></os>").kernel, "/boot/vmlinuz");
+}
+
+TEST(DomainXml, memory_has_units_and_what_is_no_size_is_none) {
+  for (const auto& [text, bytes] : std::vector<std::pair<std::string, std::uint64_t>>{{"<memory>1024</memory>", 1ULL << 20U},
+                                                                                       {"<memory unit='b'>4096</memory>", 4096},
+                                                                                       {"<memory unit='KB'>2</memory>", 2000},
+                                                                                       {"<memory unit='G'> 2 </memory>", 2ULL << 30U},
+                                                                                       {"<memory unit='parsec'>2</memory>", 0},
+                                                                                       {"<memory unit='TiB'>99999999999</memory>", 0},
+                                                                                       {"<memory>-1</memory>", 0},
+                                                                                       {"<memory>1k</memory>", 0}}) {
+    EXPECT_EQ(hardware_of(text).memory, bytes) << text;
+  }
+}
+
+TEST(DomainXml, bus_of_a_disk_is_said_or_follows_from_its_target) {
+  for (const auto& [xml, bus] : std::vector<std::pair<std::string, std::string>>{{"<target dev='vda'/>", "virtio"},
+                                                                                  {"<target dev='sda'/>", "scsi"},
+                                                                                  {"<target dev='sda' bus='sata'/>", "sata"},
+                                                                                  {"<target dev='hda'/>", "ide"},
+                                                                                  {"<target dev='xvda'/>", "xen"},
+                                                                                  {"<target dev='nvme0'/>", ""}}) {
+    EXPECT_EQ(only_disk("<disk type='file'><source file='/a'/>" + xml + "</disk>").bus, bus) << xml;
+  }
+  const auto disk = only_disk("<disk type='file'><source file='/a'/><target dev='vda'/><boot order='2'/><serial> WD-1 </serial></disk>");
+  EXPECT_EQ(disk.boot_order, 2U);
+  EXPECT_EQ(disk.serial, "WD-1");
+  EXPECT_EQ(only_disk("<disk type='file'><source file='/a'/><target dev='vda'/><boot order='x'/></disk>").boot_order, 0U);
+}
+
 }  // namespace
 }  // namespace vmpatch::inventory

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "vmpatch/inventory/source.hpp"
 
 namespace vmpatch::inventory {
@@ -163,6 +165,40 @@ TEST(Obstacles, transient_machine) {
   Machine machine = fit();
   machine.persistent = false;
   EXPECT_THAT(write_obstacles(machine), ElementsAre(HasSubstr("virsh define")));
+}
+
+TEST(Obstacles, a_machine_with_clones_is_published_and_then_they_are_no_obstacle) {
+  const testing::TestInfo* info = testing::UnitTest::GetInstance()->current_test_info();
+  const fs::path image = fs::path(testing::TempDir()) / (std::string(info->name()) + ".qcow2");
+  { std::ofstream(image) << "x"; }
+  Machine machine = fit();
+  machine.disks[0].source = image;
+  EXPECT_FALSE(must_publish(machine));
+  machine.children = {"clone"};
+  EXPECT_TRUE(must_publish(machine));
+  EXPECT_THAT(patch_obstacles(machine), IsEmpty());
+  EXPECT_THAT(write_obstacles(machine), ElementsAre(HasSubstr("published as a new version")));
+  machine.children.clear();
+  machine.possible_children = {"/srv/maybe.img"};
+  EXPECT_TRUE(must_publish(machine));
+  EXPECT_THAT(patch_obstacles(machine), IsEmpty());
+  fs::remove(image);
+}
+
+TEST(Obstacles, what_no_new_version_can_be_made_of_is_named) {
+  Machine machine = fit();
+  machine.children = {"clone"};
+  machine.disks[0].source = "/dev/null";
+  EXPECT_THAT(patch_obstacles(machine), ElementsAre(HasSubstr("is not a file")));
+  machine.disks[0].source = "/proc/self/cmdline";
+  machine.has_snapshots = true;
+  EXPECT_THAT(patch_obstacles(machine), ElementsAre(HasSubstr("virsh snapshot-delete")));
+  machine.has_snapshots = false;
+  machine.state = State::running;
+  EXPECT_THAT(patch_obstacles(machine), ElementsAre(HasSubstr("is running")));
+  machine.state = State::shutoff;
+  machine.bare = true;
+  EXPECT_THAT(patch_obstacles(machine), ElementsAre(HasSubstr("define a machine of libvirt on it")));
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ attestation_key: /srv/key
 jobs: 4
 space_reserve: 512MiB
 undo_keep: 2d
-boot_proof: false
+boot_proof: kernel
+boot_timeout: 10m
 feeds: ["osv=https://example.org/all.zip", /srv/kev.json]
 feed_max_age: 12h
 audit: {anchor: /srv/worm/heads, syslog: false, command: [/usr/local/sbin/tell, "--host", a]}
@@ -24,7 +25,10 @@ groups:
     match: {names: ["web*"], uuids: [AABBCCDD-0000-4000-8000-000000000001], metadata_groups: [web]}
     baseline: {attested: true, max_age: 30d, recipes: {debian-12-openssl: 3}}
     on_error: open
+    refresh: {mode: all, exclude: ["linux-*"], halt_after: 3}
     action: warn
+    boot_proof: always
+    boot_timeout: 90s
   - name: rest
     match: {names: ["*"]}
 )";
@@ -53,7 +57,16 @@ TEST(ParsePolicy, every_key_is_read) {
   EXPECT_EQ(web.baseline.max_age, Seconds(30 * 86400));
   EXPECT_EQ(web.baseline.recipes.at("debian-12-openssl"), 3U);
   EXPECT_FALSE(web.closed_on_error);
+  EXPECT_EQ(web.refresh.mode, repository::Mode::all);
+  EXPECT_EQ(web.refresh.exclude, std::vector<std::string>{"linux-*"});
+  EXPECT_EQ(web.refresh.halt_after, 3U);
+  EXPECT_FALSE(web.refresh.never);
   EXPECT_FALSE(web.deny);
+  EXPECT_EQ(policy->boot.proof, BootProof::kernel);
+  EXPECT_EQ(policy->boot.timeout, Seconds(600));
+  EXPECT_EQ(web.boot.proof, BootProof::always);
+  EXPECT_EQ(web.boot.timeout, Seconds(90));
+  EXPECT_EQ(policy->groups[1].boot.proof, std::nullopt);
   EXPECT_TRUE(policy->groups[1].baseline.empty());
   EXPECT_TRUE(policy->groups[1].closed_on_error);
   EXPECT_TRUE(policy->groups[1].deny);
@@ -65,6 +78,7 @@ TEST(ParsePolicy, empty_text_and_empty_path_give_the_defaults) {
     EXPECT_EQ(policy->jobs, 2U);
     EXPECT_EQ(policy->space_reserve, 1ULL << 30U);
     EXPECT_TRUE(policy->groups.empty());
+    EXPECT_EQ(policy->boot.proof, std::nullopt);
     EXPECT_TRUE(policy->feeds.empty());
     EXPECT_EQ(policy->feed_max_age, Seconds(86400));
     EXPECT_FALSE(policy->audit.anchor);
@@ -106,8 +120,11 @@ TEST(ParsePolicy, every_mistake_is_a_usage_error_with_its_place) {
       {"audit: {command: []}\n", "f:2:18", "needs a program"},
       {"audit: {command: [tell]}\n", "f:2:18", "is not an absolute path"},
       {"audit: {mail: root}\n", "f:2:9", "unknown key 'mail'"},
-      {"boot_proof: true\n", "f:2:13", "boot proof"},
-      {"boot_proof: yes\n", "f:2:13", ""},
+      {"boot_proof: true\n", "f:2:13", "neither never, kernel nor always"},
+      {"boot_proof: Always\n", "f:2:13", "neither never, kernel nor always"},
+      {"boot_timeout: 9s\n", "f:2:15", "from 10 s to 1 h"},
+      {"boot_timeout: 61m\n", "f:2:15", "from 10 s to 1 h"},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    boot_proof: no\n", "f:5:17", "neither never"},
       {"feeds: /srv/kev.json\n", "f:2:8", ""},
       {"feeds: [kev.json]\n", "f:2:9", "is no feed"},
       {"feeds: [osv=kev.json]\n", "f:2:9", "is no feed"},
@@ -121,6 +138,9 @@ TEST(ParsePolicy, every_mistake_is_a_usage_error_with_its_place) {
       {"groups:\n  - name: a\n    match: {names: [\"\"]}\n", "f:4:21", "empty"},
       {"groups:\n  - name: a\n    match: {uuids: [x]}\n", "f:4:21", "UUID"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    on_error: shut\n", "f:5:15", "closed"},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    refresh: {mode: some}\n", "f:5:21", "none of security, all and never"},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    refresh: {halt_after: 0}\n", "f:5:27", ""},
+      {"groups:\n  - name: a\n    match: {names: [x]}\n    refresh: {when: never}\n", "f:5:15", "when"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    action: log\n", "f:5:13", "warn"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    baseline: {proof: booted}\n", "f:5:23", "delivered"},
       {"groups:\n  - name: a\n    match: {names: [x]}\n    baseline: {recipes: {r: 0}}\n", "f:5:29", ""},

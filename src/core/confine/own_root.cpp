@@ -1,4 +1,4 @@
-#include "guest/worker/own_root.hpp"
+#include "core/confine/own_root.hpp"
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -11,17 +11,12 @@
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 
-namespace vmpatch::guest::worker {
+namespace vmpatch {
 namespace {
-
-/// What lies in /tmp is memory: of a writing worker what the appliance changes on its own disk, which is nothing much; of a reading one
-/// also the journals that are replayed over disks that are only read.
-constexpr std::uint64_t written_memory = 128ULL << 20U;
-constexpr std::uint64_t read_memory = 512ULL << 20U;
 
 constexpr const char* base = "/tmp";  ///< every host has it; the new root is mounted over it
 
-Error cannot(std::string_view what) { return errno_error(errno, fmt::format("guest worker: cannot {}", what)); }
+Error cannot(std::string_view what) { return errno_error(errno, fmt::format("confinement: cannot {}", what)); }
 
 /// Opened before the new root hides the way to it, and after unshare(): the kernel binds only from mounts of the caller's own namespace.
 struct Binding {
@@ -69,17 +64,11 @@ Result<Contents> host_contents() {
   return contents;
 }
 
-Result<void> add_own(Contents& contents, Setup& setup) {
-  const auto socket = [&](fs::path& path, std::string target) {
-    auto added = contents.need(path, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-    path = std::move(target);
-    return added;
-  };
-  VMPATCH_CHECK(contents.need(setup.appliance, "/appliance"));
-  setup.appliance = "/appliance";
-  for (std::size_t i = 0; i < setup.disks.size(); ++i) VMPATCH_CHECK(socket(setup.disks[i].source.socket, fmt::format("/tmp/disk{}", i)));
-  if (setup.payload) VMPATCH_CHECK(socket(setup.payload->socket, "/tmp/payload"));
-  setup.tmp = "/tmp/work";
+Result<void> add_own(Contents& contents, const Confinement& confinement) {
+  for (const auto& part : confinement.parts) {
+    const std::uint64_t read_only = part.writable ? 0 : MOUNT_ATTR_RDONLY;
+    VMPATCH_CHECK(contents.need(part.outside, part.inside, read_only | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  }
   return {};
 }
 
@@ -112,14 +101,13 @@ Result<void> mount_memory(const std::string& where, const std::string& options) 
   return {};
 }
 
-Result<void> make_tmp(const Setup& setup) {
-  const uid_t uid = setup.run_as ? setup.run_as->uid : ::geteuid();
-  const gid_t gid = setup.run_as ? setup.run_as->gid : ::getegid();
+Result<void> make_tmp(const Confinement& confinement) {
+  const uid_t uid = confinement.run_as ? confinement.run_as->uid : ::geteuid();
+  const gid_t gid = confinement.run_as ? confinement.run_as->gid : ::getegid();
   const std::string tmp = std::string(base) + "/tmp";
   if (::mkdir(tmp.c_str(), 0755) != 0) return cannot("make " + tmp);
-  VMPATCH_CHECK(mount_memory(tmp, fmt::format("mode=0700,uid={},gid={},size={},nr_inodes=4096", uid, gid,
-                                              setup.write ? written_memory : read_memory)));
-  const std::string work = base + setup.tmp.string();
+  VMPATCH_CHECK(mount_memory(tmp, fmt::format("mode=0700,uid={},gid={},size={},nr_inodes=4096", uid, gid, confinement.memory)));
+  const std::string work = std::string(base) + own_tmp;
   if (::mkdir(work.c_str(), 0700) != 0 || ::chown(work.c_str(), uid, gid) != 0) return cannot("make its folder");
   return {};
 }
@@ -138,7 +126,7 @@ Result<void> change_root() {
 
 }  // namespace
 
-Result<void> enter_own_root(Setup& setup) {
+Result<void> enter_own_root(const Confinement& confinement) {
   // A change of nothing asks whether the kernel has the call (since 5.12).
   mount_attr nothing{};
   if (::mount_setattr(AT_FDCWD, "/", 0, &nothing, sizeof nothing) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
@@ -147,19 +135,16 @@ Result<void> enter_own_root(Setup& setup) {
     return error;
   }
   VMPATCH_TRY(Contents contents, host_contents());
-  Setup changed = setup;
-  VMPATCH_CHECK(add_own(contents, changed));
-  ::umask(0022);  // the worker's account passes through what is made here
+  VMPATCH_CHECK(add_own(contents, confinement));
+  ::umask(0022);  // the confined account passes through what is made here
   // From here on what lies below /tmp can only be reached by what was opened.
   VMPATCH_CHECK(mount_memory(base, "mode=0755,size=1m,nr_inodes=256"));
-  VMPATCH_CHECK(make_tmp(changed));
+  VMPATCH_CHECK(make_tmp(confinement));
   for (const Binding& binding : contents.bindings) VMPATCH_CHECK(bind(binding));
   for (const Link& link : contents.links) {
     if (::symlink(link.text.c_str(), (base + link.target).c_str()) != 0) return cannot("make " + link.target);
   }
-  VMPATCH_CHECK(change_root());
-  setup = std::move(changed);
-  return {};
+  return change_root();
 }
 
 Result<void> seal_root() {
@@ -169,4 +154,4 @@ Result<void> seal_root() {
   return {};
 }
 
-}  // namespace vmpatch::guest::worker
+}  // namespace vmpatch

@@ -1,4 +1,4 @@
-#include "image/qemu/qmp.hpp"
+#include "vmpatch/core/qmp.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,7 +11,7 @@
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
 
-namespace vmpatch::image {
+namespace vmpatch {
 namespace {
 
 constexpr std::size_t max_line = 1U << 20U;
@@ -137,4 +137,4 @@ Result<void> Qmp::wait_for_event(Milliseconds timeout) {
   return {};
 }
 
-}  // namespace vmpatch::image
+}  // namespace vmpatch

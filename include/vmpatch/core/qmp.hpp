@@ -11,7 +11,7 @@
 #include "vmpatch/core/result.hpp"
 #include "vmpatch/core/unique_fd.hpp"
 
-namespace vmpatch::image {
+namespace vmpatch {
 
 /// One monitor. The other side handles hostile images, so its messages are bounded (1 MiB a line, 64 levels) and waited
 /// for in bounded time. After a broken connection or a timeout every call fails: replies could no longer be told apart.
@@ -28,6 +28,10 @@ class Qmp {
                        Milliseconds timeout = Milliseconds(30'000));
   /// Returns after the next event, or after `timeout` without one. Events only wake up: state is always queried.
   Result<void> wait_for_event(Milliseconds timeout);
+  /// Takes what has arrived, without waiting: for one who watches descriptor().
+  Result<void> take_events() { return wait_for_event(Milliseconds(0)); }
+  /// Readable when there is something to take; -1 when broken.
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
   /// The connection cannot be used any more.
   [[nodiscard]] bool broken() const { return !socket_; }
 
@@ -45,4 +49,4 @@ class Qmp {
   bool event_seen_ = false;
 };
 
-}  // namespace vmpatch::image
+}  // namespace vmpatch
