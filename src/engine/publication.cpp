@@ -87,9 +87,11 @@ Result<void> compare(image::BlockServer& server, const StagedDisk& disk, const i
   return same;
 }
 
-/// What of an identity stays when a file gets another name.
-bool is_as_written(const image::LayerIdentity& before, const image::LayerIdentity& now) {
-  return image::file_id(before) == image::file_id(now) && before.size == now.size && before.mtime_ns == now.mtime_ns && before.header == now.header;
+/// What of an identity stays when a file gets another name, or another owner for the moment of a start that is refused.
+bool is_as_written(const image::DiskIdentity& before, const image::DiskIdentity& now) {
+  return std::equal(before.begin(), before.end(), now.begin(), now.end(), [](const image::LayerIdentity& was, const image::LayerIdentity& is) {
+    return image::file_id(was) == image::file_id(is) && was.size == is.size && was.mtime_ns == is.mtime_ns && was.header == is.header;
+  });
 }
 
 }  // namespace
@@ -173,7 +175,7 @@ Result<WrittenVersion> write_version(image::BlockServer& server, const StagedDis
 Result<void> show_version(const Version& version, HeldVersion& held) {
   VMPATCH_CHECK(image::rename_image(version.part, version.to));
   VMPATCH_TRY(auto now, held.chain.identity());
-  if (!is_as_written(held.identity.front(), now.front())) return fail(Errc::refused, "{}: somebody else wrote to it", escape_untrusted(version.to.string()));
+  if (!is_as_written(held.identity, now)) return fail(Errc::refused, "{}: somebody else wrote to it", escape_untrusted(version.to.string()));
   held.identity = std::move(now);
   return {};
 }
@@ -220,10 +222,9 @@ Result<Settled> settle_published(const Environment& environment, const inventory
   VMPATCH_TRY(settled.identities, reading::identify(disks));
   for (const auto& version : held) {
     const auto there = settled.identities.find(version.target);
-    const auto difference = there == settled.identities.end() ? "it is gone" : image::first_difference(version.identity, there->second);
-    if (!difference.empty()) {
-      return fail(Errc::failed, "machine {}: disk {} is not what was to be published: {}", escape_untrusted(now.name), escape_untrusted(version.target), difference);
-    }
+    if (there != settled.identities.end() && is_as_written(version.identity, there->second)) continue;
+    return fail(Errc::failed, "machine {}: disk {} is not what was to be published: {}", escape_untrusted(now.name), escape_untrusted(version.target),
+                there == settled.identities.end() ? "it is gone" : image::first_difference(version.identity, there->second));
   }
   VMPATCH_TRY(const auto recorded, record_disks(disks, record.work_dir(), record.undo_dir()));
   Json list = Json::array();
