@@ -53,8 +53,9 @@ class Demotion {
   Result<void> phases() {
     VMPATCH_CHECK(record_.create());
     step("taking the lease");
-    VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, Strategy::publish, machine_, {}));
     VMPATCH_CHECK(find_old_files());
+    VMPATCH_TRY(held_, HeldMachine::take(environment_, record_, Strategy::publish, machine_, {}, old_keys_));
+    VMPATCH_CHECK(check_nobody_has_them());
     VMPATCH_TRY(const auto recorded, record_disks(held_->disks(), record_.work_dir(), record_.undo_dir()));
     auto detail = staged_detail(Strategy::publish, recorded, environment_.allowed_dirs);
     detail["before"] = reading::to_json(held_->identities());
@@ -66,7 +67,20 @@ class Demotion {
     return attest();
   }
 
-  /// The files of before, as they are now.
+  /// Nobody writes them from now on, and nobody removes them. But whose they are is asked before they are the machine's again.
+  Result<void> check_nobody_has_them() {
+    std::vector<inventory::BareImage> images;
+    for (const auto& version : versions_) images.push_back({version.to, version.format});
+    VMPATCH_TRY(const auto users, environment_.users_of(images));
+    for (const auto& user : users) {
+      if (user.bare || user.uuid == machine_.uuid) continue;
+      return fail(Errc::refused, "machine {}: its older version is a disk of {} now; give that one another image first", escape_untrusted(machine_.name),
+                  escape_untrusted(user.name));
+    }
+    return {};
+  }
+
+  /// The files of before, as they are now, and locked.
   Result<void> find_old_files() {
     VMPATCH_TRY(const auto published, versions_of(original_));
     if (named_by(&machine_, published) != Named::new_files) {
@@ -87,17 +101,19 @@ class Demotion {
                     escape_untrusted(machine_.name), original_.id);
       }
       if (auto difference = image::first_difference(recorded->second, now); changed_.empty()) changed_ = std::move(difference);
+      VMPATCH_TRY(auto lock, image::ChainLock::acquire(chain, image::Sharing::readers));
       versions_.push_back({version.target, version.to, version.from, {}, version.format, id});
-      old_disks_.push_back({version.target, version.from, std::move(chain)});
+      old_keys_.push_back("publish:" + id);
+      old_.push_back({version.target, std::move(chain), std::move(lock), now});
     }
     return {};
   }
 
-  const reading::OpenDisk& disk_afterwards(const reading::OpenDisk& now) const {
-    for (const auto& old : old_disks_) {
-      if (old.target == now.target) return old;
+  const image::Chain& chain_afterwards(const reading::OpenDisk& now) const {
+    for (const auto& old : old_) {
+      if (old.target == now.target) return old.chain;
     }
-    return now;
+    return now.chain;
   }
 
   Result<void> prove() {
@@ -115,7 +131,7 @@ class Demotion {
     VMPATCH_TRY(auto server, image::BlockServer::start({scratch.path() / "nbd", log.get()}));
     guest::OpenRequest request;
     for (const auto& disk : held_->disks()) {
-      VMPATCH_TRY(auto source, server.export_chain(disk_afterwards(disk).chain, disk.target + "-prove"));
+      VMPATCH_TRY(auto source, server.export_chain(chain_afterwards(disk), disk.target + "-prove"));
       request.disks.push_back({std::move(source), true});
     }
     request.work_dir = scratch.path();
@@ -132,13 +148,15 @@ class Demotion {
     VMPATCH_TRY(auto detail, committing_detail(environment_));
     detail.update({{"satisfied", may_.satisfied}, {"satisfied_before", original_.detail.value("satisfied", Json::array())}});
     VMPATCH_CHECK(record_.advance(RunState::committing, detail));
-    VMPATCH_CHECK(environment_.move_disks(machine_, moves_of(versions_)));
+    const auto moved = environment_.move_disks(machine_, moves_of(versions_));
+    moved_ = moved || moved.error().code != Errc::refused;
+    VMPATCH_CHECK(moved);
     return environment_.on_transition ? environment_.on_transition("during", "published") : Result<void>();
   }
 
   Result<void> attest() {
     VMPATCH_TRY(const auto now, environment_.reread(machine_));
-    VMPATCH_TRY(const auto settled, settle_published(environment_, now, versions_, record_));
+    VMPATCH_TRY(const auto settled, settle_published(environment_, now, versions_, old_, record_));
     report_.run_id = record_.run().id;
     report_.dropped = may_.dropped;
     for (const auto& version : versions_) report_.published.push_back({version.target, version.from, version.to});
@@ -152,13 +170,7 @@ class Demotion {
   }
 
   Error end_failed(const Error& error) {
-    const auto state = record_.run().state;
-    bool untouched = state != RunState::committing && state != RunState::committed;
-    if (state == RunState::committing) {
-      const auto now = environment_.reread(machine_);
-      untouched = now && named_by(&*now, versions_) == Named::old_files;
-    }
-    if (!untouched) return fail(Errc::recovery_needed, "rollback of run {}: {}; run 'vm-patch recover'", original_.id, error.message);
+    if (moved_) return fail(Errc::recovery_needed, "rollback of run {}: {}; run 'vm-patch recover'", original_.id, error.message);
     if (auto noted = note_failed(environment_, record_, error); !noted) {
       return fail(Errc::recovery_needed, "rollback of run {}: {}; {}; run 'vm-patch recover'", original_.id, error.message, noted.error().message);
     }
@@ -172,7 +184,9 @@ class Demotion {
   Time started_;
   std::optional<HeldMachine> held_;
   std::vector<Version> versions_;            ///< `to` is the older one
-  std::vector<reading::OpenDisk> old_disks_;
+  std::vector<HeldVersion> old_;             ///< the files that it is to have again
+  std::vector<std::string> old_keys_;
+  bool moved_ = false;                       ///< the definition names them, or may
   std::string changed_;                      ///< what is not as it was
   Attestable may_;
   Report report_;

@@ -135,12 +135,14 @@ Result<void> check_no_run_on(const Environment& environment, const inventory::Ma
 }
 
 Result<HeldMachine> HeldMachine::take(const Environment& environment, RunRecord& record, Strategy strategy, const inventory::Machine& machine,
-                                      const reading::Identities& expected) {
+                                      const reading::Identities& expected, const std::vector<std::string>& more_keys) {
   HeldMachine held;
   held.strategy_ = strategy;
   VMPATCH_TRY(held.disks_, reading::open_disks(machine, environment.allowed_dirs));
   VMPATCH_TRY(const auto before, reading::identify(held.disks_));
-  VMPATCH_CHECK(record.lease(disk_keys(strategy, before)));
+  auto keys = disk_keys(strategy, before);
+  keys.insert(keys.end(), more_keys.begin(), more_keys.end());
+  VMPATCH_CHECK(record.lease(keys));
   // The lease is for what is written. What is read below it must not be between old and new.
   VMPATCH_CHECK(check_no_run_on(environment, machine, backing_keys(before)));
   VMPATCH_TRY(held.locks_, reading::lock_disks(held.disks_, sharing_of(strategy)));

@@ -14,10 +14,10 @@ namespace vmpatch::engine {
 class HeldMachine {
  public:
   /// For a new run: takes the lease, then the locks, and only then looks again: state, saved memory, sharers, children, that the
-  /// machine's disks are the locked ones, and that they are what `expected` says (empty = whatever they are). Errors: busy,
+  /// machine's disks are the locked ones, and that they are what `expected` says (empty = whatever they are). `more_keys`: of what else it is leased for. Errors: busy,
   /// recovery_needed (an interrupted run holds it), refused (with every obstacle); nothing was touched.
   static Result<HeldMachine> take(const Environment& environment, RunRecord& record, Strategy strategy, const inventory::Machine& machine,
-                                  const reading::Identities& expected);
+                                  const reading::Identities& expected, const std::vector<std::string>& more_keys = {});
 
   /// For a run that was interrupted and adopted: it has the lease. Opens the disks as recorded. Errors: not_found (storage is not
   /// there, or not yet), busy (somebody uses the disks: later). What happened to the machine meanwhile is in remarks().

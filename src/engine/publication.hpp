@@ -21,14 +21,29 @@ Json to_json(const std::vector<Version>& versions);
 Result<std::vector<Version>> versions_of(const ledger::Run& run);
 std::vector<inventory::DiskMove> moves_of(const std::vector<Version>& versions);
 
-/// New names for the disks that the run changed: those whose overlay holds anything.
+/// New names for the disks that the run changed: those whose overlay holds anything. Each once.
 Result<std::vector<Version>> name_versions(image::BlockServer& server, const std::vector<StagedDisk>& disks, const std::string& run_id);
 
-/// The whole content of an overlay as a file of its own, under `part`: written, durable, read back and compared, with the attributes of
-/// the image that it comes from; `id` is filled. Errc::refused where there is no room. Value: bytes.
-Result<std::uint64_t> write_version(image::BlockServer& server, const StagedDisk& disk, Version& version, const image::Progress& progress);
+/// A file that was made, or that a machine is to have again: no QEMU writes it as long as this lives.
+struct HeldVersion {
+  std::string target;
+  image::Chain chain;
+  image::ChainLock lock;
+  image::DiskIdentity identity;  ///< what was compared, or looked at
+};
+struct WrittenVersion {
+  HeldVersion held;
+  std::uint64_t bytes = 0;
+};
+/// The whole content of an overlay as a file of its own, under `part`: written, durable, locked, read back and compared, with the attributes of
+/// the image that it comes from; `id` is filled. `keep_going` is asked every now and then; its error ends it. Errc::refused where there is no room
+/// beside `reserve`, which is looked at on the way, too.
+Result<WrittenVersion> write_version(image::BlockServer& server, const StagedDisk& disk, Version& version, std::uint64_t reserve, const image::Progress& progress,
+                                     const std::function<Result<void>()>& keep_going);
+/// Gives it its name. Errc::refused: the name is taken, or somebody wrote to the file.
+Result<void> show_version(const Version& version, HeldVersion& held);
 
-/// The files of a run that came to nothing: those that the record names and nobody else made. Idempotent.
+/// The files of a run that came to nothing: those that the record names and nobody else made; one of another's stays. Idempotent.
 Result<void> remove_versions(const std::vector<Version>& versions);
 
 /// What a machine's definition names.
@@ -45,8 +60,8 @@ struct Settled {
   reading::Identities identities;
   Json detail;  ///< for `committed`: "disks" (the new ones) and "after"
 };
-/// Errors: busy (it is not dormant any more), failed (it does not have the new files).
+/// Errors: busy (it is not dormant any more), failed (it does not have the new files, or they are not those that were held).
 Result<Settled> settle_published(const Environment& environment, const inventory::Machine& now, const std::vector<Version>& versions,
-                                 const RunRecord& record);
+                                 const std::vector<HeldVersion>& held, const RunRecord& record);
 
 }  // namespace vmpatch::engine

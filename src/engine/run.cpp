@@ -310,6 +310,7 @@ Result<void> Run::remove_work() {
   // A file's room is free when nobody has it open any more.
   staged_.clear();
   payload_disk_.reset();
+  held_versions_.clear();
   VMPATCH_CHECK(remove_versions(versions_));
   for (const auto& dir : {record_.work_dir(), record_.undo_dir()}) VMPATCH_CHECK(remove_tree(dir));
   return {};

@@ -75,6 +75,8 @@ class Run {
   BootRule boot_;
   std::vector<RecordedDisk> recorded_;
   std::vector<Version> versions_;  ///< to be published
+  std::vector<HeldVersion> held_versions_;  ///< the same, once they are made
+  bool moved_ = false;             ///< the definition names them, or may
   std::optional<image::Chain> payload_disk_;
   std::optional<image::BlockServer> server_;
 };

@@ -21,9 +21,6 @@ Result<ledger::Run> find_open_run(const Environment& environment, const std::str
     return fail(Errc::refused, "run {} is {}: there is nothing to choose; 'vm-patch recover' ends what was interrupted", run.id,
                 ledger::to_string(run.state));
   }
-  if (strategy_of(run) == Strategy::publish) {
-    return fail(Errc::refused, "run {} publishes a new version and has written no disk: there is nothing to choose; 'vm-patch recover' ends it", run.id);
-  }
   if (!ledger::is_alive(run.holder)) return run;
   return fail(Errc::busy, "process {} still works on run {}; wait for it to end", run.holder.pid, run.id);
 }
@@ -80,6 +77,10 @@ Result<void> adopt(const Environment& environment, const ledger::Run& run) {
 Result<Recovered> keep(RunRecord& record) {
   std::string note = "ended by choice: the disks were left as they were, unattested";
   if (record.run().state == RunState::committing) VMPATCH_CHECK(record.advance(RunState::quarantined, Json::object(), note));
+  if (strategy_of(record.run()) == Strategy::publish) {
+    VMPATCH_CHECK(record.advance(RunState::discarded, {{"way_out", "keep"}}, "ended by choice: definition and files were left as they were, unattested"));
+    return Recovered{record.run(), "kept", record.run().error};
+  }
   const auto recorded = recorded_disks(record.run());
   const auto bytes = recorded ? undo_size(*recorded) : 0;
   VMPATCH_CHECK(record.advance_keeping_undo(RunState::discarded, {{"way_out", "keep"}}, note, bytes));
@@ -128,6 +129,11 @@ Result<Recovered> write(const Environment& environment, RunRecord& record, Direc
 Result<WaysOut> ways_out(const Environment& environment, const std::string& run_id) {
   WaysOut ways;
   VMPATCH_TRY(ways.run, find_open_run(environment, run_id));
+  if (strategy_of(ways.run) == Strategy::publish) {
+    ways.remarks.emplace_back("it publishes a new version and has written no image; 'vm-patch recover' ends it by what the machine's definition names");
+    ways.lost[WayOut::keep] = "the definition and all files stay as they are, unattested";
+    return ways;
+  }
   ways.lost[WayOut::keep] = keeps(ways.run);
   auto unfinished = Unfinished::open(environment, ways.run, Unfinished::Logs::either);
   if (!unfinished && unfinished.error().code == Errc::busy) return unfinished.error();
@@ -151,6 +157,9 @@ Result<WaysOut> ways_out(const Environment& environment, const std::string& run_
 Result<Recovered> end_run(const Environment& environment, const WaysOut& shown, WayOut way) {
   VMPATCH_TRY(const auto run, find_open_run(environment, shown.run.id));
   RunRecord record(environment, run);
+  if (strategy_of(run) == Strategy::publish && way != WayOut::keep) {
+    return fail(Errc::refused, "run {} publishes a new version and has written no image: it has no other way out than 'keep'", run.id);
+  }
   VMPATCH_CHECK(adopt(environment, run));
   switch (way) {
     case WayOut::keep: return keep(record);

@@ -58,12 +58,12 @@ class Refresh {
     return (options_.until && invocation_.clock.now() >= *options_.until) || !check_interruption();
   }
 
-  /// Nobody shuts a machine down for a refresh, and what the configuration leaves out is refreshed only when a mode is asked for.
+  /// Nobody shuts a machine down for a refresh, and what the configuration leaves out is refreshed only where it is named, and a mode is asked for.
   void pass_over() {
     for (Refreshed& one : all_) {
       const auto rules = rules_.of(one.machine);
       if (!options_.pass_over) {
-        if (rules.never) end(one, fail(Errc::refused, "{}: group {} is never refreshed (refresh: {{mode: never}} of the configuration); --mode says otherwise",
+        if (rules.never && !options_.rules.mode) end(one, fail(Errc::refused, "{}: group {} is never refreshed (refresh: {{mode: never}} of the configuration); --mode says otherwise",
                                        escape_untrusted(one.machine.name), escape_untrusted(rules.group)));
         continue;
       }
@@ -84,11 +84,13 @@ class Refresh {
     return true;
   }
 
+  /// Of a patch that was begun: what was refused before touches nothing, and tells nothing of the next machine.
+  void note_failure(const Refreshed& one) {
+    const std::lock_guard lock(mutex_);
+    ++failures_[rules_.of(one.machine).group];
+  }
+
   void end(Refreshed& one, const Error& error) {
-    {
-      const std::lock_guard lock(mutex_);
-      ++failures_[rules_.of(one.machine).group];
-    }
     one.outcome = RefreshOutcome::failed;
     one.error = error;
     finished_(one);
@@ -111,7 +113,10 @@ class Refresh {
     const auto what = fmt::format("{}: cut off in its middle, 'vm-patch recover' ends it", escape_untrusted(one.machine.name));
     auto report = attempt(what, [&] { return engine::apply(setup_.environment(), job, one.machine); });
     one.duration = std::chrono::duration_cast<Seconds>(std::chrono::steady_clock::now() - begun);
-    if (!report) return end(one, report.error());
+    if (!report) {
+      note_failure(one);
+      return end(one, report.error());
+    }
     if (report->run_id.empty()) return end(one, fail(Errc::failed, "{}: it changed since it was read; refresh it again", escape_untrusted(one.machine.name)));
     one.outcome = RefreshOutcome::updated;
     one.report = std::move(*report);

@@ -17,10 +17,7 @@ MachineRules RefreshRules::of(const inventory::Machine& machine) const {
     found.never = configured->refresh.never;
     found.halt_after = configured->refresh.halt_after;
   }
-  if (asked_.mode) {
-    found.rules.mode = *asked_.mode;
-    found.never = false;
-  }
+  if (asked_.mode) found.rules.mode = *asked_.mode;
   found.rules.exclude.insert(found.rules.exclude.end(), asked_.exclude.begin(), asked_.exclude.end());
   return found;
 }

@@ -50,12 +50,15 @@ bool has(const Machine& machine, const std::map<std::string, fs::path>& files) {
   });
 }
 
-TemplateVersion version_of(const Run& run) {
+TemplateVersion version_of(const Run& run, const TemplateVersion& made_from) {
   TemplateVersion version;
-  version.files = files_in(run, "to");
+  version.files = made_from.files;
+  version.formats = made_from.formats;
   for (const Json& entry : versions_in(run)) {
-    version.ids[text(entry, "target")] = text(entry, "id");
-    if (const auto format = image::parse_format(text(entry, "format"))) version.format = *format;
+    const auto target = text(entry, "target");
+    version.files[target] = text(entry, "to");
+    version.ids[target] = text(entry, "id");
+    version.formats[target] = image::parse_format(text(entry, "format")).value_or(image::Format::raw);
   }
   version.since = run.created;
   version.run_id = run.id;
@@ -65,24 +68,44 @@ TemplateVersion version_of(const Run& run) {
   return version;
 }
 
-/// What there is where nothing was ever published.
-TemplateVersion first_of(const Machine& machine) {
+/// What there was before anything was published: what the machine has, and of each disk that a run changed what the first such found.
+TemplateVersion first_of(const std::vector<Run>& runs, const Machine& machine) {
   TemplateVersion version;
   for (const auto& disk : machine.disks) {
     if (!disk.is_drive() || disk.read_only || !disk.source) continue;
     version.files[disk.target] = *disk.source;
-    if (disk.format) version.format = image::parse_format(*disk.format).value_or(image::Format::raw);
+    if (disk.format) version.formats[disk.target] = image::parse_format(*disk.format).value_or(image::Format::raw);
   }
-  version.current = true;
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+    if (!published(*run) || run->kind != "apply") continue;
+    for (const Json& entry : versions_in(*run)) {
+      version.files[text(entry, "target")] = text(entry, "from");
+      version.formats[text(entry, "target")] = image::parse_format(text(entry, "format")).value_or(image::Format::raw);
+    }
+  }
   return version;
 }
 
+bool contains(const TemplateVersion& version, const std::map<std::string, fs::path>& files) {
+  return !files.empty() && std::all_of(files.begin(), files.end(), [&](const auto& file) {
+    const auto found = version.files.find(file.first);
+    return found != version.files.end() && found->second == file.second;
+  });
+}
+
+/// The number of the newest version that has these files; 0 = none has.
+std::size_t number_of(const std::vector<TemplateVersion>& versions, const std::map<std::string, fs::path>& files) {
+  const auto found = std::find_if(versions.rbegin(), versions.rend(), [&](const TemplateVersion& version) { return contains(version, files); });
+  return found == versions.rend() ? 0 : found->number;
+}
+
 void look_at_files(TemplateVersion& version) {
+  version.there = false;
   for (const auto& [target, path] : version.files) {
     struct stat info {};
-    const bool there = ::stat(path.c_str(), &info) == 0;
-    version.there = version.there && there;
-    if (there) version.bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
+    if (!version.is_own(target) || ::stat(path.c_str(), &info) != 0) continue;
+    version.there = true;
+    version.bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
   }
 }
 
@@ -92,16 +115,19 @@ std::vector<inventory::BareImage> images_of(const std::vector<Template>& all) {
     for (const auto& version : one.versions) {
       for (const auto& [target, path] : version.files) {
         std::error_code error;
-        if (fs::exists(path, error)) images.push_back({path, version.format});
+        const auto format = version.formats.find(target);
+        if (version.is_own(target) && format != version.formats.end() && fs::exists(path, error)) images.push_back({path, format->second});
       }
     }
   }
   return images;
 }
 
-void add_clones(TemplateVersion& version, const Machine& user) {
+/// A file that the current version has, too, is that one's.
+void add_clones(TemplateVersion& version, const TemplateVersion* current, const Machine& user) {
   const bool has_one = std::any_of(version.files.begin(), version.files.end(), [&](const auto& file) {
-    return std::any_of(user.disks.begin(), user.disks.end(), [&](const auto& disk) { return disk.source && *disk.source == file.second; });
+    if (!version.current && current != nullptr && current->files.contains(file.first) && current->files.at(file.first) == file.second) return false;
+    return (version.current || version.is_own(file.first)) && std::any_of(user.disks.begin(), user.disks.end(), [&](const auto& disk) { return disk.source && *disk.source == file.second; });
   });
   if (!has_one) return;
   for (const auto* names : {&user.children, &user.possible_children}) {
@@ -118,7 +144,7 @@ Result<void> look_at_clones(EngineSetup& setup, std::vector<Template>& all) {
   VMPATCH_TRY(const auto users, setup.environment().users_of(images));
   for (auto& one : all) {
     for (auto& version : one.versions) {
-      for (const auto& user : users) add_clones(version, user);
+      for (const auto& user : users) add_clones(version, one.current(), user);
     }
   }
   return {};
@@ -127,21 +153,26 @@ Result<void> look_at_clones(EngineSetup& setup, std::vector<Template>& all) {
 }  // namespace
 
 std::vector<TemplateVersion> versions_from(const std::vector<Run>& runs, const Machine& machine) {
-  std::vector<TemplateVersion> versions;
+  std::vector<TemplateVersion> versions{first_of(runs, machine)};
   for (const Run& run : runs) {
     if (!published(run) || run.kind != "apply" || versions_in(run).empty()) continue;
-    if (versions.empty()) {
-      TemplateVersion first;
-      first.files = files_in(run, "from");
-      first.format = version_of(run).format;
-      versions.push_back(std::move(first));
-    }
-    versions.push_back(version_of(run));
+    const auto from = number_of(versions, files_in(run, "from"));
+    versions.push_back(version_of(run, versions[from == 0 ? versions.size() - 1 : from - 1]));
     versions.back().number = versions.size();
   }
-  if (versions.empty()) return {first_of(machine)};
   for (auto& version : versions) version.current = has(machine, version.files);
   return versions;
+}
+
+std::optional<std::string> run_between(const std::vector<Run>& runs, const Machine& machine, bool older) {
+  const auto versions = versions_from(runs, machine);
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+    const auto to = files_in(*run, "to");
+    const auto from_number = number_of(versions, files_in(*run, "from"));
+    const auto to_number = number_of(versions, to);
+    if (published(*run) && has(machine, to) && from_number > 0 && (older ? from_number < to_number : from_number > to_number)) return run->id;
+  }
+  return std::nullopt;
 }
 
 const TemplateVersion* Template::current() const {
@@ -180,10 +211,7 @@ Result<std::vector<Template>> find_templates(EngineSetup& setup, const std::vect
 
 Result<std::string> run_to_roll_back(EngineSetup& setup, const Machine& machine, bool older) {
   VMPATCH_TRY(auto runs, publications(setup, machine));
-  std::reverse(runs.begin(), runs.end());
-  for (const Run& run : runs) {
-    if ((run.kind == "apply") == older && has(machine, files_in(run, "to"))) return run.id;
-  }
+  if (const auto run = run_between(runs, machine, older)) return *run;
   return fail(Errc::refused, "machine {}: there is no {} version of it that vm-patch {}; 'vm-patch template show -d NAME' lists them", escape_untrusted(machine.name),
               older ? "older" : "newer", older ? "published another one over" : "took back");
 }

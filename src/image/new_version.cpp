@@ -9,6 +9,7 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <optional>
 
 #include "image/open_file.hpp"
@@ -48,6 +49,25 @@ Result<void> copy_attribute(int from, int to, const char* name) {
   return errno_error(errno, fmt::format("set {}", name));
 }
 
+struct Owner {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
+/// While a machine stands on an image, libvirt has made it QEMU's, and keeps beside it whose it was: "+UID:+GID" (src/security/security_util.c,
+/// virSecurityGetRememberedLabel).
+Owner lasting_owner(int fd, const struct stat& info) {
+  std::string text(64, '\0');
+  const ssize_t size = ::fgetxattr(fd, "trusted.libvirt.security.dac", text.data(), text.size());
+  text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  text = text.substr(0, text.find('\0'));
+  unsigned user = 0;
+  unsigned group = 0;
+  int end = 0;
+  if (std::sscanf(text.c_str(), "+%u:+%u%n", &user, &group, &end) == 2 && static_cast<std::size_t>(end) == text.size()) return {user, group};
+  return {info.st_uid, info.st_gid};
+}
+
 Result<UniqueFd> create_raw(const fs::path& path, std::uint64_t size) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return errno_error(errno, "create image " + shown(path));
@@ -74,15 +94,19 @@ bool is_one_file(int a, int b) {
 
 }  // namespace
 
-Result<fs::path> next_version(const fs::path& image) {
+Result<fs::path> next_version(const fs::path& image, const std::vector<fs::path>& taken) {
   auto [stem, end] = split(image.filename().native());
   std::uint32_t newest = 1;
   if (auto version = version_in(stem)) std::tie(stem, newest) = *version;
-  std::error_code error;
-  for (fs::directory_iterator entry(image.parent_path(), error), last; !error && entry != last; entry.increment(error)) {
-    const auto [other, other_end] = split(entry->path().filename().native());
+  const auto count = [&](const fs::path& path) {
+    const auto [other, other_end] = split(path.filename().native());
     const auto version = version_in(other);
     if (version && version->first == stem && other_end == end) newest = std::max(newest, version->second);
+  };
+  std::error_code error;
+  for (fs::directory_iterator entry(image.parent_path(), error), last; !error && entry != last; entry.increment(error)) count(entry->path());
+  for (const auto& path : taken) {
+    if (path.parent_path() == image.parent_path()) count(path);
   }
   if (error) return errno_error(error.value(), "read folder " + shown(image.parent_path()));
   return image.parent_path() / fmt::format("{}.v{}{}", stem, newest + 1, end);
@@ -101,7 +125,8 @@ Result<void> take_attributes(const Layer& from, const Chain& to) {
   struct stat info {};
   const auto take = [&]() -> Result<void> {
     if (::fstat(from.fd.get(), &info) != 0) return errno_error(errno, shown(from.path));
-    if (::fchown(fd.get(), info.st_uid, info.st_gid) != 0) return errno_error(errno, "set the owner");
+    const auto owner = lasting_owner(from.fd.get(), info);
+    if (::fchown(fd.get(), owner.user, owner.group) != 0) return errno_error(errno, "set the owner");
     if (::fchmod(fd.get(), info.st_mode & 07777U) != 0) return errno_error(errno, "set the mode");
     VMPATCH_CHECK(copy_attribute(from.fd.get(), fd.get(), "system.posix_acl_access"));
     VMPATCH_CHECK(copy_attribute(from.fd.get(), fd.get(), "security.selinux"));

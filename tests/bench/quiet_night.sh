@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # vm-patch refresh when there is nothing to do: two machines and a hundred overlays of one base, the first time and again, with the lists of this
-# machine's own apt. Shows wall-clock time, processor time of all processes, and the peak memory of vm-patch itself.
+# machine's own apt. Shows wall-clock time, processor time of all processes, the peak memory of vm-patch itself and of the largest of all its
+# processes, and how often a resolver was asked.
 #
 #   quiet_night.sh BUILD-FOLDER [MACHINES]       (default 100)
 #
@@ -23,10 +24,10 @@ vm-patch repository refresh >"$OUT"
 copy "$(image qcow2 debian-12-outdated)" "$WORK/base.qcow2"
 excluded=()
 if [ -n "${PATCH:-}" ]; then
-  vm-patch refresh -a "$WORK/base.qcow2" --yes || [ $? = 3 ]
+  vm-patch refresh -a "$WORK/base.qcow2" --format qcow2 --yes || [ $? = 3 ]
 else
-  vm-patch plan -a "$WORK/base.qcow2" --from-repositories --json >"$WORK/plan.json" || [ $? = 3 ]
-  mapfile -t names < <(python3 -c 'import json, sys; print("\n".join(c["name"] for m in json.load(open(sys.argv[1]))["machines"] for c in m["update"]["changes"]))' "$WORK/plan.json")
+  vm-patch plan -a "$WORK/base.qcow2" --format qcow2 --from-repositories --json >"$WORK/plan.json" || [ $? = 3 ]
+  mapfile -t names < <(python3 -c 'import json, sys; print("\n".join(c["name"] for u in json.load(open(sys.argv[1]))["updates"] for c in u["update"]["changes"]))' "$WORK/plan.json")
   for name in "${names[@]}"; do [ -z "$name" ] || excluded+=(--exclude "$name"); done
   rm -rf "$WORK/state/answers"
 fi
@@ -55,7 +56,7 @@ for line in process.stderr:
     except OSError:
         pass
 _, status, usage = os.wait4(process.pid, 0)
-print(f"{name:40} {time.perf_counter() - began:7.2f} s  {usage.ru_utime + usage.ru_stime:7.2f} s of processors  {max(peak, 0) / 1024:5.0f} MiB  "
+print(f"{name:40} {time.perf_counter() - began:7.2f} s  {usage.ru_utime + usage.ru_stime:7.2f} s of processors  {peak / 1024:4.0f} MiB, {usage.ru_maxrss / 1024:4.0f} MiB  "
       f"{asked} asked  exit {os.waitstatus_to_exitcode(status)}")
 PYTHON
 measure() { python3 "$WORK/measure.py" "$1" "$VMPATCH" -v -v --state-dir "$WORK/state" --config "$WORK/vm-patch.yaml" "${@:2}" "${excluded[@]}"; }

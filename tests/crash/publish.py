@@ -76,6 +76,18 @@ class Template(libvirt_host.Host):
         """The file that the machine has now."""
         return self.virsh("domblklist", self.name).stdout.split()[-1]
 
+    def clone_of(self, path):
+        """Made when it is first asked for; put_back() takes it away."""
+        clone = os.path.join(self.images, "second-clone.qcow2")
+        if not os.path.exists(clone):
+            s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", self.disks[0].format, "-b", path, clone)
+        return clone
+
+    def daemon(self):
+        """The libvirtd of our own."""
+        with open(os.path.join(self.libvirt, "libvirtd.pid"), encoding="utf-8") as pid:
+            return int(pid.read())
+
     def content(self, path):
         whole = self.path("whole.raw")
         s.must_when_free("qemu-img", "convert", "-f", self.disks[0].format, "-O", "raw", path, whole)
@@ -223,10 +235,95 @@ def around(host):
     host.virsh("undefine", "clone")
     os.rename(host.clone, host.path("clone.away"))
     host.guest_writes(host.disks[0], 0x5A, s.ROOM + (1 << 20), 65536)
-    told = host.act(0)
+    host.act(0)
     s.expect("the machine's file", host.old, host.named())
+    s.expect("attested", [], host.attested())
     os.rename(host.path("clone.away"), host.clone)
     host.define_xml(libvirt_host.domain("clone", CLONE, host.clone, "qcow2"))
+
+    yield "what held before is attested again on the version of before, and not where that was changed"
+    host.put_back()
+    motd = host.make_file_bundle("issue", "/etc/issue", "hello")
+    host.apply_bundle(motd)
+    first = host.named()
+    host.define_xml(libvirt_host.domain("clone", CLONE, host.clone_of(first), "qcow2"))
+    host.apply()
+    s.expect("attested", ["issue 1 delivered", "patch1 1 delivered"], sorted(host.attested()))
+    host.rollback()
+    s.expect("the machine's file", first, host.named())
+    s.expect("attested", ["issue 1 delivered"], host.attested())
+    host.run("rollback", host.last_run("rollback")["id"])
+    host.virsh("undefine", "clone")
+    os.unlink(host.clone_of(first))
+    s.must("qemu-io", "-f", host.disks[0].format, "-c", "write -P 9 16M 64k", first)
+    host.rollback()
+    s.expect("the machine's file", first, host.named())
+    s.expect("attested", [], host.attested())
+    host.define_xml(libvirt_host.domain("clone", CLONE, host.clone, "qcow2"))
+
+    yield "its new file is another one, or was written to, before it is attested: nothing is attested of it"
+    for point, act in (("during:publishing", f"cp {host.old} {host.new}.x && mv {host.new}.x {host.new}"),
+                       ("during:published", f"cp {host.old} {host.new}.x && mv {host.new}.x {host.new}")):
+        host.ready_for("apply")
+        host.act(7, VMPATCH_AT_TRANSITION=f"sh -c 'case $0 in {point}) {act};; esac'")
+        host.run("recover")
+        s.expect("state of the run", "attested", host.last_run()["state"])
+        s.expect("attested", [], host.attested())
+    host.ready_for("apply")
+    host.act(0, VMPATCH_AT_TRANSITION=f"sh -c 'case $0 in during:published) ! qemu-io -f {host.disks[0].format} -c \"write -P 9 16M 64k\" {host.new} >/dev/null 2>&1 &&"
+                                      f" ! virsh -q -c {host.uri} start web01 2>/dev/null;; esac'")
+    s.expect("content of the new file", host.patched, host.content(host.new))
+
+    if os.environ.get("VMPATCH_LONG"):  # a minute of waiting
+        yield "libvirt does not answer for so long that it is given up: it is not asked any more, and no machine gets a file that is gone"
+        host.ready_for("apply")
+        pid = host.daemon()
+        host.act((1, 4, 7), VMPATCH_AT_TRANSITION=f"sh -c 'case $0 in during:publishing) kill -STOP {pid}; (sleep 70; kill -CONT {pid}) & ;; esac'")
+        s.must("kill", "-CONT", str(pid))
+        host.run("recover", code=(0, 7))
+        if not os.path.exists(host.named()):
+            raise s.Failed(f"the machine has {host.named()}, which is gone")
+
+    yield "its older version is a disk of another machine now: refused before anything is changed"
+    host.ready_for("rollback")
+    host.define_xml(libvirt_host.domain("tester", s.UUID + "3", host.old, host.disks[0].format))
+    told = host.act(4)
+    host.virsh("undefine", "tester")
+    s.expect("the machine's file", host.new, host.named())
+    if "tester" not in told:
+        raise s.Failed(told)
+
+    yield "what a machine is just given cannot be pruned"
+    host.ready_for("rollback")
+    host.act(0)
+    back = host.last_run("rollback")["id"]
+    prune = " ".join(host.command("template", "prune", "--keep", "0", "--yes"))
+    host.run("rollback", back, VMPATCH_AT_TRANSITION=f"sh -c 'case $0 in before:committing) ! env -u VMPATCH_AT_TRANSITION {prune} >/dev/null 2>&1;; esac'")
+    s.expect("the machine's file", host.new, host.named())
+    s.expect("content of the new file", host.patched, host.content(host.new))
+
+    yield "somebody else's file has the name of what was to be published: an interrupted run ends all the same"
+    host.ready_for("apply")
+    host.act(-9, VMPATCH_CRASH_AT="after:committing")
+    with open(host.new, "w", encoding="utf-8") as out:
+        out.write("mine\n")
+    host.run("recover")
+    s.expect("state of the run", "discarded", host.last_run()["state"])
+    with open(host.new, encoding="utf-8") as there:
+        s.expect("that file", "mine\n", there.read())
+
+    yield "its files are gone for good: an operator ends the run"
+    host.ready_for("apply")
+    host.act(-9, VMPATCH_CRASH_AT="during:publishing")
+    run = host.last_run()["id"]
+    host.virsh("undefine", "web01")
+    os.unlink(host.new)
+    os.rename(host.old, host.old + ".away")
+    host.run("recover", code=7)
+    host.run("recover", run, code=(0, 3, 7))
+    host.run("recover", run, "--to", "keep", "--yes")
+    s.expect("state of the run", "discarded", host.last_run()["state"])
+    os.rename(host.old + ".away", host.old)
 
     yield "the old version is gone: refused, with its name"
     host.ready_for("rollback")

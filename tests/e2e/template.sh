@@ -103,6 +103,8 @@ expect_text "$OUT" 'group all is never refreshed'
 expect_exit 4 vm-patch refresh -d web01 --dry-run
 expect_text "$OUT" 'group all is never refreshed .*--mode'
 expect_exit 0 vm-patch refresh -d web01 --dry-run --mode security
+expect_exit 0 vm-patch refresh --all --dry-run --mode security --json
+expect_same 'results' "['passed-over', 'passed-over']" "$(of '[m["result"] for m in j["machines"]]')"
 cp "$WORK/good.yaml" "$WORK/vm-patch.yaml"
 
 title 'demote brings the version of before back, promote the newer one'
@@ -113,6 +115,8 @@ expect_exit 4 vm-patch template demote -d debian-12 --yes
 expect_text "$ERR" 'no older version'
 expect_exit 0 vm-patch template promote -d debian-12 --yes
 expect_same "the template's file" "$new" "$(file_of debian-12)"
+expect_exit 4 vm-patch template promote -d debian-12 --yes
+expect_text "$ERR" 'no newer version'
 expect_exit 0 virsh start debian-12
 virsh destroy debian-12
 
@@ -138,6 +142,15 @@ expect_exit 1 vm-patch template promote -d debian-12 --yes
 expect_text "$ERR" 'debian-12\.v2\.raw'
 expect_same "the template's file" "$old" "$(file_of debian-12)"
 expect_exit 0 vm-patch audit verify
+
+title 'after as many failures as the group allows no other of its machines is begun'
+copy "$WORK/images/web01.qcow2" "$WORK/images/web03.qcow2"
+define web03 "$WORK/images/web03.qcow2" qcow2
+published "$WORK/repo" stable archive "$debs/demo-fail_2.0_all.deb"
+sed -i 's/^    baseline: .*/&\n    refresh: {halt_after: 1}/' "$WORK/vm-patch.yaml"
+expect_exit 1 vm-patch refresh --all --yes --jobs 1 --json
+expect_same 'results' "['failed', 'not-begun', 'not-begun']" "$(of '[m["result"] for m in j["machines"]]')"
+expect_text "$OUT" 'group all was halted after 1 failures'
 
 title 'an image with clones that no machine of libvirt has is not written, and the way out is told'
 virsh undefine debian-12

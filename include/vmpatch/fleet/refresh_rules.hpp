@@ -13,7 +13,7 @@ namespace vmpatch::fleet {
 
 /// Of a command line.
 struct AskedRules {
-  std::optional<repository::Mode> mode;  ///< goes before the group's, and before its `never`
+  std::optional<repository::Mode> mode;  ///< goes before the group's
   std::vector<std::string> exclude;      ///< beside the group's
 };
 

@@ -9,17 +9,18 @@ namespace vmpatch::fleet {
 
 struct TemplateVersion {
   std::size_t number = 1;                  ///< 1: what the machine had before vm-patch published anything
-  std::map<std::string, fs::path> files;   ///< by disk
-  std::map<std::string, std::string> ids;  ///< image::file_id of those that vm-patch made
-  image::Format format = image::Format::raw;
+  std::map<std::string, fs::path> files;   ///< by disk; all of them, also those that its run did not change
+  std::map<std::string, std::string> ids;  ///< by disk: image::file_id of those that its run made
+  std::map<std::string, image::Format> formats;
   Time since{};                            ///< when it was published; of the first: the beginning of time
   std::string run_id;                      ///< the run that published it; empty for the first
   std::string recipe;
   std::size_t packages = 0;                ///< that this run changed
   bool current = false;                    ///< the machine has it
-  bool there = true;                       ///< all its files are
-  std::uint64_t bytes = 0;                 ///< that they take
-  std::vector<std::string> clones;         ///< machines and images that stand on them, or may; hostile text
+  bool there = true;                       ///< any of its own files is: of the first all, else those that its run made
+  std::uint64_t bytes = 0;                 ///< that these take
+  std::vector<std::string> clones;         ///< machines and images that stand on these, or may; hostile text
+  [[nodiscard]] bool is_own(const std::string& target) const { return run_id.empty() || ids.contains(target); }
 };
 
 struct Template {
@@ -33,6 +34,9 @@ struct Template {
 
 /// Pure: of one machine's attested runs, oldest first, what they published. Clones, sizes and what is there are not looked at.
 std::vector<TemplateVersion> versions_from(const std::vector<ledger::Run>& runs, const inventory::Machine& machine);
+
+/// Pure: of the same, which run's rollback gives the machine an older version than it has, or a newer one.
+std::optional<std::string> run_between(const std::vector<ledger::Run>& runs, const inventory::Machine& machine, bool older);
 
 /// Those of `machines` that are templates: by role or name, because something stands on their images, or because a run published them.
 /// Errors: those of the ledger; busy: who stands on which image cannot be told now.

@@ -6,8 +6,8 @@
 namespace vmpatch::image {
 
 /// /images/web.qcow2 → /images/web.v2.qcow2; of /images/web.v2.qcow2 the same with v3. One more than the highest number that the folder
-/// has of it, at least 2. An end that does not begin with a letter ("debian-12.5") belongs to the name. Errc::failed: the folder cannot be read.
-Result<fs::path> next_version(const fs::path& image);
+/// has of it, at least 2. An end that does not begin with a letter ("debian-12.5") belongs to the name. `taken`: names that are to be had by others, too. Errc::failed: the folder cannot be read.
+Result<fs::path> next_version(const fs::path& image, const std::vector<fs::path>& taken = {});
 
 /// Makes the file (0600; must not exist) and opens it: all zeros, sparse, without a backing file. Errors: those of create_own_image().
 Result<Chain> create_image(const fs::path& path, Format format, std::uint64_t virtual_size);

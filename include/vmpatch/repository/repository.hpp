@@ -14,7 +14,7 @@
 namespace vmpatch::repository {
 
 struct Places {
-  fs::path state;    ///< what was seen is remembered in STATE/repositories
+  fs::path state;    ///< what was seen is remembered in STATE/repositories, answers in STATE/answers
   fs::path cache;    ///< verified files, in CACHE/repositories
   fs::path scratch;  ///< folders of helper programs, 0711
 };
@@ -34,7 +34,8 @@ class Repositories {
   /// False: nothing was known of it.
   virtual Result<bool> forget(const std::string& repository) = 0;
 
-  /// Exactly what the guest's own package manager would do. Every change is in the snapshot's verified metadata, with its digest. Errors:
+  /// Exactly what the guest's own package manager would do. Every change is in the snapshot's verified metadata, with its digest. What was answered
+  /// before for all the same inputs is not asked again. For several threads at once, but not during refresh(). Errors:
   /// failed (dependencies of the guest are broken, its database cannot be read), unsupported, untrusted (the answer does not hold).
   virtual Result<Update> resolve(const guest::ManagerFiles& installed, const Snapshot& snapshot, const Rules& rules) = 0;
 

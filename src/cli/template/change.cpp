@@ -51,24 +51,25 @@ struct Pruned {
   Result<std::uint64_t> done;
 };
 
-/// A file that is gone already is no loss.
 Result<std::uint64_t> prune(fleet::EngineSetup& setup, const fleet::Template& one, const fleet::TemplateVersion& version, const std::string& target,
                             const fs::path& path, bool really) {
   const auto id = version.ids.find(target);
   if (id == version.ids.end() || id->second.empty()) return fail(Errc::refused, "{}: the ledger does not say which file it is", escape_untrusted(path.string()));
-  if (!really) return version.bytes;
-  return engine::prune_version(setup.environment(), one.machine, path, version.format, id->second);
+  std::error_code error;
+  if (!really) return fs::file_size(path, error);
+  return engine::prune_version(setup.environment(), one.machine, path, version.formats.at(target), id->second);
 }
 
 Json pruned_json(const std::vector<Pruned>& all, bool really) {
   Json files = Json::array();
   for (const auto& one : all) {
     Json entry{{"machine", machine_json(one.of->machine)}, {"version", one.version->number}, {"path", one.path.string()}};
+    entry["removed"] = really && one.done;
     if (one.done) entry["bytes"] = *one.done;
     if (!one.done) entry["error"] = {{"code", to_string(one.done.error().code)}, {"message", one.done.error().message}};
     files.push_back(std::move(entry));
   }
-  return {{"schema", "vm-patch/prune/v1"}, {"removed", really}, {"files", std::move(files)}};
+  return {{"schema", "vm-patch/prune/v1"}, {"files", std::move(files)}};
 }
 
 }  // namespace
@@ -88,7 +89,11 @@ Result<int> prune_templates(Context& context, const TemplateOptions& options) {
   std::vector<Pruned> all;
   for (const auto& one : templates) {
     for (const auto* version : fleet::prunable(one, options.keep)) {
-      for (const auto& [target, path] : version->files) all.push_back({&one, version, path, prune(*setup, one, *version, target, path, options.yes)});
+      for (const auto& [target, id] : version->ids) {
+        const auto& path = version->files.at(target);
+        std::error_code error;
+        if (fs::exists(path, error)) all.push_back({&one, version, path, prune(*setup, one, *version, target, path, options.yes)});
+      }
     }
   }
   int code = setup->selection().is_whole() ? 0 : 1;

@@ -51,8 +51,9 @@ void add_template_verbs(CLI::App& app, Chosen& chosen) {
   add_domain(prune, *pruned, "only this one; repeatable");
   prune->add_option("--keep", pruned->keep, "versions to keep beside the current one")->check(CLI::Range(0, 1000))->type_name("N")->capture_default_str();
   prune->add_flag("-y,--yes", pruned->yes, "remove; else it is only told what would be");
-  prune->footer("Only files that vm-patch made, that no machine has, that no machine or image stands on, and that are older than the versions to keep. What there "
-                "was before vm-patch published anything is never removed.\n\nExample:\n  vm-patch template prune --keep 2 --yes");
+  prune->footer("Only files that vm-patch made, that no machine has, that no machine or image stands on, and that are older than the versions to keep. Looked at are the machines of this computer's libvirt, the "
+                "volumes of its pools and the folders of the images: clones elsewhere, or of other hosts, it does not know. What there was "
+                "before vm-patch published anything is never removed.\n\nExample:\n  vm-patch template prune --keep 2 --yes");
 }
 
 }  // namespace vmpatch::cli

@@ -69,10 +69,23 @@ bool Pulse::wait(std::chrono::seconds limit) {
     const auto deadline = last_ + limit;
     if (changed_.wait_until(lock, deadline) == std::cv_status::timeout && !finished_ &&
         std::chrono::steady_clock::now() >= last_ + limit) {
+      given_up_ = true;
       return false;
     }
   }
   return true;
+}
+
+bool Pulse::may_act() {
+  const std::lock_guard lock(mutex_);
+  last_ = std::chrono::steady_clock::now();
+  acted_ = !given_up_;
+  return acted_;
+}
+
+bool Pulse::has_acted() {
+  const std::lock_guard lock(mutex_);
+  return acted_;
 }
 
 namespace {

@@ -51,17 +51,24 @@ class Pulse {
   void finish();
   /// False when there was no beat for `limit` and the call has not finished.
   bool wait(std::chrono::seconds limit);
+  /// Directly before an effect: false = the caller has given up and believes that nothing was done, so nothing may be done any more.
+  [[nodiscard]] bool may_act();
+  /// Whether it may be, or may still be, that something was done.
+  [[nodiscard]] bool has_acted();
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
   bool finished_ = false;
+  bool given_up_ = false;
+  bool acted_ = false;
 };
 
-/// Runs `call` on a thread; Errc::timeout when it shows no sign of life for `limit`. The call must own all that it uses.
+/// Runs `call` on a thread; Errc::timeout when it shows no sign of life for `limit`, or `given_up` where it has not come to Pulse::may_act() yet, and
+/// never will. The call must own all that it uses.
 template <class T>
-Result<T> run_bounded(std::chrono::seconds limit, const std::string& what, std::function<Result<T>(Pulse&)> call) {
+Result<T> run_bounded(std::chrono::seconds limit, const std::string& what, std::function<Result<T>(Pulse&)> call, Errc given_up = Errc::timeout) {
   struct Shared {
     Pulse pulse;
     std::optional<Result<T>> result;
@@ -75,6 +82,7 @@ Result<T> run_bounded(std::chrono::seconds limit, const std::string& what, std::
     return {};
   }));
   if (shared->pulse.wait(limit)) return std::move(*shared->result);
+  if (!shared->pulse.has_acted() && given_up != Errc::timeout) return make_error(given_up, what + ": no answer for " + std::to_string(limit.count()) + " s, and nothing was changed; check that the host is up");
   return make_error(Errc::timeout, what + ": no answer for " + std::to_string(limit.count()) + " s; check that the host is up");
 }
 

@@ -58,9 +58,10 @@ Result<void> define_moved(virConnect* connection, const std::string& uuid, const
   read_pools_again(connection, moves, pulse);
   const auto before = definition_of(domain.get());
   if (!before) return fail(Errc::refused, "{}", before.error().message);
-  VMPATCH_TRY(const auto moved, with_moved_disks(*before, moves));
-  pulse.beat();
-  const DomainPtr defined(virDomainDefineXML(connection, moved.c_str()));
+  const auto moved = with_moved_disks(*before, moves);
+  if (!moved) return fail(Errc::refused, "{}", moved.error().message);
+  if (!pulse.may_act()) return fail(Errc::refused, "it was given up");
+  const DomainPtr defined(virDomainDefineXML(connection, moved->c_str()));
   if (!defined) return libvirt::last_error("define it with its new disks");
   pulse.beat();
   VMPATCH_TRY(const auto after, definition_of(defined.get()));
@@ -80,7 +81,8 @@ class LibvirtControl final : public Control {
                                         if (!connection) return fail(Errc::refused, "{}", connection.error().message);
                                         pulse.beat();
                                         return define_moved(connection->get(), uuid, moves, pulse);
-                                      });
+                                      },
+                                      Errc::refused);
   }
 
  private:

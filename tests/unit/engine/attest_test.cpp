@@ -78,7 +78,7 @@ class AttestTest : public test::ProofTest {
   inventory::Machine machine_;
   std::unique_ptr<ledger::Store> store_ = std::move(*ledger::open_store(dir_ / "state/ledger.sqlite", clock_));
   std::unique_ptr<ledger::CustodyStore> custody_ = std::move(*ledger::CustodyStore::open(dir_ / "state/custody.sqlite"));
-  Environment environment_{{opener_, clock_, log_, observer_, {}, nullptr, {}}, run_places(), *store_, *custody_, payloads_, 0, {}, {}, {}};
+  Environment environment_{{opener_, clock_, log_, observer_, {}, nullptr, {}}, run_places(), *store_, *custody_, payloads_, 0, {}, {}, {}, {}, {}, {}};
 };
 
 TEST_F(AttestTest, earlier_recipe_that_holds_is_kept_with_the_proof_of_now) {

@@ -71,6 +71,35 @@ TEST(Templates, clones_are_behind_by_the_packages_and_the_age_of_newer_versions)
   EXPECT_EQ(demoted.stale_since(demoted.versions[0]), std::nullopt) << "it is the current one again";
 }
 
+TEST(Templates, the_way_back_and_forward_goes_by_versions_however_often_it_was_gone) {
+  std::vector<ledger::Run> runs = {run("a", "apply", "/t", "/t.v2"), run("b", "rollback", "/t.v2", "/t"), run("c", "rollback", "/t", "/t.v2")};
+  EXPECT_EQ(run_between(runs, machine_on("/t.v2"), true), "c");
+  EXPECT_EQ(run_between(runs, machine_on("/t.v2"), false), std::nullopt) << "it has the newest one";
+  EXPECT_EQ(run_between(runs, machine_on("/t"), true), std::nullopt);
+  EXPECT_EQ(run_between(runs, machine_on("/t"), false), "b");
+  EXPECT_EQ(run_between(runs, machine_on("/elsewhere"), false), std::nullopt);
+}
+
+TEST(Templates, a_run_that_changed_one_of_two_disks_makes_a_version_of_both) {
+  auto machine = machine_on("/t.v2");
+  machine.disks.push_back(machine.disks.front());
+  machine.disks[1].target = "vdb";
+  machine.disks[1].source = "/d.v3";
+  auto second = run("c", "apply", "/d", "/d.v3");
+  second.detail["versions"][0]["target"] = "vdb";
+  second.detail["versions"][0]["format"] = "qcow2";
+  const auto versions = versions_from({run("b", "apply", "/t", "/t.v2"), second}, machine);
+  ASSERT_EQ(versions.size(), 3U);
+  EXPECT_EQ(versions[0].files, (std::map<std::string, fs::path>{{"vda", "/t"}, {"vdb", "/d"}}));
+  EXPECT_EQ(versions[1].files, (std::map<std::string, fs::path>{{"vda", "/t.v2"}, {"vdb", "/d"}}));
+  EXPECT_EQ(versions[2].files, (std::map<std::string, fs::path>{{"vda", "/t.v2"}, {"vdb", "/d.v3"}}));
+  EXPECT_FALSE(versions[1].current);
+  EXPECT_TRUE(versions[2].current);
+  EXPECT_EQ(versions[2].formats.at("vda"), image::Format::raw);
+  EXPECT_EQ(versions[2].formats.at("vdb"), image::Format::qcow2);
+  EXPECT_FALSE(versions[2].is_own("vda"));
+}
+
 TEST(Templates, only_old_versions_that_vm_patch_made_and_that_nobody_stands_on_may_go) {
   std::vector<ledger::Run> runs;
   for (const auto* id : {"b", "c", "d", "e"}) runs.push_back(run(id, "apply", "/t", (std::string("/t.") + id).c_str()));

@@ -29,6 +29,7 @@ TEST(NewVersion, names_count_on_from_the_newest_that_the_folder_has) {
   touch(dir.path() / "web.v99999999999999999999.qcow2");
   EXPECT_EQ(next("web.qcow2"), "web.v10.qcow2");
   EXPECT_EQ(next("web.v3.qcow2"), "web.v10.qcow2");
+  EXPECT_EQ(next_version(dir.path() / "web.qcow2", {dir.path() / "web.v10.qcow2", "/elsewhere/web.v20.qcow2"}).value().filename(), "web.v11.qcow2") << "of one run, each name once";
 }
 
 TEST(NewVersion, a_new_image_is_empty_stands_on_nothing_and_takes_no_file_s_place) {
