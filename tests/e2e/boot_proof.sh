@@ -11,17 +11,18 @@ before=$(digest_of "$disk")
 trusted_author
 printf 'schema: vm-patch/config/v1\nboot_proof: kernel\nboot_timeout: 20m\n' >"$WORK/vm-patch.yaml"
 
-# bundle NAME STEPS: a signed recipe of these steps.
+# bundle NAME STEP [CHECK]: a signed recipe.
 bundle() {
   {
     printf '%s\n' 'schema: vm-patch/recipe/v1' "id: $1" 'version: 1' 'title: Boot' 'issued: 2020-01-01' 'applies_to: {os: {id: debian}}'
     [ ! -e "$pay/$1.sh" ] || printf 'payloads:\n  - {name: %s.sh, sha256: "%s", size: %s}\n' "$1" "$(digest_of "$pay/$1.sh")" "$(stat -c %s "$pay/$1.sh")"
     printf 'steps:\n  - %s\n' "$2"
+    [ $# -lt 3 ] || printf 'verify:\n  - %s\n' "$3"
   } >"$WORK/$1.yaml"
   vm-patch -q recipe bundle "$WORK/$1.yaml" --payloads "$pay" --key "$WORK/author" -o "$WORK/$1.vmpatch"
 }
-printf '#!/bin/sh\nfor initrd in /boot/initrd.img-*; do : >"$initrd"; done\n' >"$pay/break.sh"
-bundle break 'run: {payload: break.sh, timeout: 60s}'
+printf '#!/bin/sh\nfor initrd in /boot/initrd.img-*; do : >"$initrd"; done\necho done >/etc/broken\n' >"$pay/break.sh"
+bundle break 'run: {payload: break.sh, timeout: 60s}' 'file: {path: /etc/broken, content: "done\n"}'
 bundle good 'file: {path: /etc/motd.d/10-patched, content: "patched\n", mode: "0644"}'
 
 title 'a patch that empties the initial file system is found out by the kernel that cannot start, and the disk is as it was'

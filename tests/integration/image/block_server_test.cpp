@@ -55,6 +55,28 @@ TEST_F(BlockServerTest, a_chain_is_served_read_only) {
   expect_ok(server.stop());
 }
 
+TEST_F(BlockServerTest, a_throw_away_layer_takes_what_is_written_over_an_overlay_and_shows_it_again) {
+  const auto opened = chain();
+  const auto overlay = value_of(create_own_image(dir_ / "overlay.qcow2", opened.virtual_size(), &opened.top()));
+  auto server = start();
+  write_export(value_of(server.export_overlay(opened, overlay, "w", true)), {"write -P 51 1M 64k"});
+  expect_ok(server.remove("w"));
+  const auto before = file_digest(dir_ / "overlay.qcow2");
+  const auto base_before = file_digest(base_);
+  const auto layer = value_of(create_own_image(dir_ / "layer.qcow2", opened.virtual_size(), nullptr));
+  const auto disk = value_of(server.export_throw_away(opened, overlay, layer, "t"));
+  EXPECT_TRUE(disk.writable);
+  write_export(disk, {"read -P 51 1M 64k", "read -P 17 2M 64k", "write -P 68 2M 64k", "discard 1M 64k"});
+  expect_ok(server.remove("t"));
+  write_export(value_of(server.export_throw_away(opened, overlay, layer, "t")), {"read -P 68 2M 64k", "read -P 17 3M 64k"});
+  expect_ok(server.remove("t"));
+  EXPECT_EQ(file_digest(dir_ / "overlay.qcow2"), before);
+  EXPECT_EQ(file_digest(base_), base_before);
+  const auto small = value_of(create_own_image(dir_ / "small.qcow2", 1U << 20U, nullptr));
+  EXPECT_FALSE(server.export_throw_away(opened, overlay, small, "t"));
+  expect_ok(server.stop());
+}
+
 TEST_F(BlockServerTest, a_chain_of_three_layers_is_served) {
   must({"qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "base.qcow2", (dir_ / "mid.qcow2").native()});
   write_image(dir_ / "mid.qcow2", Format::qcow2, {"write -P 1 1M 64k"});
