@@ -3,12 +3,12 @@
 
 #include "engine/attestable.hpp"
 #include "engine/publication_end.hpp"
+#include "engine/rollback_check.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
-#include "vmpatch/core/uuid.hpp"
 #include "vmpatch/engine/reserve.hpp"
 #include "vmpatch/reading/scratch.hpp"
 
@@ -17,23 +17,10 @@ namespace {
 
 using ledger::RunState;
 
-ledger::Run new_run(const Environment& environment, const ledger::Run& original) {
-  ledger::Run run = original;
-  run.id = random_uuid();
-  run.kind = "rollback";
-  run.state = RunState::planned;
-  run.recovery_attempts = 0;
-  run.error.clear();
-  run.disks.clear();
-  run.created = run.updated = environment.clock.now();
-  run.detail = {{"of", original.id}};
-  return run;
-}
-
 class Demotion {
  public:
   Demotion(const Environment& environment, const ledger::Run& original, const inventory::Machine& machine)
-      : environment_(environment), original_(original), machine_(machine), record_(environment, new_run(environment, original)),
+      : environment_(environment), original_(original), machine_(machine), record_(environment, way_back_of(environment, original)),
         started_(environment.clock.now()) {}
 
   Result<Report> execute() {

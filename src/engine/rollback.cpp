@@ -10,7 +10,6 @@
 #include "vmpatch/core/interruption.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
-#include "vmpatch/core/uuid.hpp"
 #include "vmpatch/engine/reserve.hpp"
 #include "vmpatch/reading/scratch.hpp"
 
@@ -59,7 +58,7 @@ class Rollback {
         original_(original),
         machine_(machine),
         options_(options),
-        record_(environment, new_run(environment, original)),
+        record_(environment, way_back_of(environment, original)),
         started_(environment.clock.now()) {}
 
   Result<Report> execute() {
@@ -75,19 +74,6 @@ class Rollback {
   }
 
  private:
-  static ledger::Run new_run(const Environment& environment, const ledger::Run& original) {
-    ledger::Run run = original;
-    run.id = random_uuid();
-    run.kind = "rollback";
-    run.state = RunState::planned;
-    run.recovery_attempts = 0;
-    run.error.clear();
-    run.disks.clear();
-    run.created = run.updated = environment.clock.now();
-    run.detail = {{"of", original.id}};
-    return run;
-  }
-
   void step(std::string_view text) { environment_.observer.step(machine_, text); }
 
   image::Progress progress() const {

@@ -5,8 +5,22 @@
 #include "engine/written_digests.hpp"
 #include "vmpatch/core/file.hpp"
 #include "vmpatch/core/format.hpp"
+#include "vmpatch/core/uuid.hpp"
 
 namespace vmpatch::engine {
+
+ledger::Run way_back_of(const Environment& environment, const ledger::Run& original) {
+  ledger::Run run = original;
+  run.id = random_uuid();
+  run.kind = "rollback";
+  run.state = ledger::RunState::planned;
+  run.recovery_attempts = 0;
+  run.error.clear();
+  run.disks.clear();
+  run.created = run.updated = environment.clock.now();
+  run.detail = {{"of", original.id}};
+  return run;
+}
 
 std::vector<std::string> later_runs(const std::vector<ledger::Run>& attested, const std::string& run_id) {
   std::vector<std::string> open;

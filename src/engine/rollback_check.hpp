@@ -5,6 +5,9 @@
 
 namespace vmpatch::engine {
 
+/// A run that is to take back another one: of the same machine and recipe.
+ledger::Run way_back_of(const Environment& environment, const ledger::Run& original);
+
 /// Pure: runs that are attested, oldest first → ids of those later than `run_id` that must be rolled back first, newest first. A run
 /// and its rollback cancel each other.
 std::vector<std::string> later_runs(const std::vector<ledger::Run>& attested, const std::string& run_id);

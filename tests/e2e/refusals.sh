@@ -137,12 +137,13 @@ simple_disk qcow2 | define twin
 refused "$disk" 'live shares a disk with twin; give each machine its own image' -d live
 virsh undefine twin
 
-title 'an image with children is refused, also where no machine names the child'
+title 'an image with children is refused, also where no machine names the child; a machine of libvirt on it would be published anew'
 fresh base qcow2 qcow2
 qemu-img create -q -f qcow2 -F qcow2 -b "$disk" "$images/base/child.qcow2"
-bare 'is the backing file of .*/child.qcow2, .*publish a patched copy as a new template instead' qcow2
+bare 'is the backing file of .*/child.qcow2, .*define a machine of libvirt on it' qcow2
 simple_disk qcow2 | define base
-refused "$disk" 'base is the backing file of .*/child.qcow2' -d base
+expect_exit 3 vm-patch plan -d base -r "$WORK/demo.vmpatch"
+expect_text "$OUT" 'its images are not written, as .*/child.qcow2 stands on them: the patched form becomes a new version'
 
 title 'an image that may be a clone is refused for its base too, until somebody says what it is'
 fresh doubted qcow2 qcow2

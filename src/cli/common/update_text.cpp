@@ -9,6 +9,7 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/json.hpp"
 #include "vmpatch/core/text.hpp"
+#include "vmpatch/inventory/source.hpp"
 
 namespace vmpatch::cli {
 namespace {
@@ -89,6 +90,8 @@ std::string format_update(const inventory::Machine& machine, const fleet::Machin
   std::string text = fmt::format("{} ({}): {}\n", escape_untrusted(machine.name), machine.host, headline(update.update));
   text += format_suites(update.snapshot);
   if (update.obstacle) text += fmt::format("  refresh does not do this: {}\n", update.obstacle->message);
+  const bool published = inventory::must_publish(machine) && !update.update.changes.empty();
+  if (published) text += "  published as a new version, as others stand on its images: none of these is written\n";
   if (!update.update.changes.empty()) text += fmt::format("  packages:\n{}", format_changes(update.update));
   text += format_kept(update.update);
   text += format_names("not updated, as no repository offers them", update.update.unknown, verbose);
@@ -112,6 +115,7 @@ Json update_json(const inventory::Machine& machine, const fleet::MachineUpdate& 
   Json suites = Json::array();
   for (const auto& suite : update.snapshot.suites) suites.push_back(suite_json(suite));
   Json json{{"machine", machine_json(machine)}, {"suites", std::move(suites)}, {"update", repository::to_json(update.update)}};
+  json["published"] = inventory::must_publish(machine) && !update.update.changes.empty();
   if (update.obstacle) json["obstacle"] = {{"code", to_string(update.obstacle->code)}, {"message", update.obstacle->message}};
   return json;
 }

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "unit/image/temp_dir.hpp"
+#include "vmpatch/core/format.hpp"
 #include "vmpatch/image/new_version.hpp"
 
 namespace vmpatch::image {
@@ -60,6 +62,19 @@ TEST(NewVersion, owner_and_mode_are_those_of_the_other_image) {
   EXPECT_EQ(info.st_mode & 07777U, 0640U);
   EXPECT_EQ(info.st_uid, root ? 7U : ::getuid());
   EXPECT_EQ(info.st_gid, root ? 8U : ::getgid());
+}
+
+TEST(NewVersion, of_an_image_that_a_machine_uses_counts_the_owner_that_libvirt_remembers) {
+  const test::TempDir dir;
+  const auto from = create_image(dir.path() / "from", Format::raw, 4096).value();
+  const auto to = create_image(dir.path() / "to", Format::raw, 4096).value();
+  const std::string remembered = fmt::format("+{}:+{}", ::geteuid() == 0 ? 7 : ::getuid(), ::geteuid() == 0 ? 8 : ::getgid());
+  // Where the file system, or who runs this, has no such attributes, libvirt remembers nothing either.
+  const bool kept = ::setxattr((dir.path() / "from").c_str(), "trusted.libvirt.security.dac", remembered.c_str(), remembered.size() + 1, 0) == 0;
+  ASSERT_TRUE(take_attributes(from.top(), to));
+  struct stat info {};
+  ASSERT_EQ(::stat((dir.path() / "to").c_str(), &info), 0);
+  EXPECT_EQ(fmt::format("+{}:+{}", info.st_uid, info.st_gid), kept ? remembered : fmt::format("+{}:+{}", ::getuid(), ::getgid()));
 }
 
 TEST(NewVersion, it_is_renamed_over_nobody_and_removed_only_as_the_file_that_it_was) {
