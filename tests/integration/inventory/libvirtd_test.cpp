@@ -40,7 +40,9 @@ class PrivateLibvirtd {
     Command command;
     command.argv = {"virsh", "-q", "-c", uri_};
     command.argv.insert(command.argv.end(), words.begin(), words.end());
-    const auto done = run_checked(command);
+    auto done = run_checked(command);
+    // A libvirtd that has only just begun to answer fails a definition now and then, and cannot say why.
+    for (int again = 0; again < 3 && !done && done.error().message.find("the cause is unknown") != std::string::npos; ++again) done = run_checked(command);
     if (!done) throw std::runtime_error(done.error().message);
   }
 
