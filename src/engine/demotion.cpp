@@ -87,7 +87,7 @@ class Demotion {
         return fail(Errc::refused, "{} is another file than the one that machine {} had before run {}", escape_untrusted(version.from.string()),
                     escape_untrusted(machine_.name), original_.id);
       }
-      if (auto difference = image::first_difference(recorded->second, now); changed_.empty()) changed_ = std::move(difference);
+      if (changed_.empty() && !is_as_written(recorded->second, now)) changed_ = image::first_difference(recorded->second, now);
       VMPATCH_TRY(auto lock, image::ChainLock::acquire(chain, image::Sharing::readers));
       versions_.push_back({version.target, version.to, version.from, {}, version.format, id});
       old_keys_.push_back("publish:" + id);

@@ -87,14 +87,13 @@ Result<void> compare(image::BlockServer& server, const StagedDisk& disk, const i
   return same;
 }
 
-/// What of an identity stays when a file gets another name, or another owner for the moment of a start that is refused.
+}  // namespace
+
 bool is_as_written(const image::DiskIdentity& before, const image::DiskIdentity& now) {
   return std::equal(before.begin(), before.end(), now.begin(), now.end(), [](const image::LayerIdentity& was, const image::LayerIdentity& is) {
     return image::file_id(was) == image::file_id(is) && was.size == is.size && was.mtime_ns == is.mtime_ns && was.header == is.header;
   });
 }
-
-}  // namespace
 
 Json to_json(const std::vector<Version>& versions) {
   Json all = Json::array();

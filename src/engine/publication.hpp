@@ -31,6 +31,8 @@ struct HeldVersion {
   image::ChainLock lock;
   image::DiskIdentity identity;  ///< what was compared, or looked at
 };
+/// What of an identity stays when a file gets another name, or another owner while a machine that stands on it runs or tries to.
+[[nodiscard]] bool is_as_written(const image::DiskIdentity& before, const image::DiskIdentity& now);
 struct WrittenVersion {
   HeldVersion held;
   std::uint64_t bytes = 0;

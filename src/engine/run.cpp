@@ -43,8 +43,9 @@ ledger::Run new_run(const Environment& environment, const Job& job, const invent
 Result<void> check_folder(const inventory::Machine& machine, const reading::OpenDisk& disk) {
   const auto folder = disk.source.parent_path();
   if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  const std::string why = std::strerror(errno);
   return fail(Errc::refused, "machine {}: {} cannot be written, where its new version would lie: {}; run vm-patch as a user who may", escape_untrusted(machine.name),
-              escape_untrusted(folder.string()), std::strerror(errno));
+              escape_untrusted(folder.string()), why);
 }
 
 std::string join(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "; ")); }

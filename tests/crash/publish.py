@@ -249,6 +249,9 @@ def around(host):
     host.define_xml(libvirt_host.domain("clone", CLONE, host.clone_of(first), "qcow2"))
     host.apply()
     s.expect("attested", ["issue 1 delivered", "patch1 1 delivered"], sorted(host.attested()))
+    # As libvirt does while the clone runs.
+    os.chown(first, 1, 1)
+    os.chown(first, 0, 0)
     host.rollback()
     s.expect("the machine's file", first, host.named())
     s.expect("attested", ["issue 1 delivered"], host.attested())
@@ -283,6 +286,46 @@ def around(host):
         host.run("recover", code=(0, 7))
         if not os.path.exists(host.named()):
             raise s.Failed(f"the machine has {host.named()}, which is gone")
+
+    yield "a disk that is a volume of a pool gets a volume of it"
+    host.ready_for("apply")
+    s.must("virsh", "-q", "-c", host.uri, "pool-create-as", "images", "dir", "--target", host.images)
+    text = libvirt_host.domain("web01", s.UUID + "1", host.old, host.disks[0].format)
+    by_volume = f"<source pool='images' volume='{os.path.basename(host.old)}'/>"
+    host.define_xml(text.replace("type='file'", "type='volume'", 1).replace(f"<source file='{host.old}'/>", by_volume))
+    host.apply()
+    s.expect("its volume", os.path.basename(host.new), host.named())
+    s.expect("content of the new file", host.patched, host.content(host.new))
+    host.rollback()
+    s.expect("its volume", os.path.basename(host.old), host.named())
+    host.virsh("pool-destroy", "images")
+
+    yield "a file system without room for a new version: refused before anything is made, and done when the configuration keeps less"
+    host.put_back()
+    small, disk, mount = host.path("small"), host.path("small.img"), host.disks[0].format
+    os.mkdir(small)
+    with open(disk, "wb") as out:
+        out.truncate(120 << 20)
+    s.must("mkfs.ext4", "-q", "-F", disk)
+    s.must("mount", "-o", "loop", disk, small)
+    try:
+        base = os.path.join(small, "base." + mount)
+        shutil.copyfile(host.old, base)
+        s.must("qemu-img", "create", "-q", "-f", "qcow2", "-F", mount, "-b", base, os.path.join(small, "clone.qcow2"))
+        host.define_xml(libvirt_host.domain("web01", s.UUID + "1", base, mount))
+        told = host.apply(code=4)
+        if "space_reserve" not in told or small not in told:
+            raise s.Failed(told)
+        s.expect("what lies there", ["base." + mount, "clone.qcow2", "lost+found"], sorted(os.listdir(small)))
+        with open(host.path("vm-patch.yaml"), "w", encoding="utf-8") as out:
+            out.write("schema: vm-patch/config/v1\nspace_reserve: 16MiB\n")
+        host.apply()
+        s.expect("its file", os.path.join(small, "base.v2." + mount), host.named())
+    finally:
+        with open(host.path("vm-patch.yaml"), "w", encoding="utf-8"):
+            pass
+        host.put_back()
+        s.must_when_free("umount", small)
 
     yield "its older version is a disk of another machine now: refused before anything is changed"
     host.ready_for("rollback")

@@ -18,8 +18,6 @@ using libvirt::Pulse;
 
 constexpr std::chrono::seconds silence_limit{60};
 
-using Connection = std::shared_ptr<virConnect>;
-
 /// With its passwords: what is defined again without them would lose them.
 Result<std::string> definition_of(virDomain* domain) {
   auto text = libvirt::take_string(virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE));
@@ -36,6 +34,20 @@ void read_pools_again(virConnect* connection, const std::vector<DiskMove>& moves
     if (pool && virStoragePoolIsActive(pool.get()) == 1) virStoragePoolRefresh(pool.get(), 0);
     pulse.beat();
   }
+}
+
+/// A disk that is a volume of a pool is found by that pool's list.
+Result<void> check_listed(virConnect* connection, const std::string& text, const std::vector<DiskMove>& moves) {
+  const auto machine = parse_domain_xml(text, "the definition");
+  if (!machine) return fail(Errc::refused, "{}", machine.error().message);
+  for (const auto& move : moves) {
+    for (const auto& disk : machine->disks) {
+      if (disk.target != move.target || disk.source_kind != "volume") continue;
+      const libvirt::VolumePtr volume(virStorageVolLookupByPath(connection, move.to.c_str()));
+      if (!volume) return fail(Errc::refused, "pool {} does not list {}: {}", escape_untrusted(disk.pool), escape_untrusted(move.to.native()), libvirt::last_error("look for it").message);
+    }
+  }
+  return {};
 }
 
 Result<void> check_moved(virConnect* connection, const std::string& text, const std::string& name, const std::vector<DiskMove>& moves) {
@@ -58,6 +70,7 @@ Result<void> define_moved(virConnect* connection, const std::string& uuid, const
   read_pools_again(connection, moves, pulse);
   const auto before = definition_of(domain.get());
   if (!before) return fail(Errc::refused, "{}", before.error().message);
+  VMPATCH_CHECK(check_listed(connection, *before, moves));
   const auto moved = with_moved_disks(*before, moves);
   if (!moved) return fail(Errc::refused, "{}", moved.error().message);
   if (!pulse.may_act()) return fail(Errc::refused, "it was given up");
