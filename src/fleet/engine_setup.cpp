@@ -7,8 +7,8 @@
 #include "vmpatch/core/format.hpp"
 #include "vmpatch/core/text.hpp"
 #include "vmpatch/engine/reserve.hpp"
+#include "vmpatch/fleet/group_of.hpp"
 #include "vmpatch/fleet/ledger.hpp"
-#include "vmpatch/gate/decision.hpp"
 #include "vmpatch/recipe/trust_file.hpp"
 
 namespace vmpatch::fleet {
@@ -102,10 +102,7 @@ engine::BootRule EngineSetup::boot_rule(const inventory::Machine& machine) const
     rule.timeout = said.timeout.value_or(rule.timeout);
   };
   take(policy_.boot);
-  const Json group = gate::find_group(gate_policy_, machine);
-  for (const auto& one : policy_.groups) {
-    if (!group.is_null() && group.at("name") == one.name) take(one.boot);
-  }
+  if (const auto* group = group_of(policy_, gate_policy_, machine)) take(group->boot);
   rule.proof = boot_proof_.value_or(rule.proof);
   return rule;
 }

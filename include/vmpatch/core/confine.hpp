@@ -1,6 +1,8 @@
 #pragma once
 // How a program shuts itself in before it touches guest content and starts QEMU. Target: core_confine.
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -29,6 +31,10 @@ struct Confinement {
   std::optional<Credentials> run_as;   ///< required as root
   std::optional<gid_t> kvm_group;      ///< the one supplementary group that it keeps
 };
+
+/// Of each process that a program shut in has, and where the account is one run's alone of how many processes and threads it has. The largest file
+/// is in bytes.
+std::vector<std::pair<int, rlim_t>> confined_limits(const std::optional<Credentials>& account, rlim_t largest_file);
 
 struct Confined {
   std::vector<std::string> missing;  ///< what this host does not permit, a phrase each

@@ -151,6 +151,16 @@ FilesBelow files_of(const Confinement& confinement) {
 
 }  // namespace
 
+std::vector<std::pair<int, rlim_t>> confined_limits(const std::optional<Credentials>& account, rlim_t largest_file) {
+  std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}, {RLIMIT_FSIZE, largest_file}};
+#ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
+  all.emplace_back(RLIMIT_AS, rlim_t{8} << 30U);
+#endif
+  const auto shared = worker_credentials();
+  if (account && shared && account->uid != shared->uid) all.emplace_back(RLIMIT_NPROC, 512);
+  return all;
+}
+
 std::optional<gid_t> kvm_group() {
   struct stat info {};
   if (::stat("/dev/kvm", &info) != 0 || info.st_gid == 0 || (info.st_mode & 0060U) != 0060U) return std::nullopt;

@@ -39,18 +39,6 @@ Result<fs::path> make_worker_folder(const fs::path& work_dir, const std::optiona
   return fs::path(pattern);
 }
 
-/// Of each process; the number of processes and threads is that of the account, if it is this run's alone.
-std::vector<std::pair<int, rlim_t>> appliance_limits(const std::optional<Credentials>& account) {
-  constexpr rlim_t gib = 1U << 30U;
-  std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}, {RLIMIT_FSIZE, 16 * gib}};
-#ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
-  all.emplace_back(RLIMIT_AS, 8 * gib);
-#endif
-  const auto shared = worker_credentials();
-  if (account && shared && account->uid != shared->uid) all.emplace_back(RLIMIT_NPROC, 512);
-  return all;
-}
-
 /// The sockets are for this account alone.
 std::optional<Credentials> account_of(const OpenRequest& request) {
   const auto& account = request.disks.front().source.account;
@@ -127,7 +115,7 @@ Result<void> RemoteGuest::open_appliance(const OpenRequest& request, bool write)
   // As root it starts as root, enters its namespaces and changes to setup.run_as before it opens anything: see confine().
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"LANG", "C.UTF-8"}};
   command.cwd = "/";  // its account may not be able to walk to ours
-  command.limits = appliance_limits(setup.run_as);
+  command.limits = confined_limits(setup.run_as, rlim_t{16} << 30U);
   command.descriptors = {{theirs.get(), 3}};
   VMPATCH_TRY(child_, Child::start_logged(command, request.log_fd, "appliance"));
   theirs.reset();  // or the end of the worker would not be seen

@@ -29,18 +29,6 @@ Result<SocketPair> make_pair() {
   return SocketPair{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-/// Of each process; the number of processes and threads is that of the account, which is this run's alone.
-std::vector<std::pair<int, rlim_t>> limits(const std::optional<Credentials>& account) {
-  [[maybe_unused]] constexpr rlim_t gib = 1U << 30U;
-  std::vector<std::pair<int, rlim_t>> all{{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 1024}, {RLIMIT_FSIZE, 16U << 20U}};
-#ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of address space
-  all.emplace_back(RLIMIT_AS, 8 * gib);
-#endif
-  const auto shared = worker_credentials();
-  if (account && shared && account->uid != shared->uid) all.emplace_back(RLIMIT_NPROC, 512);
-  return all;
-}
-
 /// What this host's QEMU calls its machines.
 Result<std::vector<std::string>> known_machines() {
   Command command;
@@ -88,7 +76,7 @@ Result<ThrowAway> ThrowAway::start(const BootRequest& request) {
   // As root it starts as root, enters its namespaces and changes its account before it becomes QEMU: see confine().
   command.env = std::map<std::string, std::string>{{"PATH", "/usr/bin:/bin"}, {"LC_ALL", "C"}};
   command.cwd = "/";
-  command.limits = limits(account);
+  command.limits = confined_limits(account, 16U << 20U);
 
   VMPATCH_TRY(auto life, make_pair());
   VMPATCH_TRY(auto monitor, make_pair());
